@@ -1,0 +1,123 @@
+# socketsend: `make run` and `make test` do everything; `make help` lists the rest.
+# CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR and VARIANT (release, asan, tsan) are yours to set.
+
+VARIANT ?= release
+BUILD   ?= build/$(VARIANT)
+PREFIX  ?= /usr/local
+CC      ?= cc
+PYTHON  ?= /usr/bin/python3
+VERSION := 0.1.0
+
+CFLAGS ?= -g
+STD      = -std=c11 -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+           -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough \
+           -Wnull-dereference -Wconversion -Wno-sign-conversion -Wno-format-zero-length
+HARDENING = -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LINK      = -pie -Wl,-z,relro,-z,now
+
+ifneq ($(findstring gcc,$(shell $(CC) --version 2>/dev/null | head -n1)),)
+WARNINGS += -Wduplicated-cond -Wduplicated-branches -Wlogical-op
+endif
+ifeq ($(VARIANT),asan)
+HARDENING = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LINK      = -fsanitize=address,undefined
+endif
+ifeq ($(VARIANT),tsan)
+HARDENING = -O1 -fno-omit-frame-pointer -fsanitize=thread -fPIE
+LINK      = -fsanitize=thread -pie
+endif
+ifdef CI
+WARNINGS += -Werror
+endif
+
+COMPILE = $(CC) $(STD) $(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS) -I. -DSOCKETSEND_VERSION='"$(VERSION)"' -MMD -MP
+
+SHARED_LIBS = -lhiredis -ljson-c -linih -lcrypto -lpthread
+NODE_LIBS   = -lwebsockets -luv
+SEND_LIBS   = -lfcgi -lcurl
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+SHARED_OBJECTS = $(call objects,shared) $(BUILD)/shared/scripts.o
+NODE_OBJECTS   = $(filter-out $(BUILD)/wsnode/main.o,$(call objects,wsnode))
+SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send))
+UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: all help deps deps-test run test test-unit test-integration test-browser lint format asan tsan bench docs install clean
+
+all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
+
+deps: ## install what building and running needs (Debian)
+	@deploy/install-packages.sh run
+
+deps-test: ## install what the tests need besides
+	@deploy/install-packages.sh run test
+	@deploy/install-npm.sh
+
+run: deps ## build and start everything: Redis, two nodes, fcgi-send behind lighttpd
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) exec deploy/run.sh
+
+test: deps-test ## install what is missing and run every test
+	@$(MAKE) --no-print-directory test-unit test-integration test-browser
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+$(BUILD)/shared/scripts.c: $(wildcard shared/lua/*)
+	@mkdir -p $(@D)
+	sh shared/lua/embed.sh shared/lua > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/shared/scripts.o: $(BUILD)/shared/scripts.c
+	$(COMPILE) -Wno-overlength-strings -c -o $@ $<
+
+# Archives, so that each program and test takes only the modules that it uses.
+$(BUILD)/libshared.a: $(SHARED_OBJECTS)
+$(BUILD)/libnode.a: $(NODE_OBJECTS)
+$(BUILD)/libsend.a: $(SEND_OBJECTS)
+$(BUILD)/%.a:
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/wsnode/wsnode: $(BUILD)/wsnode/main.o $(BUILD)/libnode.a $(BUILD)/libshared.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(NODE_LIBS) $(SHARED_LIBS)
+
+$(BUILD)/fcgi-send/fcgi-send: $(BUILD)/fcgi-send/main.o $(BUILD)/libsend.a $(BUILD)/libshared.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SEND_LIBS) $(SHARED_LIBS)
+
+# Unit tests link neither libwebsockets nor libfcgi nor libcurl: what needs them is not unit-tested, and STYLE rule 4 holds by itself.
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libnode.a $(BUILD)/libsend.a $(BUILD)/libshared.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
+
+.PRECIOUS: $(BUILD)/tests/unit/%.o
+
+test-unit: $(UNIT_TESTS) ## cmocka, one program per module
+	@failed=0; for t in $(UNIT_TESTS); do $$t || failed=1; done; exit $$failed
+
+test-integration: all ## pytest against real Redis, web servers and nodes
+	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q tests/integration
+
+test-browser: all ## Chromium on the demo page
+	BUILD=$(abspath $(BUILD)) node --test tests/browser/
+
+asan: deps-test ## every test under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory VARIANT=asan test-unit test-integration test-browser
+
+tsan: ## fcgi-send's threads under ThreadSanitizer
+	@$(MAKE) --no-print-directory VARIANT=tsan test-unit test-integration
+
+format: ## clang-format on all C files
+	clang-format -i $(wildcard shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch])
+
+install: all ## to DESTDIR/PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/socketsend/www
+	install -m 755 $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send $(DESTDIR)$(PREFIX)/bin
+	install -m 644 www/* $(DESTDIR)$(PREFIX)/share/socketsend/www
+
+clean: ## remove build/
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

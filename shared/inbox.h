@@ -1,0 +1,75 @@
+/*
+ * The inbox: a user's durable messages in Redis. Commands as data, and the decoding of their replies.
+ * Scripts: lua/send.lua, fetch.lua, ack.lua (and open.lua, which replays).
+ */
+#ifndef SHARED_INBOX_H
+#define SHARED_INBOX_H
+
+#include "shared/command.h"
+#include "shared/id.h"
+#include "shared/message.h"
+
+struct redisReply;
+struct registry_entry;
+
+/* Read cursors of one session's three narrowings; `filter` false: show everything. */
+struct inbox_cursors {
+    bool filter;
+    struct message_id everyone;      /* "*" */
+    struct message_id server_client; /* "pc" */
+    struct message_id page;          /* "pc:home" */
+};
+
+struct inbox_entry {
+    struct message_id id;
+    struct slice payload; /* borrowed from the page's bytes */
+};
+/* Part of an inbox, after some id: the entries that the session is to see, and how far the page has looked. */
+struct inbox_page {
+    struct inbox_entry *entries; /* owned */
+    size_t count;
+    struct message_id last; /* id of the last entry looked at, seen or not; the next page starts after it */
+    bool more;
+    char *bytes; /* owned: the payloads */
+};
+void inbox_page_finish(struct inbox_page *p);
+
+struct inbox_send {
+    const struct message *message;
+    bool store;                 /* false: no append; look up (and check messageId) only */
+    const char *payload_hash;   /* hex SHA-256 of what must be equal in a retry */
+    int64_t max_messages;
+    int64_t ttl_ms;
+    int64_t idempotency_window_ms;
+};
+/* Append (if durable), idempotency and look-up in one script call. */
+void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s);
+struct inbox_sent {
+    bool conflict;          /* messageId was used with another payload: nothing was done */
+    bool duplicate;         /* a retry */
+    bool stored;            /* id is valid */
+    struct message_id id;
+    struct message_id prev_id;
+    struct registry_entry *sessions; /* owned */
+    size_t session_count;
+};
+enum err inbox_send_decode(const struct redisReply *reply, int64_t now_wall_ms, struct inbox_sent *out) MUST_CHECK;
+void inbox_sent_finish(struct inbox_sent *s);
+
+struct inbox_fetch {
+    const struct address *address;
+    struct message_id after;
+    struct inbox_cursors cursors;
+    int64_t page_messages;
+};
+void inbox_fetch_command(struct command *c, const char *prefix, const struct inbox_fetch *f);
+struct inbox_fetched {
+    bool gap; /* `after` is a place that the inbox no longer knows: entries may be missing */
+    struct inbox_page page;
+};
+enum err inbox_fetch_decode(const struct redisReply *reply, struct inbox_fetched *out) MUST_CHECK;
+
+/* Moves the cursors of the session's three narrowings up to id, never back. */
+void inbox_ack_command(struct command *c, const char *prefix, const struct address *a, struct message_id id, int64_t ttl_ms);
+
+#endif

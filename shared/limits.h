@@ -1,0 +1,35 @@
+/*
+ * Every fixed cap of the system, with its reason. What an operator may want to change is an option
+ * (options.def) instead.
+ */
+#ifndef SHARED_LIMITS_H
+#define SHARED_LIMITS_H
+
+/* serverClient, page and userId: the contract with callers; long enough for a UUID, an e-mail, a hash. */
+#define ADDRESS_PART_BYTES_MAX 128
+/* serverClient:page:userId and the terminating NUL. */
+#define ADDRESS_KEY_BYTES (3 * ADDRESS_PART_BYTES_MAX + 2 + 1)
+/* 128 random bits in base64url without padding, and the NUL. */
+#define SESSION_ID_BYTES 23
+/* A node's start id: 64 random bits in base64url, and the NUL. */
+#define BOOT_ID_BYTES 12
+/* nodeId and the NUL: a host name (RFC 1035: 253) would not fit any column; 128 does. */
+#define NODE_ID_BYTES 129
+/* ip:port of an internal listener, IPv6 in brackets, and the NUL. */
+#define NODE_ADDR_BYTES 64
+/* Two 64-bit decimals, a hyphen and the NUL: a Redis stream id. */
+#define MESSAGE_ID_BYTES 42
+/* The caller's messageId: as the other ids. */
+#define CLIENT_MESSAGE_ID_BYTES_MAX 128
+/* Objects and arrays inside each other; RFC 8259 9 lets a parser set a limit, 32 is more than people nest. */
+#define JSON_DEPTH_MAX 32
+/* exclude[] and other lists of sessions in one message. */
+#define MESSAGE_EXCLUDE_MAX 100
+/* Arguments of one Redis command; the largest script call needs about 20. */
+#define COMMAND_ARGS_MAX 40
+/* RFC 6455 5.5: a control frame's payload is at most 125 bytes, two of them the close code. */
+#define CLOSE_REASON_BYTES_MAX 123
+/* Bytes that libwebsockets wants free before a payload (LWS_PRE; checked at compile time). */
+#define PAYLOAD_HEADROOM_BYTES 16
+
+#endif

@@ -1,0 +1,7 @@
+-- release: deletes a lease that still carries this boot.
+--
+-- KEYS: lease
+-- ARGV: boot
+
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])

@@ -1,0 +1,45 @@
+-- send: checks idempotency, appends to the inbox if asked to, and tells where the user's sessions are.
+--
+-- KEYS: registry, inbox [, sent]
+-- ARGV: store (1 0), payload, narrowing, inbox max, inbox ttl ms, message ttl ms or 0, payload hash, idempotency window ms
+-- Returns {conflict, duplicate, stored, id, previous id, {sessionId, entry, …}}
+
+-- include: entries.lua
+
+local registry, inbox, sent = KEYS[1], KEYS[2], KEYS[3]
+local store, payload, narrowing, inbox_max, inbox_ttl_ms, message_ttl_ms, hash, window_ms =
+  ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
+
+local function sessions()
+  return redis.call('HGETALL', registry)
+end
+
+local function append()
+  local previous = last_id(inbox)
+  local fields = {'m', payload, 'p', previous}
+  if narrowing ~= '*' then
+    fields[#fields + 1] = 'to'
+    fields[#fields + 1] = narrowing
+  end
+  if message_ttl_ms > 0 then
+    fields[#fields + 1] = 'x'
+    fields[#fields + 1] = string.format('%.0f', now_ms() + message_ttl_ms)
+  end
+  local id = redis.call('XADD', inbox, 'MAXLEN', inbox_max, '*', unpack(fields))
+  redis.call('PEXPIRE', inbox, inbox_ttl_ms)
+  return id, previous
+end
+
+if sent then
+  local record = redis.call('GET', sent)
+  if record then
+    local id, previous, first_hash = string.match(record, '^(%S+) (%S+) (%S+)$')
+    if first_hash ~= hash then return {1, 0, 0, '0-0', '0-0', {}} end
+    return {0, 1, id ~= '0-0' and 1 or 0, id, previous, sessions()}
+  end
+end
+
+local id, previous = '0-0', '0-0'
+if store then id, previous = append() end
+if sent then redis.call('SET', sent, id .. ' ' .. previous .. ' ' .. hash, 'PX', window_ms) end
+return {0, 0, store and 1 or 0, id, previous, sessions()}

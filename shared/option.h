@@ -1,0 +1,59 @@
+/*
+ * Configuration: the table options.def, the file (INI, by inih), the environment, in that order of growing
+ * precedence. Nothing else in the system reads a file or the environment for settings.
+ */
+#ifndef SHARED_OPTION_H
+#define SHARED_OPTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "shared/err.h"
+
+#define OPTION_TEXT(section, key, ...) const char *section##_##key;
+#define OPTION_SECRET(section, key, ...) const char *section##_##key;
+#define OPTION_DURATION(section, key, ...) int64_t section##_##key##_ms;
+#define OPTION_SIZE(section, key, ...) int64_t section##_##key##_bytes;
+#define OPTION_COUNT(section, key, ...) int64_t section##_##key;
+#define OPTION_FLAG(section, key, ...) bool section##_##key;
+#define OPTION_CHOICE(section, key, ...) int section##_##key;
+/* All strings are owned by the config; none is NULL after config_load(). */
+struct config {
+#include "shared/options.def"
+};
+#undef OPTION_TEXT
+#undef OPTION_SECRET
+#undef OPTION_DURATION
+#undef OPTION_SIZE
+#undef OPTION_COUNT
+#undef OPTION_FLAG
+#undef OPTION_CHOICE
+
+/* The places of the words of node.on_duplicate and node.auth. */
+enum on_duplicate { ON_DUPLICATE_ALLOW, ON_DUPLICATE_NOTIFY, ON_DUPLICATE_REPLACE, ON_DUPLICATE_REJECT };
+enum node_auth { NODE_AUTH_NONE };
+
+enum program { PROGRAM_SEND = 1, PROGRAM_NODE = 2 };
+
+/*
+ * path: the file, or NULL: $SOCKETSEND_CONFIG, else /etc/socketsend/socketsend.conf if it exists, else no file.
+ * An unknown section or key, a bad value, a value set twice or a required one missing (required only of `program`'s
+ * options) is ERR_BAD_VALUE with a sentence that names file, line, key and what is allowed, e.g.
+ * `socketsend.conf:12: node.workers: "many" is not a whole number from 0 to 256`; from the environment it names the
+ * variable. An unknown SOCKETSEND_* variable is an error too.
+ */
+enum err config_load(struct config *c, const char *path, enum program program, struct problem *p) MUST_CHECK;
+void config_finish(struct config *c);
+
+void config_print(const struct config *c, enum program program, FILE *out); /* a valid file; secrets as comments */
+void config_print_docs(FILE *out);                                         /* the tables of docs/configuration.md */
+
+/*
+ * The command line shared by both programs: -c FILE, --check-config, --print-config, --print-docs, --help,
+ * --version. ERR_OK and *exit_status < 0: go on with c loaded. Else exit with *exit_status; all has been said.
+ */
+enum err config_command_line(
+    struct config *c, int argc, char **argv, enum program program, int *exit_status) MUST_CHECK;
+
+#endif

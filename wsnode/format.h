@@ -1,0 +1,56 @@
+/*
+ * A format is the way one and the same message looks on the wire, chosen by the WebSocket subprotocol: bytes out, events in, no I/O.
+ * format_plain.c (no subprotocol), format_v1.c (socketsend.v1). docs/protocol.md describes the frames.
+ */
+#ifndef WSNODE_FORMAT_H
+#define WSNODE_FORMAT_H
+
+#include "shared/address.h"
+#include "shared/id.h"
+
+struct format_session {
+    const char *session_id;
+    struct address address;
+};
+struct format_connected {
+    struct message_id position; /* what to resume from */
+    bool recovered;
+    int64_t unread;
+    int64_t missed;
+    int64_t ping_ms; /* a sign of life comes at least so often */
+};
+struct format_message {
+    struct message_id id; /* {0,0}: non-durable, no id is shown */
+    struct slice payload; /* a JSON object: spliced in, never parsed */
+    bool replay;
+};
+
+enum format_event_type { FORMAT_NOTHING, FORMAT_ACK, FORMAT_PONG, FORMAT_TEXT /* for the application: the upstream */ };
+struct format_event {
+    enum format_event_type type;
+    struct message_id id; /* FORMAT_ACK */
+    struct slice text;    /* FORMAT_TEXT: borrowed from the frame */
+};
+
+struct format {
+    const char *subprotocol; /* "" : none */
+    bool client_acks;        /* else a message counts as read once it is written */
+    bool shares_frames;      /* message() does not depend on the session */
+    bool pings_by_frame;     /* else by protocol pings */
+    void (*connected)(const struct format_session *s, const struct format_connected *c, struct buf *out);
+    /* Leaves out empty where the format has no such frame. text: node.unread_text with %d. */
+    void (*unread_notice)(const struct format_session *s, const char *text, int64_t unread, struct buf *out);
+    void (*duplicate_notice)(const struct format_session *s, const char *text, struct buf *out);
+    void (*message)(const struct format_session *s, const struct format_message *m, struct buf *out);
+    void (*echo)(const struct format_session *s, struct slice text, struct buf *out);
+    void (*ping)(struct buf *out);
+    void (*error)(const struct problem *p, bool temporary, struct buf *out);
+    /* One complete text frame (valid UTF-8) from the client. On an error the session is told and goes on. */
+    enum err (*parse)(struct slice frame, struct format_event *out, struct problem *p);
+};
+extern const struct format format_plain, format_v1;
+
+/* names: Sec-WebSocket-Protocol ("a, b"), or "" where there is none. The first one that is known; NULL: none is. */
+const struct format *format_find(struct slice names);
+
+#endif

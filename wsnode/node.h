@@ -1,0 +1,47 @@
+/*
+ * One wsnode worker: one process, one loop, one node of the cluster. Everything that a worker has hangs on struct node; there are no other
+ * globals. This header includes no library's, so that what only needs the tables links into unit tests.
+ */
+#ifndef WSNODE_NODE_H
+#define WSNODE_NODE_H
+
+#include "shared/option.h"
+#include "wsnode/ring.h"
+#include "wsnode/session_table.h"
+#include "wsnode/stats.h"
+
+struct node {
+    const struct config *config; /* borrowed from main */
+    char id[NODE_ID_BYTES];
+    char boot[BOOT_ID_BYTES];
+    char addr[NODE_ADDR_BYTES]; /* what senders are told */
+    bool draining;
+
+    /* Sessions, and when which of them is due for what. */
+    struct session_table table;
+    struct ring openings;  /* registry_wait: the registry has not answered yet */
+    struct ring pings;     /* ping_interval: last sign of life */
+    struct ring pongs;     /* pong_timeout: pinged, no answer yet */
+    struct ring refreshes; /* min(session_ttl / 3, resync_interval) */
+    struct ring slow;      /* slow_timeout: the queue is full */
+    int64_t register_again_before_ms; /* entries last refreshed before this (monotonic) are refreshed early, at registry.refresh_rate */
+
+    struct deliveries *deliveries; /* owned: deliver.c */
+    struct presence *presence;     /* owned: presence.c */
+    struct heartbeat *heartbeat;   /* owned: heartbeat.c */
+    struct redis_async *redis;     /* owned */
+    struct acceptor *acceptor;     /* owned */
+    struct internal_http *internal_http; /* owned */
+    struct loop *loop;             /* owned: libuv and libwebsockets */
+};
+
+/* What the unit tests need: tables, rings and ids, from the configuration. The rest stays NULL. */
+enum err node_init_tables(struct node *n, const struct config *config) MUST_CHECK;
+void node_finish_tables(struct node *n); /* sessions must be gone */
+
+/* node_run.c: a worker's whole life. number: 0-based worker; listen_fd: its public socket (owned by the call). Returns the exit status. */
+int node_run(const struct config *config, int number, int listen_fd);
+/* Called on each tick (50 ms), with the monotonic clock: rings, waits, presence. */
+void node_on_tick(struct node *n, int64_t now_ms);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * The worker's connection to Redis on its loop: connect, AUTH, SELECT, readiness, deadlines, reconnect with back-off and jitter; a second connection for the
+ * control channel. hiredis' own libuv adapter swallows errors (LIBRARIES T27), so the adapter is here: redis_adapter.c.
+ */
+#ifndef WSNODE_REDIS_ASYNC_H
+#define WSNODE_REDIS_ASYNC_H
+
+#include "shared/command.h"
+#include "shared/option.h"
+
+struct node;
+struct redis_async;
+struct redisReply;
+
+struct redis_async_events {
+    void (*on_ready)(struct node *n, bool data_lost); /* data_lost: another server (run_id) than before, or the first connection */
+    void (*on_lost)(struct node *n);
+    void (*on_hint)(struct node *n, struct slice message); /* from the control channel */
+};
+enum err redis_async_create(struct node *n, const struct redis_async_events *events, struct redis_async **out, struct problem *p) MUST_CHECK; /* starts connecting */
+void redis_async_stop(struct redis_async *r); /* no reconnects; closes handles; redis_async_destroy() once the loop has run out */
+void redis_async_destroy(struct redis_async *r);
+
+bool redis_async_is_ready(const struct redis_async *r);
+/* err: ERR_OK with a reply, ERR_REDIS_DOWN (lost, reply NULL), or what redis_reply_err() says of an error reply. reply is borrowed. */
+typedef void redis_async_done(struct node *n, enum err err, const struct redisReply *reply, void *arg);
+/* Copies the command. ERR_REDIS_DOWN: not ready, done is not called. On NOSCRIPT it is sent again as EVAL. done may be NULL. */
+enum err redis_async_run(struct redis_async *r, const struct command *c, redis_async_done *done, void *arg) MUST_CHECK;
+int64_t redis_async_in_flight(const struct redis_async *r);
+
+#endif
