@@ -1,0 +1,38 @@
+#!/bin/bash
+# Checks what the compiler cannot: who may include whom, where key names may stand, how long files and functions are, format, and clang-tidy's rules.
+# usage: tests/lint.sh   (from the root)
+set -u
+failed=0
+complain() { echo "lint: $1"; failed=1; }
+
+# includes PATTERN ALLOWED-FILES-PATTERN: complains of each file that includes PATTERN and is not allowed to.
+includes() {
+    local hits
+    hits=$(grep -lE "#include [<\"]$1" shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] 2>/dev/null | grep -vE "^($2)\.[ch]$")
+    [ -z "$hits" ] || complain "these may not include $1: $(echo $hits)"
+}
+
+includes 'wsnode/' 'wsnode/.*'
+includes 'fcgi-send/' 'fcgi-send/.*'
+includes 'libwebsockets\.h' 'wsnode/(node_run|loop|accept|ws_protocol|ws_[a-z]+|internal_[a-z]+)'
+includes 'uv\.h' 'wsnode/(node_run|loop|accept|ws_protocol|ws_[a-z]+|internal_[a-z]+|redis_[a-z]+|heartbeat)'
+includes '(fcgiapp|fcgi_stdio|fcgios)\.h' 'fcgi-send/(main|worker|request|response)'
+includes 'curl/' 'fcgi-send/(main|forward)'
+includes 'hiredis' '(shared/(redis_[a-z]+|registry|inbox|nodes|history)|wsnode/redis_[a-z]+)'
+includes 'json-c' '(shared/(json|message|envelope|registry|nodes|history)|wsnode/(format_[a-z0-9]+|internal_[a-z]+)|fcgi-send/(validate|report|online|nodes_call|unread|history|status))'
+
+keys=$(grep -nE '"[^"]*(:inbox|:read|:sent:|node:|control:)[^"]*"' shared/*.c wsnode/*.c fcgi-send/*.c | grep -v '^shared/schema\.c:')
+[ -z "$keys" ] || complain "Redis key names outside of shared/schema.c:
+$keys"
+
+for file in shared/*.c wsnode/*.c fcgi-send/*.c; do
+    lines=$(wc -l < "$file")
+    [ "$lines" -le 400 ] || complain "$file has $lines lines; past 400, ask which noun or verb in it wants a name of its own"
+done
+
+clang-format --dry-run -Werror shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch] || failed=1
+printf '%s\n' shared/*.c wsnode/*.c fcgi-send/*.c | xargs -P "$(nproc)" -n 8 sh -c 'clang-tidy --quiet "$@" -- -std=c11 -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L \
+    -I. -DSOCKETSEND_VERSION="\"lint\"" 2>/dev/null || exit 1' _ || failed=1
+
+[ "$failed" = 0 ] && echo "lint: ok"
+exit "$failed"
