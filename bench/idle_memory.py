@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+"""Memory of idle sessions: opens plain WebSockets on one node and prints its resident memory per session.
+
+usage: make bench-memory [SESSIONS=10000]
+
+The figure is the worker's resident set (Pss of /proc/PID/smaps_rollup) with the sessions minus that without any, per session. The kernel's
+socket buffers are not in it (about 5 kB per idle socket). Sessions are spread over users, pages and two applications, as in real life.
+"""
+
+import os
+import resource
+import selectors
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+BUILD = Path(os.environ.get("BUILD", "build/release"))
+AIM_BYTES = 2560
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, what, seconds=15):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    sys.exit(f"gave up waiting for {what}")
+
+
+def children(pid):
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def pss_bytes(pid):
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("no Pss line")
+
+
+def connect_all(count, port):
+    """Opens count WebSockets, at most 200 handshakes at a time, and returns their sockets."""
+    selector, sockets, started, done = selectors.DefaultSelector(), [], 0, 0
+
+    def start(number):
+        s = socket.socket()
+        # Spread over 127.0.0.x: one source address has too few ports for many connections.
+        s.bind((f"127.0.0.{2 + number // 5000}", 0))
+        s.connect(("127.0.0.1", port))
+        path = f"/screenWebsocket/{'pc' if number % 3 else 'app'}/page{number % 20}/user{number}"
+        s.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        s.setblocking(False)
+        selector.register(s, selectors.EVENT_READ)
+        sockets.append(s)
+
+    while done < count:
+        while started < count and started - done < 200:
+            start(started)
+            started += 1
+        for key, _ in selector.select(5):
+            data = key.fileobj.recv(4096)
+            if not data.startswith(b"HTTP/1.1 101"):
+                sys.exit(f"a handshake was answered with {data[:60]!r}")
+            selector.unregister(key.fileobj)
+            done += 1
+    return sockets
+
+
+def measure(count, directory):
+    redis_path, public, internal = f"{directory}/redis.sock", free_port(), free_port()
+    redis = subprocess.Popen(
+        ["redis-server", "--port", "0", "--unixsocket", redis_path, "--save", "", "--dir", directory],
+        stdout=subprocess.DEVNULL,
+    )
+    wait_until(lambda: os.path.exists(redis_path), "Redis")
+    node = subprocess.Popen(
+        [BUILD / "wsnode" / "wsnode"],
+        env={
+            "PATH": os.environ["PATH"],
+            "SOCKETSEND_CONFIG": "/dev/null",
+            "SOCKETSEND_REDIS_URL": f"unix://{redis_path}",
+            "SOCKETSEND_CLUSTER_SECRET": "a secret of a benchmark",
+            "SOCKETSEND_NODE_AUTH": "none",
+            "SOCKETSEND_NODE_WORKERS": "1",
+            "SOCKETSEND_NODE_MAX_SESSIONS": str(count),
+            "SOCKETSEND_NODE_PUBLIC_LISTEN": f"127.0.0.1:{public}",
+            "SOCKETSEND_NODE_INTERNAL_LISTEN": f"127.0.0.1:{internal}",
+            "SOCKETSEND_LOG_LEVEL": "warn",
+        },
+    )
+    try:
+        ready = f"http://127.0.0.1:{internal}/readyz"
+        wait_until(lambda: urllib.request.urlopen(ready).status == 200, "the node")
+        worker = children(node.pid)[0]
+        before = pss_bytes(worker)
+        began = time.monotonic()
+        sockets = connect_all(count, public)
+        seconds = time.monotonic() - began
+        time.sleep(3)  # the registry's answers, and the freeing of what only handshakes need
+        after = pss_bytes(worker)
+        per_session = (after - before) / count
+        print(f"sessions               {count}")
+        print(f"connected in           {seconds:.1f} s ({count / seconds:.0f}/s)")
+        print(f"resident, no sessions  {before / 1024:.0f} kB")
+        print(f"resident, all sessions {after / 1024:.0f} kB")
+        print(f"per session            {per_session:.0f} bytes (aim: at most {AIM_BYTES})")
+        for s in sockets:
+            s.close()
+    finally:
+        for process in (node, redis):
+            process.terminate()
+            process.wait()
+
+
+def main():
+    count = int(os.environ.get("SESSIONS", "10000"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if count + 100 > hard:
+        sys.exit(f"{count} sessions need more than the {hard} files that this process may open")
+    with tempfile.TemporaryDirectory() as directory:
+        measure(count, directory)
+
+
+if __name__ == "__main__":
+    main()
