@@ -15,7 +15,7 @@ enum err {
 #undef ERROR
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 
 /* What is wrong and where. field is a path such as "messages[3].userId", or "" where none applies. */
 struct problem {
