@@ -27,6 +27,8 @@
 #define MESSAGE_EXCLUDE_MAX 100
 /* Arguments of one Redis command; the largest script call needs about 20. */
 #define COMMAND_ARGS_MAX 40
+/* All arguments of one Redis command: the largest message (send.message_max: 16m) and what goes with it. */
+#define COMMAND_BYTES_MAX (32 * 1024 * 1024)
 /* RFC 6455 5.5: a control frame's payload is at most 125 bytes, two of them the close code. */
 #define CLOSE_REASON_BYTES_MAX 123
 /* Bytes that libwebsockets wants free before a payload (LWS_PRE; checked at compile time). */

@@ -5,17 +5,27 @@
 set -eu
 folder=$1
 
-included=$(sed -n 's/^-- include: //p' "$folder"/*.lua | sort -u)
+included=$(sed -n 's/^-- include: //p' "$folder"/*.lua | sort -u | tr '\n' ' ')
+
 expand() {
-    awk -v folder="$folder" '/^-- include: / { while ((getline line < (folder "/" $3)) > 0) print line; next } { print }' "$1"
+    awk -v folder="$folder" '
+        !/^-- include: / { print; next }
+        {
+            file = folder "/" $3
+            while ((status = (getline line < file)) > 0) print line
+            close(file)
+            if (status < 0) { print "embed.sh: cannot read " file > "/dev/stderr"; exit 1 }
+        }' "$1"
 }
 
 echo '/* Made by shared/lua/embed.sh. */'
 echo '#include "shared/command.h"'
 for file in "$folder"/*.lua; do
     name=$(basename "$file" .lua)
-    case " $(echo "$included" | tr '\n' ' ') " in *" $name.lua "*) continue ;; esac
-    printf 'const struct script script_%s = {\n    "%s",\n' "$name" "$name"
-    expand "$file" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/'
-    printf '    ,\n    "%s",\n};\n' "$(expand "$file" | sha1sum | cut -d' ' -f1)"
+    case " $included" in *" $name.lua "*) continue ;; esac
+    text=$(expand "$file") # a command of its own: in a pipeline its failure would go unnoticed
+    sha=$(printf '%s\n' "$text" | sha1sum | cut -d' ' -f1)
+    printf '\nconst struct script script_%s = {\n    "%s",\n' "$name" "$name"
+    printf '%s\n' "$text" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/'
+    printf '    ,\n    "%s",\n};\n' "$sha"
 done
