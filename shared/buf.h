@@ -1,7 +1,7 @@
 /*
- * Bytes that grow up to a cap. A failed addition (cap reached, no memory) sticks: later ones do nothing,
- * and buf_err() tells, so that a builder checks once at its end. The bytes are always followed by a NUL
- * that does not count.
+ * Bytes that grow up to a cap. A failed addition (cap reached, no memory) sticks: later ones do
+ * nothing, and buf_err() tells, so that a builder checks once at its end. The bytes are always
+ * followed by a NUL that does not count.
  */
 #ifndef SHARED_BUF_H
 #define SHARED_BUF_H
@@ -32,7 +32,8 @@ void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_add_str(struct buf *b, const char *s);
 void buf_add_char(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
-void buf_add_json_string(struct buf *b, const char *s, size_t len); /* quoted, escaped (RFC 8259 7) */
+/* In quotes, escaped as RFC 8259 7 has it; s is UTF-8. */
+void buf_add_json_string(struct buf *b, const char *s, size_t len);
 /* ERR_OK, ERR_BODY_TOO_LARGE (cap) or ERR_NO_MEMORY. */
 enum err buf_err(const struct buf *b) MUST_CHECK;
 /* The bytes as a string; "" where there are none. Borrowed until the next change. */

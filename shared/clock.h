@@ -1,5 +1,6 @@
 /*
- * Time, in milliseconds. Modules take `now_ms` as an argument; only loops and threads ask the clock.
+ * Time, in milliseconds. Modules take `now_ms` as an argument; only loops and threads ask the
+ * clock.
  */
 #ifndef SHARED_CLOCK_H
 #define SHARED_CLOCK_H

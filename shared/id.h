@@ -10,8 +10,10 @@
 #include "shared/buf.h"
 #include "shared/limits.h"
 
-void id_random(char *out, size_t out_bytes); /* out_bytes - 1 characters and a NUL; aborts if the kernel has no randomness */
-bool id_is_session(struct slice text);       /* 22 characters of base64url */
+/* Writes out_bytes - 1 characters and a NUL; aborts if the kernel has no randomness. */
+void id_random(char *out, size_t out_bytes);
+/* 22 characters of base64url? */
+bool id_is_session(struct slice text);
 
 /* The place of an inbox entry: a Redis stream id. {0,0} is before every entry. */
 struct message_id {
@@ -19,9 +21,10 @@ struct message_id {
     uint64_t n;
 };
 
-enum err message_id_parse(struct slice text, struct message_id *out) MUST_CHECK; /* "<ms>-<n>", no leading zeros; ERR_BAD_VALUE */
-const char *message_id_format(struct message_id id, char out[MESSAGE_ID_BYTES]);  /* returns out */
-int message_id_compare(struct message_id a, struct message_id b);                 /* <0, 0, >0 */
+/* "<ms>-<n>", no leading zeros; else ERR_BAD_VALUE. */
+enum err message_id_parse(struct slice text, struct message_id *out) MUST_CHECK;
+const char *message_id_format(struct message_id id, char out[MESSAGE_ID_BYTES]); /* returns out */
+int message_id_compare(struct message_id a, struct message_id b);                /* <0, 0, >0 */
 bool message_id_is_zero(struct message_id id);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Counters, gauges and histograms, rendered in the Prometheus text format 0.0.4. A program lists its own in its
- * stats.def and defines the arrays from it. Values may be changed from any thread.
+ * Counters, gauges and histograms, rendered in the Prometheus text format 0.0.4. A program lists
+ * its own in its stats.def and defines the arrays from it. Values may be changed from any thread.
  */
 #ifndef SHARED_STATS_H
 #define SHARED_STATS_H
@@ -33,7 +33,8 @@ void stats_add(struct stat_value *s, int64_t by);
 void stats_set(struct stat_value *s, int64_t value);
 int64_t stats_get(const struct stat_value *s);
 void histogram_observe(struct histogram *h, int64_t duration_us);
-/* Values of one metric that differ in their labels must stand together; # HELP and # TYPE are written once. */
+/* Values of one metric that differ in their labels must stand together; # HELP and # TYPE are
+ * written once. */
 void stats_render(struct buf *out, const struct stat_value *values, size_t count);
 void histogram_render(struct buf *out, const struct histogram *h);
 

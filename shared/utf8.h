@@ -1,0 +1,19 @@
+/*
+ * UTF-8 as RFC 3629 has it: no overlong form, no surrogate, at most U+10FFFF.
+ */
+#ifndef SHARED_UTF8_H
+#define SHARED_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* How many bytes the character at the start of text takes: 1 to 4, or 0 where none is (also for len
+ * 0). */
+size_t utf8_char_bytes(const char *text, size_t len);
+/* Writes one code point (not a surrogate, at most U+10FFFF) and returns its 1 to 4 bytes. No NUL
+ * follows. */
+size_t utf8_encode(uint32_t code_point, char out[4]);
+/* Removes the piece of a character that a cut has left at the end of a string. */
+void utf8_trim(char *text);
+
+#endif
