@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Where a script call has what: EVALSHA <sha> <number of keys> <key> … */
@@ -24,13 +23,14 @@ void command_finish(struct command *c)
     buf_finish(&c->text);
 }
 
-static void start_argument(struct command *c)
+struct buf *command_begin(struct command *c)
 {
     assert(c->argc < COMMAND_ARGS_MAX);
     c->offset[c->argc] = c->text.len;
+    return &c->text;
 }
 
-static void end_argument(struct command *c)
+void command_end(struct command *c)
 {
     c->len[c->argc] = c->text.len - c->offset[c->argc];
     c->argc++;
@@ -38,9 +38,8 @@ static void end_argument(struct command *c)
 
 void command_add(struct command *c, const void *bytes, size_t len)
 {
-    start_argument(c);
-    buf_add(&c->text, bytes, len);
-    end_argument(c);
+    buf_add(command_begin(c), bytes, len);
+    command_end(c);
 }
 
 void command_add_str(struct command *c, const char *s)
@@ -50,19 +49,8 @@ void command_add_str(struct command *c, const char *s)
 
 void command_add_int(struct command *c, int64_t v)
 {
-    char text[sizeof("-9223372036854775808")];
-
-    snprintf(text, sizeof(text), "%" PRId64, v);
-    command_add_str(c, text);
-}
-
-void command_add_parts(struct command *c, const char *const *parts)
-{
-    start_argument(c);
-    for (size_t i = 0; parts[i]; i++) {
-        buf_add_str(&c->text, parts[i]);
-    }
-    end_argument(c);
+    buf_addf(command_begin(c), "%" PRId64, v);
+    command_end(c);
 }
 
 void command_start_script(struct command *c, const struct script *s, int keys)

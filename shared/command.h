@@ -36,7 +36,10 @@ void command_finish(struct command *c);
 void command_add(struct command *c, const void *bytes, size_t len);
 void command_add_str(struct command *c, const char *s);
 void command_add_int(struct command *c, int64_t v);
-void command_add_parts(struct command *c, const char *const *parts); /* joined, up to a NULL */
+/* One argument piece by piece: add to the buffer that command_begin() returns, then command_end().
+ */
+struct buf *command_begin(struct command *c);
+void command_end(struct command *c);
 
 /* Starts "EVALSHA <sha> <keys>"; the keys and arguments follow by command_add…. */
 void command_start_script(struct command *c, const struct script *s, int keys);

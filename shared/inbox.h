@@ -1,6 +1,7 @@
 /*
- * The inbox: a user's durable messages in Redis. Commands as data, and the decoding of their replies.
- * Scripts: lua/send.lua, fetch.lua, ack.lua (and open.lua, which replays).
+ * The inbox: a user's durable messages in Redis. Commands as data, and the decoding of their
+ * replies. Scripts: lua/send.lua, fetch.lua, ack.lua (and open.lua, which replays). Conventions as
+ * in registry.h.
  */
 #ifndef SHARED_INBOX_H
 #define SHARED_INBOX_H
@@ -11,6 +12,7 @@
 
 struct redisReply;
 struct registry_entry;
+struct reply_reader;
 
 /* Read cursors of one session's three narrowings; `filter` false: show everything. */
 struct inbox_cursors {
@@ -24,36 +26,42 @@ struct inbox_entry {
     struct message_id id;
     struct slice payload; /* borrowed from the page's bytes */
 };
-/* Part of an inbox, after some id: the entries that the session is to see, and how far the page has looked. */
+/* Part of an inbox, after some id: the entries that the session is to see, and how far it looked.
+ */
 struct inbox_page {
     struct inbox_entry *entries; /* owned */
     size_t count;
-    struct message_id last; /* id of the last entry looked at, seen or not; the next page starts after it */
+    struct message_id
+        last; /* the last entry looked at, seen or not; the next page starts after it */
     bool more;
     char *bytes; /* owned: the payloads */
 };
 void inbox_page_finish(struct inbox_page *p);
+/* Reads {id, payload, …}, last, more from a script's reply. Anything wrong breaks the reader. */
+enum err inbox_page_read(struct reply_reader *r, struct inbox_page *out) MUST_CHECK;
 
 struct inbox_send {
     const struct message *message;
-    bool store;                 /* false: no append; look up (and check messageId) only */
-    const char *payload_hash;   /* hex SHA-256 of what must be equal in a retry */
+    bool store;               /* false: no append; look up (and check messageId) only */
+    const char *payload_hash; /* hex SHA-256 of what must be equal in a retry: message_hash() */
     int64_t max_messages;
     int64_t ttl_ms;
     int64_t idempotency_window_ms;
 };
-/* Append (if durable), idempotency and look-up in one script call. */
+/* Append (if store), idempotency (if the message has a messageId) and look-up in one script call.
+ */
 void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s);
 struct inbox_sent {
-    bool conflict;          /* messageId was used with another payload: nothing was done */
-    bool duplicate;         /* a retry */
-    bool stored;            /* id is valid */
+    bool conflict;  /* messageId was used with another payload: nothing was done */
+    bool duplicate; /* a retry */
+    bool stored;    /* id and prev_id are valid */
     struct message_id id;
     struct message_id prev_id;
     struct registry_entry *sessions; /* owned */
     size_t session_count;
 };
-enum err inbox_send_decode(const struct redisReply *reply, int64_t now_wall_ms, struct inbox_sent *out) MUST_CHECK;
+enum err inbox_send_decode(
+    const struct redisReply *reply, int64_t now_wall_ms, struct inbox_sent *out) MUST_CHECK;
 void inbox_sent_finish(struct inbox_sent *s);
 
 struct inbox_fetch {
@@ -69,7 +77,9 @@ struct inbox_fetched {
 };
 enum err inbox_fetch_decode(const struct redisReply *reply, struct inbox_fetched *out) MUST_CHECK;
 
-/* Moves the cursors of the session's three narrowings up to id, never back. */
-void inbox_ack_command(struct command *c, const char *prefix, const struct address *a, struct message_id id, int64_t ttl_ms);
+/* Moves the cursors of the session's three narrowings up to id, never back. The reply is a number.
+ */
+void inbox_ack_command(struct command *c, const char *prefix, const struct address *a,
+    struct message_id id, int64_t ttl_ms);
 
 #endif

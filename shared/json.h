@@ -1,7 +1,8 @@
 /*
- * Strict JSON on top of json-c, which by itself takes single quotes, NaN, overlong UTF-8, keys cut at \u0000 and keys
- * that stand twice (json-c 0.16). json_check() is RFC 8259 to the letter, plus: no NUL, no lone surrogate (also as
- * \uD800), no key with \u0000, depth at most JSON_DEPTH_MAX. Numbers keep their digits because raw values are copied.
+ * Strict JSON on top of json-c, which by itself takes single quotes, NaN, overlong UTF-8, keys cut
+ * at \u0000 and keys that stand twice (json-c 0.16). json_check() is RFC 8259 to the letter, plus:
+ * no NUL, no lone surrogate (also as \uD800), no key with \u0000, depth at most JSON_DEPTH_MAX.
+ * Numbers keep their digits because raw values are copied.
  */
 #ifndef SHARED_JSON_H
 #define SHARED_JSON_H
@@ -15,24 +16,28 @@
 /* Is this valid UTF-8 (RFC 3629: no overlong form, no surrogate, at most U+10FFFF)? */
 bool json_utf8_valid(const char *text, size_t len);
 
-/* One pass, no recursion, no allocation. members (may be NULL): how many object members there are in all. On failure
- * p->msg names the byte offset. ERR_NOT_JSON, ERR_BAD_UTF8, ERR_NUL_BYTE, ERR_TOO_DEEP. */
+/* One pass, no recursion, no allocation. members (may be NULL): how many object members there are
+ * in all. On failure p->msg names the byte offset. ERR_NOT_JSON, ERR_BAD_UTF8, ERR_NUL_BYTE,
+ * ERR_TOO_DEEP. */
 enum err json_check(struct slice text, size_t *members, struct problem *p) MUST_CHECK;
 
-/* Checks, parses and refuses keys that stand twice (ERR_DUPLICATE_FIELD, p->field is its path where it is at the top).
- * *out is the caller's: json_object_put(). Any JSON value is taken; see json_parse_object(). */
+/* Checks, parses and refuses keys that stand twice (ERR_DUPLICATE_FIELD, p->field is its path where
+ * it is at the top). *out is the caller's: json_object_put(). Any JSON value is taken; see
+ * json_parse_object(). */
 enum err json_parse(struct slice text, struct json_object **out, struct problem *p) MUST_CHECK;
-enum err json_parse_object(struct slice text, struct json_object **out, struct problem *p) MUST_CHECK;
+enum err json_parse_object(
+    struct slice text, struct json_object **out, struct problem *p) MUST_CHECK;
 
-/* The bytes of one member's value inside an object that json_check() passed, without the space around them;
- * name is compared after unescaping. at == NULL where there is none. */
+/* The bytes of one member's value inside an object that json_check() passed, without the space
+ * around them; name is compared after unescaping. at == NULL where there is none. */
 struct slice json_raw_member(struct slice object, const char *name);
 /* The bytes of the array element `index` of a checked array. at == NULL past the end. */
 struct slice json_raw_element(struct slice array, size_t index);
 
 /*
- * Getters. path: where `object` stands ("" or "messages[3]"), used for p->field. An absent member leaves *out as it is
- * and returns ERR_OK; null counts as a wrong type. Strings are borrowed from the object.
+ * Getters. path: where `object` stands ("" or "messages[3]"), used for p->field. An absent member
+ * leaves *out as it is and returns ERR_OK; null counts as a wrong type. Strings are borrowed from
+ * the object.
  */
 struct json_field {
     struct json_object *object; /* borrowed */
@@ -40,11 +45,18 @@ struct json_field {
     const char *name;
 };
 enum err json_get_string(struct json_field f, struct slice *out, struct problem *p) MUST_CHECK;
-enum err json_get_int(struct json_field f, int64_t min, int64_t max, int64_t *out, struct problem *p) MUST_CHECK;
+/* A string that must be there and not be empty, copied with a NUL: ERR_MISSING_FIELD,
+ * ERR_WRONG_TYPE, ERR_BAD_VALUE (empty, too long, or with a NUL). */
+enum err json_copy_string(
+    struct json_field f, char *out, size_t out_bytes, struct problem *p) MUST_CHECK;
+enum err json_get_int(
+    struct json_field f, int64_t min, int64_t max, int64_t *out, struct problem *p) MUST_CHECK;
 enum err json_get_bool(struct json_field f, bool *out, struct problem *p) MUST_CHECK;
-enum err json_get_array(struct json_field f, struct json_object **out, struct problem *p) MUST_CHECK; /* borrowed */
+enum err json_get_array(
+    struct json_field f, struct json_object **out, struct problem *p) MUST_CHECK; /* borrowed */
 /* Refuses members that are not in allowed (NULL-terminated): ERR_UNKNOWN_FIELD. */
-enum err json_only(struct json_object *object, const char *path, const char *const *allowed, struct problem *p) MUST_CHECK;
+enum err json_only(struct json_object *object, const char *path, const char *const *allowed,
+    struct problem *p) MUST_CHECK;
 /* "messages[3]" + "userId" -> "messages[3].userId" */
 void json_path(char *out, size_t out_bytes, const char *path, const char *name);
 

@@ -1,9 +1,15 @@
 /*
- * The registry: which sessions a user has, and on which nodes. Commands as data, and the decoding of their replies; nothing here
- * talks to Redis. Scripts: lua/open.lua, refresh.lua, close.lua; hints on the control channel.
+ * The registry: which sessions a user has, and on which nodes. Commands as data, and the decoding
+ * of their replies; nothing here talks to Redis. Scripts: lua/open.lua, refresh.lua, close.lua;
+ * hints on the control channel.
  *
- * An entry is JSON: {"ip":"10.0.0.5:31882","node":"…","boot":"…","key":"…","userId":"…","since":<ms>,"until":<ms>}.
- * `until` is when the entry expires by itself if its node never refreshes it (the hash's own expiry is kept alive by any live session).
+ * An entry is JSON:
+ *   {"ip":"10.0.0.5:31882","node":"…","boot":"…","key":"…","userId":"…","since":<ms>,"until":<ms>}
+ * `until` is when the entry expires by itself if its node never refreshes it (the hash's own expiry
+ * is kept alive by any live session).
+ *
+ * A …_command() fills a command that command_init() made. A …_decode() takes any reply:
+ * ERR_INTERNAL if it is not as agreed, ERR_NO_MEMORY; out is written on ERR_OK only.
  */
 #ifndef SHARED_REGISTRY_H
 #define SHARED_REGISTRY_H
@@ -25,54 +31,74 @@ struct registry_entry {
     int64_t until_ms; /* wall clock */
 };
 
-enum on_duplicate_mode { REGISTRY_ALLOW, REGISTRY_NOTIFY, REGISTRY_REPLACE, REGISTRY_REJECT }; /* as option.h's enum on_duplicate */
+/* As option.h's enum on_duplicate. */
+enum on_duplicate_mode { REGISTRY_ALLOW, REGISTRY_NOTIFY, REGISTRY_REPLACE, REGISTRY_REJECT };
 
-void registry_encode_entry(const struct registry_entry *e, struct buf *out);
-enum err registry_decode_entry(struct slice session_id, struct slice json, struct registry_entry *out) MUST_CHECK; /* ERR_NOT_JSON … */
+void registry_encode_entry(
+    const struct registry_entry *e, struct buf *out); /* errors stick to out */
+/* ERR_BAD_VALUE (session_id, or a member does not fit), or what json.h and address.h say. */
+enum err registry_decode_entry(
+    struct slice session_id, struct slice json, struct registry_entry *out) MUST_CHECK;
 
 struct registry_open {
     const struct registry_entry *entry;
     int64_t ttl_ms;
     enum on_duplicate_mode mode;
-    const char *alive;          /* "nodeId boot\n…" of the live nodes; used unless mode is allow; "" = own node only */
-    const char *last_id;        /* the client's, checked by message_id_parse(), or "" */
+    const char *alive;   /* "nodeId boot\n…" of the other live nodes; used unless mode is allow */
+    const char *last_id; /* the client's, checked by message_id_parse(), or "" */
     int64_t page_messages;
 };
 void registry_open_command(struct command *c, const char *prefix, const struct registry_open *o);
 
 struct registry_opened {
-    bool rejected;              /* by on_duplicate = reject: nothing was written */
-    struct registry_entry *duplicates; /* owned; older live sessions of the same key (mode allow: none are told) */
+    bool rejected; /* by on_duplicate = reject: nothing was written */
+    /* Owned; older live sessions of the same key (mode allow: none are told). With replace they are
+     * no longer in the registry. */
+    struct registry_entry *duplicates;
     size_t duplicate_count;
-    struct message_id position; /* the inbox's last id */
-    bool recovered;             /* last_id was known, or none was given */
-    int64_t unread;             /* messages for this session that nobody has read */
-    int64_t missed;             /* messages that the replay will show */
+    struct message_id position;   /* the inbox's last id */
+    bool recovered;               /* last_id was known, or none was given */
+    int64_t unread;               /* messages for this session that nobody has read */
+    int64_t missed;               /* messages that the replay will show */
     struct inbox_cursors cursors; /* the filter of further pages; none with a known last_id */
-    struct inbox_page page;     /* first page of the replay */
+    struct inbox_page page;       /* first page of the replay */
 };
-enum err registry_open_decode(const struct redisReply *reply, struct registry_opened *out) MUST_CHECK; /* ERR_INTERNAL if it is not as agreed */
+enum err registry_open_decode(
+    const struct redisReply *reply, struct registry_opened *out) MUST_CHECK;
 void registry_opened_finish(struct registry_opened *o);
 
 /* Writes the entry (again) and tells the inbox's last id, so that a session sees what it missed. */
-void registry_refresh_command(struct command *c, const char *prefix, const struct registry_entry *entry, int64_t ttl_ms, enum on_duplicate_mode mode);
+void registry_refresh_command(struct command *c, const char *prefix,
+    const struct registry_entry *entry, int64_t ttl_ms, enum on_duplicate_mode mode);
 struct registry_refreshed {
-    bool replaced;              /* a newer session of the same key is there and mode is replace: nothing was written; close with 4009 */
+    /* A newer session of the same key is there and mode is replace: nothing was written; close with
+     * 4009. */
+    bool replaced;
     struct message_id position;
 };
-enum err registry_refresh_decode(const struct redisReply *reply, struct registry_refreshed *out) MUST_CHECK;
+enum err registry_refresh_decode(
+    const struct redisReply *reply, struct registry_refreshed *out) MUST_CHECK;
 
-/* Removes the entry if it still carries this session, node and boot: a session's end, or a ghost met by a sender. */
-void registry_close_command(struct command *c, const char *prefix, const char *user_id, const char *session_id, const char *node_id, const char *boot);
+/* Removes the entry if it still carries this session, node and boot: a session's end, or a ghost
+ * met by a sender. */
+void registry_close_command(struct command *c, const char *prefix, const char *user_id,
+    const char *session_id, const char *node_id, const char *boot);
 
-/* HGETALL, and its reply as entries (owned by the caller: free()). Entries that do not decode or are past `until` are left out. */
+/*
+ * HGETALL, and its reply as entries (owned by the caller: free()). Entries that do not decode or
+ * are past `until` are left out.
+ */
 void registry_lookup_command(struct command *c, const char *prefix, const char *user_id);
-enum err registry_lookup_decode(const struct redisReply *reply, int64_t now_wall_ms, struct registry_entry **out, size_t *count) MUST_CHECK;
+enum err registry_lookup_decode(const struct redisReply *reply, int64_t now_wall_ms,
+    struct registry_entry **out, size_t *count) MUST_CHECK;
 
 /* Hints on the control channel of a node: nothing depends on their arrival. */
 enum hint { HINT_RESYNC, HINT_NOTIFY, HINT_REPLACED };
-/* subject: the userId (resync) or the sessionId (notify, replaced). PUBLISH. */
-void registry_hint_command(struct command *c, const char *prefix, const char *node_id, enum hint hint, const char *subject);
-enum err registry_hint_decode(struct slice message, enum hint *hint, struct slice *subject) MUST_CHECK;
+/* subject: the userId (resync) or the sessionId (notify, replaced). PUBLISH "<hint> <subject>". */
+void registry_hint_command(struct command *c, const char *prefix, const char *node_id,
+    enum hint hint, const char *subject);
+/* ERR_BAD_VALUE. subject is borrowed from message. */
+enum err registry_hint_decode(
+    struct slice message, enum hint *hint, struct slice *subject) MUST_CHECK;
 
 #endif

@@ -3,40 +3,45 @@
  */
 #include "shared/schema.h"
 
-#define ADD_KEY(c, ...) command_add_parts(c, (const char *const[]){__VA_ARGS__, NULL})
-
 void schema_add_registry(struct command *c, const char *prefix, const char *user_id)
 {
-    ADD_KEY(c, prefix, "{", user_id, "}");
+    buf_addf(command_begin(c), "%s{%s}", prefix, user_id);
+    command_end(c);
 }
 
 void schema_add_inbox(struct command *c, const char *prefix, const char *user_id)
 {
-    ADD_KEY(c, prefix, "{", user_id, "}:inbox");
+    buf_addf(command_begin(c), "%s{%s}:inbox", prefix, user_id);
+    command_end(c);
 }
 
 void schema_add_read(struct command *c, const char *prefix, const char *user_id)
 {
-    ADD_KEY(c, prefix, "{", user_id, "}:read");
+    buf_addf(command_begin(c), "%s{%s}:read", prefix, user_id);
+    command_end(c);
 }
 
 void schema_add_sent(
     struct command *c, const char *prefix, const char *user_id, const char *message_id)
 {
-    ADD_KEY(c, prefix, "{", user_id, "}:sent:", message_id);
+    buf_addf(command_begin(c), "%s{%s}:sent:%s", prefix, user_id, message_id);
+    command_end(c);
 }
 
 void schema_add_nodes(struct command *c, const char *prefix)
 {
-    ADD_KEY(c, prefix, "nodes");
+    buf_addf(command_begin(c), "%snodes", prefix);
+    command_end(c);
 }
 
 void schema_add_lease(struct command *c, const char *prefix, const char *node_id)
 {
-    ADD_KEY(c, prefix, "node:", node_id);
+    buf_addf(command_begin(c), "%snode:%s", prefix, node_id);
+    command_end(c);
 }
 
 void schema_add_control(struct command *c, const char *prefix, const char *node_id)
 {
-    ADD_KEY(c, prefix, "control:", node_id);
+    buf_addf(command_begin(c), "%scontrol:%s", prefix, node_id);
+    command_end(c);
 }

@@ -7,5 +7,5 @@
 local value = redis.call('HGET', KEYS[1], ARGV[1])
 if not value then return 0 end
 local ok, entry = pcall(cjson.decode, value)
-if not ok or entry.node ~= ARGV[2] or entry.boot ~= ARGV[3] then return 0 end
+if not ok or type(entry) ~= 'table' or entry.node ~= ARGV[2] or entry.boot ~= ARGV[3] then return 0 end
 return redis.call('HDEL', KEYS[1], ARGV[1])

@@ -38,6 +38,7 @@ end
 
 -- cursors: narrowing -> the highest id that somebody has read of it, for each narrowing that the session is meant by.
 local function is_for_session(fields, cursors, now)
+  if not fields.m then return false end
   if fields.x and tonumber(fields.x) <= now then return false end
   return cursors[fields.to or '*'] ~= nil
 end

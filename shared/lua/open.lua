@@ -7,6 +7,7 @@
 --          {id, payload, …}, last, more}
 
 -- include: entries.lua
+-- include: registry.lua
 
 local registry, inbox, read = KEYS[1], KEYS[2], KEYS[3]
 local session_id, entry, ttl_ms, key, mode, alive, server_client, last_known, page_entries =
@@ -20,8 +21,8 @@ local function live_duplicates()
   local now = now_ms()
   local fields = redis.call('HGETALL', registry)
   for i = 1, #fields, 2 do
-    local ok, other = pcall(cjson.decode, fields[i + 1])
-    if ok and fields[i] ~= session_id and other.key == key and other['until'] > now and live[other.node .. ' ' .. other.boot] then
+    local other = decode_entry(fields[i + 1])
+    if other and fields[i] ~= session_id and other.key == key and other['until'] > now and live[other.node .. ' ' .. other.boot] then
       found[#found + 1] = fields[i]
       found[#found + 1] = fields[i + 1]
     end

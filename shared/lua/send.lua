@@ -1,12 +1,12 @@
 -- send: checks idempotency, appends to the inbox if asked to, and tells where the user's sessions are.
 --
--- KEYS: registry, inbox [, sent]
+-- KEYS: registry, inbox, read [, sent]
 -- ARGV: store (1 0), payload, narrowing, inbox max, inbox ttl ms, message ttl ms or 0, payload hash, idempotency window ms
 -- Returns {conflict, duplicate, stored, id, previous id, {sessionId, entry, …}}
 
 -- include: entries.lua
 
-local registry, inbox, sent = KEYS[1], KEYS[2], KEYS[3]
+local registry, inbox, read, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local store, payload, narrowing, inbox_max, inbox_ttl_ms, message_ttl_ms, hash, window_ms =
   ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
 
@@ -27,6 +27,7 @@ local function append()
   end
   local id = redis.call('XADD', inbox, 'MAXLEN', inbox_max, '*', unpack(fields))
   redis.call('PEXPIRE', inbox, inbox_ttl_ms)
+  redis.call('PEXPIRE', read, inbox_ttl_ms) -- cursors must not go before the messages that they are about
   return id, previous
 end
 

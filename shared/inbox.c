@@ -1,0 +1,186 @@
+/*
+ * The inbox's commands and the decoding of their replies. What must be atomic is in the scripts
+ * (lua/send.lua, fetch.lua, ack.lua); nothing here talks to Redis.
+ */
+#include "shared/inbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/redis_reply.h"
+#include "shared/registry.h"
+#include "shared/schema.h"
+
+#define NARROWING_BYTES (2 * ADDRESS_PART_BYTES_MAX + 2)
+
+static void add_id(struct command *c, struct message_id id)
+{
+    char text[MESSAGE_ID_BYTES];
+
+    command_add_str(c, message_id_format(id, text));
+}
+
+/* "pc", then "pc:home": the narrowings of a session besides "*". */
+static void add_narrowings(struct command *c, const struct address *a)
+{
+    command_add_str(c, a->server_client);
+    buf_addf(command_begin(c), "%s:%s", a->server_client, a->page);
+    command_end(c);
+}
+
+void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s)
+{
+    const struct message *m = s->message;
+    const char *user_id = m->target.user_id;
+    char narrowing[NARROWING_BYTES];
+
+    target_format_narrowing(&m->target, narrowing, sizeof(narrowing));
+    command_start_script(c, &script_send, m->message_id[0] ? 4 : 3);
+    schema_add_registry(c, prefix, user_id);
+    schema_add_inbox(c, prefix, user_id);
+    schema_add_read(c, prefix, user_id);
+    if (m->message_id[0]) {
+        schema_add_sent(c, prefix, user_id, m->message_id);
+    }
+    command_add_int(c, s->store);
+    command_add(c, buf_str(&m->payload), s->store ? m->payload.len : 0);
+    command_add_str(c, narrowing);
+    command_add_int(c, s->max_messages);
+    command_add_int(c, s->ttl_ms);
+    command_add_int(c, m->ttl_s * 1000);
+    command_add_str(c, s->payload_hash);
+    command_add_int(c, s->idempotency_window_ms);
+}
+
+enum err inbox_send_decode(
+    const struct redisReply *reply, int64_t now_wall_ms, struct inbox_sent *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct inbox_sent sent = {0};
+    enum err err;
+
+    sent.conflict = reply_next_int(&r) != 0;
+    sent.duplicate = reply_next_int(&r) != 0;
+    sent.stored = reply_next_int(&r) != 0;
+    sent.id = reply_next_id(&r);
+    sent.prev_id = reply_next_id(&r);
+    err = registry_lookup_decode(reply_next(&r), now_wall_ms, &sent.sessions, &sent.session_count);
+    if (err) {
+        return err;
+    }
+    if (reply_reader_err(&r)) {
+        free(sent.sessions);
+        return ERR_INTERNAL;
+    }
+    *out = sent;
+    return ERR_OK;
+}
+
+void inbox_sent_finish(struct inbox_sent *s)
+{
+    free(s->sessions);
+}
+
+void inbox_fetch_command(struct command *c, const char *prefix, const struct inbox_fetch *f)
+{
+    command_start_script(c, &script_fetch, 1);
+    schema_add_inbox(c, prefix, f->address->user_id);
+    add_id(c, f->after);
+    add_narrowings(c, f->address);
+    command_add_int(c, f->cursors.filter);
+    add_id(c, f->cursors.everyone);
+    add_id(c, f->cursors.server_client);
+    add_id(c, f->cursors.page);
+    command_add_int(c, f->page_messages);
+}
+
+enum err inbox_fetch_decode(const struct redisReply *reply, struct inbox_fetched *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct inbox_fetched fetched = {.gap = reply_next_int(&r) != 0};
+    enum err err = inbox_page_read(&r, &fetched.page);
+
+    if (!err) {
+        *out = fetched;
+    }
+    return err;
+}
+
+/* How many entries {id, payload, …} holds, and how many bytes of payload. Breaks r if it is not so.
+ */
+static void measure_entries(struct reply_reader *r, size_t *count, size_t *bytes)
+{
+    *count = 0;
+    *bytes = 0;
+    while (reply_has_next(r)) {
+        reply_next_id(r);
+        *bytes += reply_next_text(r).len;
+        ++*count;
+    }
+}
+
+/* The reply is Redis' to free: the payloads move into one block of the page's own. */
+static enum err copy_entries(const struct redisReply *reply, struct inbox_page *page)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    size_t count;
+    size_t bytes;
+    char *at;
+
+    measure_entries(&r, &count, &bytes);
+    if (reply_reader_err(&r)) {
+        return ERR_INTERNAL;
+    }
+    page->entries = calloc(count + 1, sizeof(*page->entries));
+    page->bytes = malloc(bytes + 1);
+    if (!page->entries || !page->bytes) {
+        inbox_page_finish(page);
+        return ERR_NO_MEMORY;
+    }
+    at = page->bytes;
+    for (r = reply_reader_of(reply); reply_has_next(&r); page->count++) {
+        struct inbox_entry *entry = &page->entries[page->count];
+        struct slice payload;
+
+        entry->id = reply_next_id(&r);
+        payload = reply_next_text(&r);
+        memcpy(at, payload.at, payload.len);
+        entry->payload = (struct slice){at, payload.len};
+        at += payload.len;
+    }
+    return ERR_OK;
+}
+
+enum err inbox_page_read(struct reply_reader *r, struct inbox_page *out)
+{
+    const struct redisReply *entries = reply_next(r);
+    struct inbox_page page = {0};
+
+    page.last = reply_next_id(r);
+    page.more = reply_next_int(r) != 0;
+    if (reply_reader_err(r)) {
+        return ERR_INTERNAL;
+    }
+    enum err err = copy_entries(entries, &page);
+    if (!err) {
+        *out = page;
+    }
+    return err;
+}
+
+void inbox_page_finish(struct inbox_page *p)
+{
+    free(p->entries);
+    free(p->bytes);
+}
+
+void inbox_ack_command(struct command *c, const char *prefix, const struct address *a,
+    struct message_id id, int64_t ttl_ms)
+{
+    command_start_script(c, &script_ack, 1);
+    schema_add_read(c, prefix, a->user_id);
+    add_id(c, id);
+    command_add_int(c, ttl_ms);
+    command_add_str(c, "*");
+    add_narrowings(c, a);
+}

@@ -1,0 +1,248 @@
+/*
+ * The registry's commands and the decoding of their replies. What must be atomic is in the scripts
+ * (lua/open.lua, refresh.lua, close.lua); nothing here talks to Redis.
+ */
+#include "shared/registry.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/json.h"
+#include "shared/redis_reply.h"
+#include "shared/schema.h"
+
+static const char *const mode_words[] = {"allow", "notify", "replace", "reject"};
+static const char *const hint_words[] = {"resync", "notify", "replaced"};
+#define HINT_COUNT (sizeof(hint_words) / sizeof(hint_words[0]))
+#define FIELD(name) ((struct json_field){object, "", name})
+
+static void add_member(struct buf *out, const char *name, const char *value)
+{
+    buf_addf(out, "\"%s\":", name);
+    buf_add_json_string(out, value, strlen(value));
+    buf_add_char(out, ',');
+}
+
+void registry_encode_entry(const struct registry_entry *e, struct buf *out)
+{
+    char key[ADDRESS_KEY_BYTES];
+
+    buf_add_char(out, '{');
+    add_member(out, "ip", e->addr);
+    add_member(out, "node", e->node_id);
+    add_member(out, "boot", e->boot);
+    add_member(out, "key", address_format_key(&e->address, key));
+    add_member(out, "userId", e->address.user_id);
+    buf_addf(out, "\"since\":%" PRId64 ",\"until\":%" PRId64 "}", e->since_ms, e->until_ms);
+}
+
+static enum err decode_members(struct json_object *object, struct registry_entry *e)
+{
+    struct slice key = slice_of("");
+    enum err err;
+
+    if ((err = json_copy_string(FIELD("ip"), e->addr, sizeof(e->addr), NULL)) ||
+        (err = json_copy_string(FIELD("node"), e->node_id, sizeof(e->node_id), NULL)) ||
+        (err = json_copy_string(FIELD("boot"), e->boot, sizeof(e->boot), NULL)) ||
+        (err = json_get_string(FIELD("key"), &key, NULL)) ||
+        (err = address_parse_key(key, "key", &e->address, NULL)) ||
+        (err = json_get_int(FIELD("since"), 0, INT64_MAX, &e->since_ms, NULL)) ||
+        (err = json_get_int(FIELD("until"), 0, INT64_MAX, &e->until_ms, NULL))) {
+        return err;
+    }
+    return ERR_OK;
+}
+
+enum err registry_decode_entry(
+    struct slice session_id, struct slice json, struct registry_entry *out)
+{
+    struct registry_entry entry = {0};
+    struct json_object *object;
+    enum err err;
+
+    if (!id_is_session(session_id)) {
+        return ERR_BAD_VALUE;
+    }
+    err = json_parse_object(json, &object, NULL);
+    if (err) {
+        return err;
+    }
+    memcpy(entry.session_id, session_id.at, session_id.len);
+    err = decode_members(object, &entry);
+    if (!err) {
+        *out = entry;
+    }
+    json_object_put(object);
+    return err;
+}
+
+void registry_open_command(struct command *c, const char *prefix, const struct registry_open *o)
+{
+    const struct registry_entry *e = o->entry;
+    char key[ADDRESS_KEY_BYTES];
+
+    command_start_script(c, &script_open, 3);
+    schema_add_registry(c, prefix, e->address.user_id);
+    schema_add_inbox(c, prefix, e->address.user_id);
+    schema_add_read(c, prefix, e->address.user_id);
+    command_add_str(c, e->session_id);
+    registry_encode_entry(e, command_begin(c));
+    command_end(c);
+    command_add_int(c, o->ttl_ms);
+    command_add_str(c, address_format_key(&e->address, key));
+    command_add_str(c, mode_words[o->mode]);
+    buf_addf(command_begin(c), "%s %s\n%s", e->node_id, e->boot, o->alive);
+    command_end(c);
+    command_add_str(c, e->address.server_client);
+    command_add_str(c, o->last_id);
+    command_add_int(c, o->page_messages);
+}
+
+static struct inbox_cursors read_cursors(const struct redisReply *reply, bool *broken)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct inbox_cursors cursors;
+
+    cursors.filter = reply_next_int(&r) != 0;
+    cursors.everyone = reply_next_id(&r);
+    cursors.server_client = reply_next_id(&r);
+    cursors.page = reply_next_id(&r);
+    *broken |= r.broken;
+    return cursors;
+}
+
+enum err registry_open_decode(const struct redisReply *reply, struct registry_opened *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct registry_opened opened = {0};
+    enum err err;
+
+    opened.rejected = reply_next_int(&r) != 0;
+    /* The script has left out what is past `until`. */
+    err = registry_lookup_decode(reply_next(&r), 0, &opened.duplicates, &opened.duplicate_count);
+    if (err) {
+        return err;
+    }
+    opened.position = reply_next_id(&r);
+    opened.recovered = reply_next_int(&r) != 0;
+    opened.unread = reply_next_int(&r);
+    opened.missed = reply_next_int(&r);
+    opened.cursors = read_cursors(reply_next(&r), &r.broken);
+    err = inbox_page_read(&r, &opened.page);
+    if (err) {
+        free(opened.duplicates);
+        return err;
+    }
+    *out = opened;
+    return ERR_OK;
+}
+
+void registry_opened_finish(struct registry_opened *o)
+{
+    free(o->duplicates);
+    inbox_page_finish(&o->page);
+}
+
+void registry_refresh_command(struct command *c, const char *prefix,
+    const struct registry_entry *entry, int64_t ttl_ms, enum on_duplicate_mode mode)
+{
+    command_start_script(c, &script_refresh, 2);
+    schema_add_registry(c, prefix, entry->address.user_id);
+    schema_add_inbox(c, prefix, entry->address.user_id);
+    command_add_str(c, entry->session_id);
+    registry_encode_entry(entry, command_begin(c));
+    command_end(c);
+    command_add_int(c, ttl_ms);
+    command_add_str(c, mode_words[mode]);
+}
+
+enum err registry_refresh_decode(const struct redisReply *reply, struct registry_refreshed *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct registry_refreshed refreshed;
+
+    refreshed.replaced = reply_next_int(&r) != 0;
+    refreshed.position = reply_next_id(&r);
+    if (reply_reader_err(&r)) {
+        return ERR_INTERNAL;
+    }
+    *out = refreshed;
+    return ERR_OK;
+}
+
+void registry_close_command(struct command *c, const char *prefix, const char *user_id,
+    const char *session_id, const char *node_id, const char *boot)
+{
+    command_start_script(c, &script_close, 1);
+    schema_add_registry(c, prefix, user_id);
+    command_add_str(c, session_id);
+    command_add_str(c, node_id);
+    command_add_str(c, boot);
+}
+
+void registry_lookup_command(struct command *c, const char *prefix, const char *user_id)
+{
+    command_add_str(c, "HGETALL");
+    schema_add_registry(c, prefix, user_id);
+}
+
+enum err registry_lookup_decode(
+    const struct redisReply *reply, int64_t now_wall_ms, struct registry_entry **out, size_t *count)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct registry_entry *entries;
+    size_t found = 0;
+
+    if (reply_reader_err(&r)) {
+        return ERR_INTERNAL;
+    }
+    entries = calloc(reply_length(&r) / 2 + 1, sizeof(*entries));
+    if (!entries) {
+        return ERR_NO_MEMORY;
+    }
+    while (reply_has_next(&r)) {
+        struct slice session_id = reply_next_text(&r);
+        struct slice json = reply_next_text(&r);
+
+        if (!r.broken && !registry_decode_entry(session_id, json, &entries[found]) &&
+            entries[found].until_ms > now_wall_ms) {
+            found++;
+        }
+    }
+    if (reply_reader_err(&r)) {
+        free(entries);
+        return ERR_INTERNAL;
+    }
+    *out = entries;
+    *count = found;
+    return ERR_OK;
+}
+
+void registry_hint_command(
+    struct command *c, const char *prefix, const char *node_id, enum hint hint, const char *subject)
+{
+    command_add_str(c, "PUBLISH");
+    schema_add_control(c, prefix, node_id);
+    buf_addf(command_begin(c), "%s %s", hint_words[hint], subject);
+    command_end(c);
+}
+
+enum err registry_hint_decode(struct slice message, enum hint *hint, struct slice *subject)
+{
+    const char *space = memchr(message.at, ' ', message.len);
+    struct slice word;
+
+    if (!space) {
+        return ERR_BAD_VALUE;
+    }
+    word = (struct slice){message.at, (size_t)(space - message.at)};
+    for (size_t i = 0; i < HINT_COUNT; i++) {
+        if (slice_equal(word, hint_words[i])) {
+            *hint = (enum hint)i;
+            *subject = (struct slice){space + 1, message.len - word.len - 1};
+            return ERR_OK;
+        }
+    }
+    return ERR_BAD_VALUE;
+}
