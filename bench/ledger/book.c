@@ -1,0 +1,234 @@
+/* The book: see book.h. One mutex guards all; the load is far below what that costs. */
+#include "book.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct entry {
+    int64_t sent_us;
+    bool accepted;
+    unsigned char phase;
+};
+
+struct phase {
+    char name[PHASE_NAME_BYTES];
+    int64_t accepted, attempts, expected, received, doubled, out_of_order;
+    int64_t longest_us;
+};
+
+struct book {
+    pthread_mutex_t mutex;
+    int users, clients_per_user, messages_max;
+    int *sent;               /* per user: how many numbers were given */
+    struct entry *entries;   /* user * messages_max + number */
+    unsigned char *times;    /* (client) * messages_max + number: how often received */
+    int *last;               /* per client: highest number received so far, -1 */
+    struct phase phases[PHASES_MAX];
+    int phase_count;
+    int64_t raw_duplicates;
+    int64_t *replays; /* growing */
+    size_t replay_count, replay_cap;
+};
+
+int64_t book_now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void *must(void *memory)
+{
+    if (memory == NULL) {
+        perror("book: no memory");
+        exit(2);
+    }
+    return memory;
+}
+
+struct book *book_create(int users, int clients_per_user, int messages_per_user_max)
+{
+    struct book *b = must(calloc(1, sizeof *b));
+    size_t clients = (size_t)users * (size_t)clients_per_user;
+    size_t messages = (size_t)messages_per_user_max;
+    pthread_mutex_init(&b->mutex, NULL);
+    b->users = users;
+    b->clients_per_user = clients_per_user;
+    b->messages_max = messages_per_user_max;
+    b->sent = must(calloc((size_t)users, sizeof *b->sent));
+    b->entries = must(calloc((size_t)users * messages, sizeof *b->entries));
+    b->times = must(calloc(clients, messages));
+    b->last = must(malloc(clients * sizeof *b->last));
+    for (size_t i = 0; i < clients; i++)
+        b->last[i] = -1;
+    return b;
+}
+
+void book_destroy(struct book *b)
+{
+    free(b->sent);
+    free(b->entries);
+    free(b->times);
+    free(b->last);
+    free(b->replays);
+    free(b);
+}
+
+void book_start_phase(struct book *b, const char *name)
+{
+    pthread_mutex_lock(&b->mutex);
+    if (b->phase_count < PHASES_MAX) {
+        struct phase *phase = &b->phases[b->phase_count++];
+        snprintf(phase->name, sizeof phase->name, "%s", name);
+    }
+    pthread_mutex_unlock(&b->mutex);
+}
+
+static struct entry *entry_of(struct book *b, int user, int number)
+{
+    return &b->entries[(size_t)user * (size_t)b->messages_max + (size_t)number];
+}
+
+int book_send(struct book *b, int user)
+{
+    int number = -1;
+    pthread_mutex_lock(&b->mutex);
+    if (b->sent[user] < b->messages_max && b->phase_count > 0) {
+        number = b->sent[user]++;
+        struct entry *e = entry_of(b, user, number);
+        e->sent_us = book_now_us();
+        e->phase = (unsigned char)(b->phase_count - 1);
+    }
+    pthread_mutex_unlock(&b->mutex);
+    return number;
+}
+
+void book_accept(struct book *b, int user, int number, int attempts)
+{
+    pthread_mutex_lock(&b->mutex);
+    struct entry *e = entry_of(b, user, number);
+    e->accepted = true;
+    b->phases[e->phase].accepted++;
+    b->phases[e->phase].attempts += attempts;
+    pthread_mutex_unlock(&b->mutex);
+}
+
+void book_receive(struct book *b, int client, int user, int number)
+{
+    pthread_mutex_lock(&b->mutex);
+    if (number >= 0 && number < b->sent[user]) {
+        struct entry *e = entry_of(b, user, number);
+        struct phase *phase = &b->phases[e->phase];
+        unsigned char *times = &b->times[(size_t)client * (size_t)b->messages_max + (size_t)number];
+        int64_t delay = book_now_us() - e->sent_us;
+        if (*times > 0)
+            phase->doubled++;
+        if (*times < 255)
+            (*times)++;
+        if (*times == 1 && number < b->last[client])
+            phase->out_of_order++;
+        if (number > b->last[client])
+            b->last[client] = number;
+        if (*times == 1 && delay > phase->longest_us)
+            phase->longest_us = delay;
+    }
+    pthread_mutex_unlock(&b->mutex);
+}
+
+void book_raw_duplicate(struct book *b)
+{
+    pthread_mutex_lock(&b->mutex);
+    b->raw_duplicates++;
+    pthread_mutex_unlock(&b->mutex);
+}
+
+void book_replay(struct book *b, int64_t after_us)
+{
+    pthread_mutex_lock(&b->mutex);
+    if (b->replay_count == b->replay_cap) {
+        b->replay_cap = b->replay_cap ? 2 * b->replay_cap : 4096;
+        b->replays = must(realloc(b->replays, b->replay_cap * sizeof *b->replays));
+    }
+    b->replays[b->replay_count++] = after_us;
+    pthread_mutex_unlock(&b->mutex);
+}
+
+/* Counts, per phase, what its accepted messages should have brought and did bring. Returns how much is missing. */
+static int64_t settle(struct book *b)
+{
+    int64_t missing = 0;
+    for (int i = 0; i < b->phase_count; i++)
+        b->phases[i].expected = b->phases[i].received = 0;
+    for (int user = 0; user < b->users; user++) {
+        for (int number = 0; number < b->sent[user]; number++) {
+            struct entry *e = entry_of(b, user, number);
+            if (!e->accepted)
+                continue;
+            struct phase *phase = &b->phases[e->phase];
+            for (int c = 0; c < b->clients_per_user; c++) {
+                size_t client = (size_t)user * (size_t)b->clients_per_user + (size_t)c;
+                bool got = b->times[client * (size_t)b->messages_max + (size_t)number] > 0;
+                phase->expected++;
+                phase->received += got;
+                missing += !got;
+            }
+        }
+    }
+    return missing;
+}
+
+int64_t book_missing(struct book *b)
+{
+    pthread_mutex_lock(&b->mutex);
+    int64_t missing = settle(b);
+    pthread_mutex_unlock(&b->mutex);
+    return missing;
+}
+
+static int compare_i64(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void print_row(FILE *out, const struct phase *p)
+{
+    fprintf(out, "%-34s %9lld %9lld %10lld %6lld %8lld %8lld %8.2f\n", p->name, (long long)p->accepted,
+        (long long)(p->attempts - p->accepted), (long long)p->received, (long long)(p->expected - p->received),
+        (long long)p->doubled, (long long)p->out_of_order, (double)p->longest_us / 1e6);
+}
+
+bool book_report(struct book *b, FILE *out)
+{
+    struct phase total = {.name = "total"};
+    pthread_mutex_lock(&b->mutex);
+    settle(b);
+    fprintf(out, "%-34s %9s %9s %10s %6s %8s %8s %8s\n", "fault", "accepted", "retries", "received", "lost", "doubled",
+        "disorder", "max s");
+    for (int i = 0; i < b->phase_count; i++) {
+        struct phase *p = &b->phases[i];
+        print_row(out, p);
+        total.accepted += p->accepted;
+        total.attempts += p->attempts;
+        total.expected += p->expected;
+        total.received += p->received;
+        total.doubled += p->doubled;
+        total.out_of_order += p->out_of_order;
+        if (p->longest_us > total.longest_us)
+            total.longest_us = p->longest_us;
+    }
+    print_row(out, &total);
+    fprintf(out, "lost %.3f %% of %lld deliveries; %lld repeats on the wire, dropped by the clients\n",
+        total.expected ? 100.0 * (double)(total.expected - total.received) / (double)total.expected : 0.0,
+        (long long)total.expected, (long long)b->raw_duplicates);
+    if (b->replay_count > 0) {
+        qsort(b->replays, b->replay_count, sizeof *b->replays, compare_i64);
+        fprintf(out, "replayed %zu; after the reconnect: median %.3f s, p99 %.3f s, max %.3f s\n", b->replay_count,
+            (double)b->replays[b->replay_count / 2] / 1e6, (double)b->replays[b->replay_count * 99 / 100] / 1e6,
+            (double)b->replays[b->replay_count - 1] / 1e6);
+    }
+    pthread_mutex_unlock(&b->mutex);
+    return total.expected == total.received && total.doubled == 0 && total.out_of_order == 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * Many reconnecting socketsend.v1 clients in one thread: raw sockets, epoll, just enough of RFC 6455. Each resumes with the last id that it has
+ * seen, acknowledges cumulatively, drops what it has seen, and reconnects with jittered back-off, each time to a node drawn by chance.
+ */
+#ifndef BENCH_CLIENT_H
+#define BENCH_CLIENT_H
+
+#include "book.h"
+
+struct clients;
+
+struct clients_options {
+    struct book *book;
+    const char *const *nodes; /* "127.0.0.1:9001" */
+    int node_count;
+    int users, clients_per_user;
+    int64_t backoff_min_ms, backoff_max_ms;
+    int64_t cut_every_ms, cut_for_ms; /* jitter: each client's TCP is cut so often for so long; 0: not */
+    bool resume;                      /* false: no lastId, for designs that know none */
+};
+
+struct clients *clients_create(const struct clients_options *options);
+void clients_destroy(struct clients *c);
+/* Runs until clients_stop(). Call from a thread of its own. */
+void clients_run(struct clients *c);
+void clients_stop(struct clients *c);
+
+int clients_connected(struct clients *c);
+/* From any thread: carried out by the loop. */
+void clients_cut(struct clients *c, int percent);                   /* resets the TCP connections of so many, at random */
+void clients_stall(struct clients *c, int percent, int64_t for_ms); /* so many stop reading for a while */
+/* Prints how often each close code came, and how often connects failed. */
+void clients_report(struct clients *c, FILE *out);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * ledger: keeps a book of what was accepted and what arrived, while somebody else (run.py) breaks things.
+ *
+ * Commands come on standard input, one per line: `phase NAME`, `cut PERCENT`, `stall PERCENT MS`, `pause`, `resume`, `stop`. It says `connected` when
+ * all clients are, answers `stop` with the report, and exits 0 only if nothing was lost, doubled or out of order.
+ */
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "sender.h"
+
+#define NODES_MAX 16
+
+struct settings {
+    const char *url, *key, *nodes[NODES_MAX];
+    int node_count, users, clients_per_user, threads, messages_max, settle_s;
+    double rate;
+    int64_t cut_every_ms, cut_for_ms, backoff_max_ms;
+    bool resume;
+};
+
+static const char usage[] =
+    "usage: ledger --url http://IP:PORT/socketSend --key KEY --node IP:PORT [--node …]\n"
+    "  --users N (100)  --clients N per user (2)  --threads N (8)  --rate MESSAGES/S (300)  --messages N per user at most (5000)\n"
+    "  --cut-every MS --cut-for MS (0: none)  --backoff-max MS (5000)  --settle S to wait for the rest at the end (60)  --no-resume\n";
+
+static void parse(int argc, char **argv, struct settings *s)
+{
+    enum { URL, KEY, NODE, USERS, CLIENTS, THREADS, RATE, MESSAGES, CUT_EVERY, CUT_FOR, BACKOFF, SETTLE, NO_RESUME };
+    static const struct option names[] = {{"url", 1, 0, URL}, {"key", 1, 0, KEY}, {"node", 1, 0, NODE},
+        {"users", 1, 0, USERS}, {"clients", 1, 0, CLIENTS}, {"threads", 1, 0, THREADS}, {"rate", 1, 0, RATE},
+        {"messages", 1, 0, MESSAGES}, {"cut-every", 1, 0, CUT_EVERY}, {"cut-for", 1, 0, CUT_FOR},
+        {"backoff-max", 1, 0, BACKOFF}, {"settle", 1, 0, SETTLE}, {"no-resume", 0, 0, NO_RESUME}, {0, 0, 0, 0}};
+    int *const numbers[] = {[USERS] = &s->users, [CLIENTS] = &s->clients_per_user, [THREADS] = &s->threads,
+        [MESSAGES] = &s->messages_max, [SETTLE] = &s->settle_s};
+    int64_t *const times[] = {[CUT_EVERY] = &s->cut_every_ms, [CUT_FOR] = &s->cut_for_ms, [BACKOFF] = &s->backoff_max_ms};
+    for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        switch (option) {
+        case URL:
+            s->url = optarg;
+            break;
+        case KEY:
+            s->key = optarg;
+            break;
+        case NODE:
+            if (s->node_count < NODES_MAX)
+                s->nodes[s->node_count++] = optarg;
+            break;
+        case RATE:
+            s->rate = atof(optarg);
+            break;
+        case NO_RESUME:
+            s->resume = false;
+            break;
+        case CUT_EVERY:
+        case CUT_FOR:
+        case BACKOFF:
+            *times[option] = atoll(optarg);
+            break;
+        case USERS:
+        case CLIENTS:
+        case THREADS:
+        case MESSAGES:
+        case SETTLE:
+            *numbers[option] = atoi(optarg);
+            break;
+        default:
+            fputs(usage, stderr);
+            exit(2);
+        }
+    }
+    if (s->url == NULL || s->key == NULL || s->node_count == 0 || s->users < 1 || s->clients_per_user < 1 || s->rate <= 0) {
+        fputs(usage, stderr);
+        exit(2);
+    }
+}
+
+static void *run_clients(void *clients)
+{
+    clients_run(clients);
+    return NULL;
+}
+
+static void sleep_ms(int ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+}
+
+/* Waits until everything accepted has arrived everywhere, or the time is up. */
+static void settle(struct book *book, int seconds)
+{
+    int64_t end = book_now_us() + (int64_t)seconds * 1000000;
+    while (book_missing(book) > 0 && book_now_us() < end)
+        sleep_ms(200);
+    sleep_ms(1000); /* late doubles */
+}
+
+static void obey(struct book *book, struct clients *clients, struct senders *senders)
+{
+    char line[200];
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        int percent, ms;
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "phase ", 6) == 0)
+            book_start_phase(book, line + 6);
+        else if (sscanf(line, "cut %d", &percent) == 1)
+            clients_cut(clients, percent);
+        else if (sscanf(line, "stall %d %d", &percent, &ms) == 2)
+            clients_stall(clients, percent, ms);
+        else if (strcmp(line, "pause") == 0 || strcmp(line, "resume") == 0)
+            senders_pause(senders, line[0] == 'p');
+        else if (strcmp(line, "stop") == 0)
+            return;
+        else
+            fprintf(stderr, "ledger: what is `%s`?\n", line);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct settings s = {.users = 100, .clients_per_user = 2, .threads = 8, .messages_max = 5000, .settle_s = 60,
+        .rate = 300, .backoff_max_ms = 5000, .resume = true};
+    char run[32];
+    pthread_t thread;
+    parse(argc, argv, &s);
+    signal(SIGPIPE, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    snprintf(run, sizeof run, "%lld", (long long)time(NULL));
+
+    struct book *book = book_create(s.users, s.clients_per_user, s.messages_max);
+    struct clients *clients = clients_create(&(struct clients_options){.book = book, .nodes = s.nodes,
+        .node_count = s.node_count, .users = s.users, .clients_per_user = s.clients_per_user, .backoff_min_ms = 500,
+        .backoff_max_ms = s.backoff_max_ms, .cut_every_ms = s.cut_every_ms, .cut_for_ms = s.cut_for_ms,
+        .resume = s.resume});
+    struct senders *senders = senders_create(&(struct senders_options){.book = book, .url = s.url, .key = s.key,
+        .run = run, .users = s.users, .threads = s.threads, .rate = s.rate});
+    if (clients == NULL || senders == NULL)
+        return 2;
+    pthread_create(&thread, NULL, run_clients, clients);
+    while (clients_connected(clients) < s.users * s.clients_per_user * 99 / 100)
+        sleep_ms(20);
+    sleep_ms(1000);
+    printf("connected\n");
+    senders_start(senders);
+    obey(book, clients, senders);
+    int gave_up = senders_stop(senders, 30);
+    settle(book, s.settle_s);
+    bool whole = book_report(book, stdout);
+    senders_report(senders, stdout);
+    clients_report(clients, stdout);
+    clients_stop(clients);
+    pthread_join(thread, NULL);
+    clients_destroy(clients);
+    book_destroy(book);
+    return whole && gave_up == 0 ? 0 : 1;
+}

@@ -1,0 +1,169 @@
+/* Sender threads: see sender.h. */
+#include "sender.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct sender {
+    pthread_t thread;
+    struct senders *all;
+    int number;
+};
+
+struct senders {
+    struct senders_options o;
+    struct sender *threads;
+    atomic_bool stop, paused;
+    atomic_llong deadline_us, gave_up;
+    atomic_llong answers[600]; /* by HTTP status; [0]: no answer */
+    atomic_llong slowest_us;
+};
+
+static void sleep_us(int64_t us)
+{
+    if (us > 0)
+        nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+}
+
+static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg)
+{
+    (void)bytes;
+    (void)arg;
+    return size * count;
+}
+
+static CURL *make_handle(const struct senders *s, struct curl_slist **headers)
+{
+    char key[300];
+    CURL *curl = curl_easy_init();
+    snprintf(key, sizeof key, "X-Api-Key: %s", s->o.key);
+    *headers = curl_slist_append(NULL, key);
+    *headers = curl_slist_append(*headers, "Content-Type: application/json");
+    *headers = curl_slist_append(*headers, "Expect:");
+    curl_easy_setopt(curl, CURLOPT_URL, s->o.url);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 5000L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 1000L);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    return curl;
+}
+
+/* One request. Returns the HTTP status, 0 if there was no answer. */
+static long post(struct senders *s, CURL *curl, const char *body)
+{
+    long status = 0;
+    int64_t began = book_now_us();
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    if (curl_easy_perform(curl) == CURLE_OK)
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    int64_t took = book_now_us() - began;
+    if (took > s->slowest_us)
+        s->slowest_us = took;
+    s->answers[status < 600 ? status : 0]++;
+    return status;
+}
+
+/* Sends one message until it is accepted. Returns how many requests that took, 0: given up at the end of the run. */
+static int send_until_accepted(struct senders *s, CURL *curl, int user, int number)
+{
+    char body[256];
+    snprintf(body, sizeof body,
+        "{\"userId\":\"user%d\",\"messageId\":\"%s-%d-%d\",\"json\":{\"u\":%d,\"s\":%d}}", user, s->o.run, user, number,
+        user, number);
+    for (int attempts = 1; s->deadline_us == 0 || book_now_us() < s->deadline_us; attempts++) {
+        long status = post(s, curl, body);
+        if (status == 200)
+            return attempts;
+        if (status >= 400 && status < 500 && status != 429) {
+            fprintf(stderr, "ledger: a send was answered with %ld: %s\n", status, body);
+            return 0;
+        }
+        sleep_us(100000);
+    }
+    return 0;
+}
+
+static void *run(void *arg)
+{
+    struct sender *me = arg;
+    struct senders *s = me->all;
+    struct curl_slist *headers;
+    CURL *curl = make_handle(s, &headers);
+    int64_t pause_us = (int64_t)(1e6 * s->o.threads / s->o.rate);
+    int64_t next = book_now_us() + pause_us * me->number / s->o.threads;
+    int user = me->number;
+    while (!s->stop) {
+        sleep_us(next - book_now_us());
+        next += pause_us;
+        if (next < book_now_us() - 1000000) /* a fault held this thread up: don't make up for it by a burst */
+            next = book_now_us();
+        if (s->paused || s->stop)
+            continue;
+        int number = book_send(s->o.book, user);
+        if (number < 0)
+            break;
+        int attempts = send_until_accepted(s, curl, user, number);
+        if (attempts > 0)
+            book_accept(s->o.book, user, number, attempts);
+        else
+            s->gave_up++;
+        user += s->o.threads;
+        if (user >= s->o.users)
+            user = me->number;
+    }
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    return NULL;
+}
+
+struct senders *senders_create(const struct senders_options *options)
+{
+    struct senders *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    curl_global_init(CURL_GLOBAL_ALL);
+    s->o = *options;
+    if (s->o.threads > s->o.users)
+        s->o.threads = s->o.users;
+    s->threads = calloc((size_t)s->o.threads, sizeof *s->threads);
+    return s;
+}
+
+void senders_start(struct senders *s)
+{
+    for (int i = 0; i < s->o.threads; i++) {
+        s->threads[i].all = s;
+        s->threads[i].number = i;
+        pthread_create(&s->threads[i].thread, NULL, run, &s->threads[i]);
+    }
+}
+
+void senders_pause(struct senders *s, bool paused)
+{
+    s->paused = paused;
+}
+
+int senders_stop(struct senders *s, int seconds)
+{
+    s->deadline_us = book_now_us() + (int64_t)seconds * 1000000;
+    s->stop = true;
+    for (int i = 0; i < s->o.threads; i++)
+        pthread_join(s->threads[i].thread, NULL);
+    return (int)s->gave_up;
+}
+
+void senders_report(struct senders *s, FILE *out)
+{
+    fprintf(out, "sends: slowest answer %.2f s; given up %lld; answers:", (double)s->slowest_us / 1e6,
+        (long long)s->gave_up);
+    for (int status = 0; status < 600; status++)
+        if (s->answers[status] > 0)
+            fprintf(out, " %d×%lld", status, (long long)s->answers[status]);
+    fprintf(out, "\n");
+}

@@ -1,0 +1,28 @@
+/*
+ * Sender threads: each owns some users and sends them numbered messages through POST /socketSend, one at a time, repeating each with the same messageId
+ * until it is accepted.
+ */
+#ifndef BENCH_SENDER_H
+#define BENCH_SENDER_H
+
+#include "book.h"
+
+struct senders;
+
+struct senders_options {
+    struct book *book;
+    const char *url; /* http://127.0.0.1:8080/socketSend */
+    const char *key;
+    const char *run; /* makes the messageIds of this run unique */
+    int users, threads;
+    double rate; /* messages per second, all threads together */
+};
+
+struct senders *senders_create(const struct senders_options *options);
+void senders_start(struct senders *s);
+void senders_pause(struct senders *s, bool paused);
+/* No new messages; waits until what is under way is accepted or `seconds` have passed. Returns how many gave up. */
+int senders_stop(struct senders *s, int seconds);
+void senders_report(struct senders *s, FILE *out);
+
+#endif
