@@ -17,21 +17,37 @@
 bool json_utf8_valid(const char *text, size_t len);
 
 /* One pass, no recursion, no allocation. members (may be NULL): how many object members there are
- * in all. On failure p->msg names the byte offset. ERR_NOT_JSON, ERR_BAD_UTF8, ERR_NUL_BYTE,
- * ERR_TOO_DEEP. */
+ * in all. On failure p->msg names the byte, counted from 0: "byte 17: expected ',' or '}'".
+ * ERR_NOT_JSON, ERR_BAD_UTF8, ERR_NUL_BYTE, ERR_TOO_DEEP. */
 enum err json_check(struct slice text, size_t *members, struct problem *p) MUST_CHECK;
 
-/* Checks, parses and refuses keys that stand twice (ERR_DUPLICATE_FIELD, p->field is its path where
- * it is at the top). *out is the caller's: json_object_put(). Any JSON value is taken; see
- * json_parse_object(). */
+/* Checks, parses and refuses keys that stand twice (ERR_DUPLICATE_FIELD, p->field is the path of
+ * the second one). *out is the caller's: json_object_put(). Any JSON value is taken (NULL stands
+ * for null); json_parse_object() takes an object only: else ERR_WRONG_TYPE. */
 enum err json_parse(struct slice text, struct json_object **out, struct problem *p) MUST_CHECK;
 enum err json_parse_object(
     struct slice text, struct json_object **out, struct problem *p) MUST_CHECK;
 
+/*
+ * A walk through the members or elements of one container of a text that json_check() passed;
+ * anything else has none. name is what stands between the quotes, still escaped; at == NULL in an
+ * array.
+ */
+struct json_walk {
+    struct slice text; /* borrowed */
+    size_t at;
+    bool in_object;
+};
+void json_walk_start(struct json_walk *w, struct slice container);
+bool json_walk_next(struct json_walk *w, struct slice *name, struct slice *value);
+/* Adds the text that stands escaped between the quotes of a checked string. */
+void json_unescape(struct slice string, struct buf *out);
+
 /* The bytes of one member's value inside an object that json_check() passed, without the space
  * around them; name is compared after unescaping. at == NULL where there is none. */
 struct slice json_raw_member(struct slice object, const char *name);
-/* The bytes of the array element `index` of a checked array. at == NULL past the end. */
+/* The bytes of the array element `index` of a checked array. at == NULL past the end. Linear: use a
+ * walk for more than one. */
 struct slice json_raw_element(struct slice array, size_t index);
 
 /*
@@ -57,7 +73,7 @@ enum err json_get_array(
 /* Refuses members that are not in allowed (NULL-terminated): ERR_UNKNOWN_FIELD. */
 enum err json_only(struct json_object *object, const char *path, const char *const *allowed,
     struct problem *p) MUST_CHECK;
-/* "messages[3]" + "userId" -> "messages[3].userId" */
+/* "messages[3]" + "userId" -> "messages[3].userId"; cut at a character's edge. */
 void json_path(char *out, size_t out_bytes, const char *path, const char *name);
 
 #endif
