@@ -26,7 +26,8 @@ struct client {
     int64_t stalled_until_us;
     int64_t asked_us;      /* when this connection was asked for */
     int64_t backoff_ms;
-    unsigned long long last_ms, last_n; /* the last id seen */
+    bool has_place;                     /* last_ms, last_n hold a place: the last id seen, or where it first connected */
+    unsigned long long last_ms, last_n;
     unsigned long long acked_ms, acked_n;
     char *rx; /* owned; NULL while empty */
     size_t rx_len;
@@ -156,7 +157,7 @@ static void send_handshake(struct clients *c, struct client *k)
         lose(c, k);
         return;
     }
-    if (c->o.resume && k->last_ms > 0)
+    if (c->o.resume && k->has_place)
         snprintf(resume, sizeof resume, "?lastId=%llu-%llu", k->last_ms, k->last_n);
     int n = snprintf(request, sizeof request,
         "GET /screenWebsocket/pc/ledger/user%d%s HTTP/1.1\r\nHost: ledger\r\nUpgrade: websocket\r\n"
@@ -193,11 +194,25 @@ static void on_message(struct clients *c, struct client *k, const char *text)
         book_raw_duplicate(c->o.book);
         return;
     }
+    k->has_place = true;
     k->last_ms = ms;
     k->last_n = n;
     book_receive(c->o.book, k->number, user, number);
     if (strstr(text, "\"replay\":true") != NULL)
         book_replay(c->o.book, book_now_us() - k->asked_us);
+}
+
+static void on_connected(struct clients *c, struct client *k, const char *text)
+{
+    const char *position = strstr(text, "\"position\":\"");
+    k->backoff_ms = c->o.backoff_min_ms;
+    if (strstr(text, "\"recovered\":false") != NULL)
+        c->unrecovered++;
+    if (!k->has_place && position != NULL && strstr(text, "\"missed\":0") != NULL) {
+        k->has_place = sscanf(position + 12, "%llu-%llu", &k->last_ms, &k->last_n) == 2;
+        k->acked_ms = k->last_ms;
+        k->acked_n = k->last_n;
+    }
 }
 
 static void on_text(struct clients *c, struct client *k, const char *text)
@@ -207,9 +222,7 @@ static void on_text(struct clients *c, struct client *k, const char *text)
     } else if (strncmp(text, "{\"type\":\"ping\"", 14) == 0) {
         send_frame(k, 1, "{\"type\":\"pong\"}", 15);
     } else if (strncmp(text, "{\"type\":\"connected\"", 19) == 0) {
-        k->backoff_ms = c->o.backoff_min_ms;
-        if (strstr(text, "\"recovered\":false") != NULL)
-            c->unrecovered++;
+        on_connected(c, k, text);
     }
 }
 

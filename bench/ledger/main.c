@@ -143,7 +143,7 @@ int main(int argc, char **argv)
     if (clients == NULL || senders == NULL)
         return 2;
     pthread_create(&thread, NULL, run_clients, clients);
-    while (clients_connected(clients) < s.users * s.clients_per_user * 99 / 100)
+    while (clients_connected(clients) < s.users * s.clients_per_user)
         sleep_ms(20);
     sleep_ms(1000);
     printf("connected\n");
