@@ -43,7 +43,7 @@ NODE_OBJECTS   = $(filter-out $(BUILD)/wsnode/main.o,$(call objects,wsnode))
 SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send))
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps deps-test run test test-unit test-integration test-browser lint format asan tsan bench docs install clean
+.PHONY: all help deps deps-test run test test-unit test-integration test-browser lint format asan tsan bench-ledger bench-memory docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
 
@@ -111,6 +111,16 @@ tsan: ## fcgi-send's threads under ThreadSanitizer
 
 format: ## clang-format on all C files
 	clang-format -i $(wildcard shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch])
+
+$(BUILD)/bench/ledger: $(wildcard bench/ledger/*.[ch])
+	@mkdir -p $(@D)
+	$(COMPILE) -o $@ $(filter %.c,$^) -lcurl -lpthread
+
+bench-ledger: deps all $(BUILD)/bench/ledger ## what is lost, doubled and late while everything is broken in turn
+	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/ledger/run.py $(LEDGER)
+
+bench-memory: deps all ## memory of 10,000 idle sessions
+	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/idle_memory.py
 
 install: all ## to DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/socketsend/www

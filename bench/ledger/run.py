@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+"""The ledger: sends and receives while the system is broken part by part, and prints per fault what was accepted, lost, doubled and late.
+
+usage: make bench-ledger [LEDGER="--fsync everysec --scale 2"]     or: bench/ledger/run.py --help
+Exits 0 only if nothing was lost, doubled or out of order.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from stack import BUILD, KEY, Stack
+
+LEASE_S = 3
+
+
+class Run:
+    """The ledger program under this script's command, and the stack that it talks to."""
+
+    def __init__(self, stack, arguments, scale):
+        self.stack, self.scale = stack, scale
+        nodes = [word for address in stack.public for word in ("--node", address)]
+        self.process = subprocess.Popen(
+            [BUILD / "bench" / "ledger", "--url", stack.url, "--key", KEY, *nodes, *arguments],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        if self.process.stdout.readline() != "connected\n":
+            raise RuntimeError("the clients could not connect")
+
+    def say(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+
+    def pause(self, seconds):
+        time.sleep(seconds * self.scale)
+
+    def finish(self):
+        self.say("stop")
+        output, _ = self.process.communicate()
+        print(output, end="")
+        return self.process.returncode
+
+
+def no_fault(run):
+    run.pause(5)
+
+
+def node_killed(run):
+    node = run.stack.nodes[0]
+    run.pause(1)
+    node.kill()
+    run.pause(LEASE_S + 2)
+    node.start()
+    run.stack.wait_for_node(node)
+    run.pause(4)
+
+
+def worker_killed(run):
+    run.pause(1)
+    run.stack.nodes[0].signal_children(signal.SIGKILL)
+    run.pause(5)
+
+
+def node_paused(run):
+    run.pause(1)
+    run.stack.nodes[0].signal_children(signal.SIGSTOP)
+    time.sleep(LEASE_S + 2)
+    run.stack.nodes[0].signal_children(signal.SIGCONT)
+    run.pause(5)
+
+
+def send_killed(run):
+    for _ in range(3):
+        run.pause(1)
+        run.stack.send.kill()
+        time.sleep(0.3)
+        run.stack.send.start()
+    run.pause(3)
+
+
+def redis_killed(run):
+    run.pause(1)
+    run.stack.redis.kill()
+    time.sleep(1)
+    run.stack.redis.start()
+    run.stack.wait_for_redis()
+    run.pause(6)
+
+
+def redis_stopped(run, seconds=20):
+    run.pause(1)
+    run.stack.redis.stop()
+    run.pause(seconds)
+    run.stack.redis.start()
+    run.stack.wait_for_redis()
+    run.pause(6)
+
+
+def cut_from_senders(run):
+    run.pause(1)
+    run.stack.to_node[0].break_()
+    run.pause(LEASE_S * 2)
+    run.stack.to_node[0].heal()
+    run.pause(5)
+
+
+def cut_from_redis(run):
+    run.pause(1)
+    run.stack.to_redis[0].break_()
+    time.sleep(LEASE_S * 2)
+    run.stack.to_redis[0].heal()
+    run.pause(6)
+
+
+def node_drained(run):
+    node = run.stack.nodes[1]
+    run.pause(1)
+    node.stop()
+    run.pause(1)
+    node.start()
+    run.stack.wait_for_node(node)
+    run.pause(4)
+
+
+def clients_cut(run):
+    for _ in range(10):
+        run.say("cut 20")
+        run.pause(0.8)
+    run.pause(2)
+
+
+def clients_slow(run):
+    run.say(f"stall 30 {int(3000 * run.scale)}")
+    run.pause(7)
+
+
+FAULTS = [
+    ("no fault", no_fault),
+    ("node killed (-9), started again", node_killed),
+    ("worker killed (-9)", worker_killed),
+    ("node paused past its lease", node_paused),
+    ("fcgi-send killed (-9) 3 times", send_killed),
+    ("Redis killed (-9), started again", redis_killed),
+    ("Redis stopped for 20 s", redis_stopped),
+    ("node cut off from senders", cut_from_senders),
+    ("node cut off from Redis", cut_from_redis),
+    ("node stopped (SIGTERM)", node_drained),
+    ("clients cut at random", clients_cut),
+    ("clients that read slowly", clients_slow),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fsync", choices=["always", "everysec"], default="always", help="Redis' appendfsync")
+    parser.add_argument("--scale", type=float, default=1.0, help="how long each fault lasts, relative to the full length")
+    parser.add_argument("--rounds", type=int, default=1, help="how often the whole schedule runs")
+    parser.add_argument("--faults", default="", help="only those whose name contains this")
+    parser.add_argument("--users", default="200")
+    parser.add_argument("--clients", default="2", help="per user")
+    parser.add_argument("--rate", default="600", help="messages per second")
+    parser.add_argument("--keep", action="store_true", help="keep the logs")
+    options = parser.parse_args()
+
+    os.chdir(Path(__file__).resolve().parents[2])
+    stack = Stack(tempfile.mkdtemp(prefix="ledger-"), fsync=options.fsync, lease=f"{LEASE_S}s")
+    status = 2
+    try:
+        stack.start()
+        run = Run(stack, ["--users", options.users, "--clients", options.clients, "--rate", options.rate], options.scale)
+        for _ in range(options.rounds):
+            for name, fault in FAULTS:
+                if options.faults in name:
+                    print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
+                    run.say(f"phase {name}")
+                    fault(run)
+        run.say("phase after the last fault")
+        run.pause(3)
+        print(f"\nappendfsync {options.fsync}")
+        status = run.finish()
+    finally:
+        stack.stop()
+        if status != 0:
+            stack.show_logs()
+        if not options.keep:
+            stack.remove()
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
