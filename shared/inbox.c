@@ -11,8 +11,6 @@
 #include "shared/registry.h"
 #include "shared/schema.h"
 
-#define NARROWING_BYTES (2 * ADDRESS_PART_BYTES_MAX + 2)
-
 static void add_id(struct command *c, struct message_id id)
 {
     char text[MESSAGE_ID_BYTES];

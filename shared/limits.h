@@ -5,7 +5,8 @@
 #ifndef SHARED_LIMITS_H
 #define SHARED_LIMITS_H
 
-/* serverClient, page and userId: the contract with callers; long enough for a UUID, an e-mail, a hash. */
+/* serverClient, page and userId: the contract with callers; long enough for a UUID, an e-mail, a
+ * hash. */
 #define ADDRESS_PART_BYTES_MAX 128
 /* serverClient:page:userId and the terminating NUL. */
 #define ADDRESS_KEY_BYTES (3 * ADDRESS_PART_BYTES_MAX + 2 + 1)
@@ -21,13 +22,20 @@
 #define MESSAGE_ID_BYTES 42
 /* The caller's messageId: as the other ids. */
 #define CLIENT_MESSAGE_ID_BYTES_MAX 128
-/* Objects and arrays inside each other; RFC 8259 9 lets a parser set a limit, 32 is more than people nest. */
+/* Objects and arrays inside each other; RFC 8259 9 lets a parser set a limit, 32 is more than
+ * people nest. */
 #define JSON_DEPTH_MAX 32
 /* exclude[] and other lists of sessions in one message. */
 #define MESSAGE_EXCLUDE_MAX 100
+/* Messages of one forward: a batch send is as long. */
+#define ENVELOPE_MESSAGES_MAX 1000
+/* Sessions of one forward in all: ids of 22 bytes, so about 2.5 MB, which node.forward_max still
+ * takes. */
+#define ENVELOPE_SESSIONS_MAX 100000
 /* Arguments of one Redis command; the largest script call needs about 20. */
 #define COMMAND_ARGS_MAX 40
-/* All arguments of one Redis command: the largest message (send.message_max: 16m) and what goes with it. */
+/* All arguments of one Redis command: the largest message (send.message_max: 16m) and what goes
+ * with it. */
 #define COMMAND_BYTES_MAX (32 * 1024 * 1024)
 /* RFC 6455 5.5: a control frame's payload is at most 125 bytes, two of them the close code. */
 #define CLOSE_REASON_BYTES_MAX 123

@@ -1,15 +1,17 @@
 /*
- * A message as the caller of POST /socketSend writes it: parse, check, serialise. docs/api.md has the fields.
+ * A message as the caller of POST /socketSend writes it: parse, check, serialise. docs/api.md has
+ * the fields.
  */
 #ifndef SHARED_MESSAGE_H
 #define SHARED_MESSAGE_H
 
 #include "shared/address.h"
+#include "shared/id.h"
 #include "shared/json.h"
 
 enum message_wait { MESSAGE_WAIT_NONE, MESSAGE_WAIT_WRITTEN, MESSAGE_WAIT_ACK };
 
-/* What of a user's sessions a message is for. "" means not narrowed. page needs server_client. */
+/* What of a user's sessions a message is for. "": not narrowed. page needs server_client. */
 struct target {
     char user_id[ADDRESS_PART_BYTES_MAX + 1];
     char server_client[ADDRESS_PART_BYTES_MAX + 1];
@@ -20,13 +22,13 @@ struct target {
 struct message {
     struct target target;
     char message_id[CLIENT_MESSAGE_ID_BYTES_MAX + 1]; /* "" where the caller gave none */
-    struct buf payload; /* owned: {"msgTitle":…,"msgInfo":…,"destUrl":…,"json":…} as one object, only members that were given */
+    struct buf payload; /* owned: what message_encode_payload() makes */
     char exclude[MESSAGE_EXCLUDE_MAX][SESSION_ID_BYTES];
     size_t exclude_count;
     bool durable;
     int64_t ttl_s; /* 0: as long as the inbox keeps it */
     enum message_wait wait;
-    int64_t timeout_ms;
+    int64_t timeout_ms; /* of the wait; 0 without one */
 };
 
 struct message_rules {
@@ -36,21 +38,46 @@ struct message_rules {
 };
 
 /*
- * text: one JSON object that json_check() passed, and object its parsed form; path as in json.h. The rules that
- * go beyond single fields: exactly one of userId and key; page only with serverClient; serverClient, page and sessionId
- * only with userId; json or msgInfo required; durable defaults to true, but to false with sessionId, and durable: true with sessionId is
- * ERR_BAD_VALUE (a session's id never comes back, so nothing could ever fetch it); ttl only when durable (seconds, 1 to ttl_max_s);
- * wait "none" (default) "written" "ack"; timeoutMs (1 to timeout_max_ms, default 2000 cut to the maximum) only with wait.
- * messageId: 1 to 128 bytes as an address part, but ':' and '/' are allowed. exclude: sessionIds.
- * message_finish() is needed after ERR_OK only.
+ * text: one JSON object that json_check() passed, and object its parsed form; path as in json.h.
+ * Besides what json.h and address.h say of single fields (ERR_UNKNOWN_FIELD, ERR_WRONG_TYPE,
+ * ERR_OUT_OF_RANGE, ERR_BAD_ADDRESS), with the field in p: ERR_NO_TARGET         neither userId nor
+ * key ERR_TWO_TARGETS       key together with userId, serverClient, page or sessionId
+ *   ERR_MISSING_FIELD     page without serverClient
+ *   ERR_NO_PAYLOAD        neither json nor msgInfo
+ *   ERR_PAYLOAD_TOO_LARGE
+ *   ERR_BAD_VALUE         sessionId or an element of exclude is no session id; durable with
+ * sessionId (an id never comes back, so nothing could ever fetch it); ttl of a message that is not
+ * durable; a wait that is not none, written or ack; timeoutMs without a wait ERR_OUT_OF_RANGE more
+ * than MESSAGE_EXCLUDE_MAX elements in exclude; ttl not 1 to ttl_max_s; timeoutMs not 1 to
+ * timeout_max_ms Defaults: durable true, but false with sessionId; wait none; timeoutMs 2000, cut
+ * to timeout_max_ms. message_finish() is needed after ERR_OK only.
  */
-enum err message_parse(struct slice text, struct json_object *object, const char *path, const struct message_rules *rules,
-    struct message *out, struct problem *p) MUST_CHECK;
+enum err message_parse(struct slice text, struct json_object *object, const char *path,
+    const struct message_rules *rules, struct message *out, struct problem *p) MUST_CHECK;
 void message_finish(struct message *m);
 
-/* Is a session at this address one that the target means? (its userId is not compared, its sessionId is) */
+/* Sets or replaces the messageId (the header Idempotency-Key). ERR_BAD_ADDRESS with p->field =
+ * field. */
+enum err message_set_id(
+    struct message *m, struct slice id, const char *field, struct problem *p) MUST_CHECK;
+
+/*
+ * Adds {"msgTitle":…,"msgInfo":…,"destUrl":…,"json":…} to out, only the members that object has,
+ * each as its bytes stand in text. ERR_NO_PAYLOAD, ERR_WRONG_TYPE, ERR_PAYLOAD_TOO_LARGE (out's
+ * cap).
+ */
+enum err message_encode_payload(struct slice text, struct json_object *object, const char *path,
+    struct buf *out, struct problem *p) MUST_CHECK;
+
+/* Hex SHA-256 of what must be equal in a retry: payload, target, durable. ERR_NO_MEMORY. */
+#define MESSAGE_HASH_BYTES 65
+enum err message_hash(const struct message *m, char out[MESSAGE_HASH_BYTES]) MUST_CHECK;
+
+/* Is a session at this address one that the target means? (its userId is not compared, its id is)
+ */
 bool target_matches(const struct target *t, const struct address *a, const char *session_id);
 /* The narrowing as it is stored in the inbox: "*", "pc" or "pc:home". */
+#define NARROWING_BYTES (2 * ADDRESS_PART_BYTES_MAX + 2)
 void target_format_narrowing(const struct target *t, char *out, size_t out_bytes);
 
 #endif

@@ -17,7 +17,7 @@ static const char *const hint_words[] = {"resync", "notify", "replaced"};
 #define HINT_COUNT (sizeof(hint_words) / sizeof(hint_words[0]))
 #define FIELD(name) ((struct json_field){object, "", name})
 
-static void add_member(struct buf *out, const char *name, const char *value)
+static void add_string(struct buf *out, const char *name, const char *value)
 {
     buf_addf(out, "\"%s\":", name);
     buf_add_json_string(out, value, strlen(value));
@@ -29,11 +29,11 @@ void registry_encode_entry(const struct registry_entry *e, struct buf *out)
     char key[ADDRESS_KEY_BYTES];
 
     buf_add_char(out, '{');
-    add_member(out, "ip", e->addr);
-    add_member(out, "node", e->node_id);
-    add_member(out, "boot", e->boot);
-    add_member(out, "key", address_format_key(&e->address, key));
-    add_member(out, "userId", e->address.user_id);
+    add_string(out, "ip", e->addr);
+    add_string(out, "node", e->node_id);
+    add_string(out, "boot", e->boot);
+    add_string(out, "key", address_format_key(&e->address, key));
+    add_string(out, "userId", e->address.user_id);
     buf_addf(out, "\"since\":%" PRId64 ",\"until\":%" PRId64 "}", e->since_ms, e->until_ms);
 }
 
@@ -191,13 +191,9 @@ enum err registry_lookup_decode(
     const struct redisReply *reply, int64_t now_wall_ms, struct registry_entry **out, size_t *count)
 {
     struct reply_reader r = reply_reader_of(reply);
-    struct registry_entry *entries;
+    struct registry_entry *entries = calloc(reply_length(&r) / 2 + 1, sizeof(*entries));
     size_t found = 0;
 
-    if (reply_reader_err(&r)) {
-        return ERR_INTERNAL;
-    }
-    entries = calloc(reply_length(&r) / 2 + 1, sizeof(*entries));
     if (!entries) {
         return ERR_NO_MEMORY;
     }

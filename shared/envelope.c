@@ -1,0 +1,245 @@
+/*
+ * The request of POST /forwardSend, both ways. The answer is in envelope_answer.c.
+ */
+#include "shared/envelope.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/json.h"
+
+static const char *const wait_words[] = {"none", "written", "ack"};
+
+static void encode_message(const struct envelope_message *m, struct buf *out)
+{
+    char id[MESSAGE_ID_BYTES];
+
+    if (m->durable) {
+        buf_addf(out, "{\"id\":\"%s\",", message_id_format(m->id, id));
+        buf_addf(out, "\"prevId\":\"%s\",", message_id_format(m->prev_id, id));
+    } else {
+        buf_addf(out, "{\"forwardId\":\"%s\",", m->forward_id);
+    }
+    buf_add_str(out, "\"sessions\":[");
+    for (size_t i = 0; i < m->session_count; i++) {
+        buf_addf(out, "%s\"%s\"", i ? "," : "", m->sessions[i]);
+    }
+    buf_addf(out, "],\"bytes\":%zu}", m->payload.len);
+}
+
+void envelope_encode(const struct envelope *e, struct buf *out)
+{
+    buf_addf(out, "{\"boot\":\"%s\",\"wait\":\"%s\",\"waitMs\":%" PRId64 ",\"messages\":[", e->boot,
+        wait_words[e->wait], e->wait_ms);
+    for (size_t i = 0; i < e->message_count; i++) {
+        if (i) {
+            buf_add_char(out, ',');
+        }
+        encode_message(&e->messages[i], out);
+    }
+    buf_add_str(out, "]}\n");
+    for (size_t i = 0; i < e->message_count; i++) {
+        buf_add(out, e->messages[i].payload.at, e->messages[i].payload.len);
+    }
+}
+
+static enum err parse_wait(struct json_object *object, struct envelope *e, struct problem *p)
+{
+    struct slice word = slice_of("none");
+    enum err err = json_get_string((struct json_field){object, "", "wait"}, &word, p);
+
+    if (err) {
+        return err;
+    }
+    for (size_t i = 0; i < sizeof(wait_words) / sizeof(wait_words[0]); i++) {
+        if (slice_equal(word, wait_words[i])) {
+            e->wait = (enum message_wait)i;
+            return json_get_int(
+                (struct json_field){object, "", "waitMs"}, 0, INT64_MAX, &e->wait_ms, p);
+        }
+    }
+    return problem_set(p, ERR_BAD_ENVELOPE, "wait", "wait is not none, written or ack");
+}
+
+static enum err parse_message_id(struct json_field field, struct message_id *out, struct problem *p)
+{
+    struct slice text = slice_of("");
+    enum err err = json_get_string(field, &text, p);
+
+    if (err) {
+        return err;
+    }
+    if (message_id_parse(text, out)) {
+        return problem_set(
+            p, ERR_BAD_ENVELOPE, field.path, "%s.%s is not a message id", field.path, field.name);
+    }
+    return ERR_OK;
+}
+
+/* id and prevId, or forwardId. */
+static enum err parse_identity(
+    struct json_object *object, const char *path, struct envelope_message *m, struct problem *p)
+{
+    enum err err;
+
+    m->durable = json_object_object_get_ex(object, "id", NULL);
+    if (!m->durable) {
+        return json_copy_string((struct json_field){object, path, "forwardId"}, m->forward_id,
+            sizeof(m->forward_id), p);
+    }
+    err = parse_message_id((struct json_field){object, path, "id"}, &m->id, p);
+    if (err) {
+        return err;
+    }
+    return parse_message_id((struct json_field){object, path, "prevId"}, &m->prev_id, p);
+}
+
+static enum err parse_sessions(
+    struct json_object *object, const char *path, struct envelope_message *m, struct problem *p)
+{
+    struct json_object *array = NULL;
+    enum err err = json_get_array((struct json_field){object, path, "sessions"}, &array, p);
+
+    if (err) {
+        return err;
+    }
+    if (!array || json_object_array_length(array) == 0) {
+        return problem_set(p, ERR_BAD_ENVELOPE, path, "%s has no sessions", path);
+    }
+    m->sessions = calloc(json_object_array_length(array), sizeof(*m->sessions));
+    if (!m->sessions) {
+        return problem_set(p, ERR_NO_MEMORY, "", NULL);
+    }
+    for (; m->session_count < json_object_array_length(array); m->session_count++) {
+        struct json_object *element = json_object_array_get_idx(array, m->session_count);
+        struct slice id;
+
+        id.at = json_object_get_string(element);
+        id.len = (size_t)json_object_get_string_len(element);
+        if (!json_object_is_type(element, json_type_string) || !id_is_session(id)) {
+            return problem_set(p, ERR_BAD_ENVELOPE, path, "%s.sessions[%zu] is not a session id",
+                path, m->session_count);
+        }
+        memcpy(m->sessions[m->session_count], id.at, id.len);
+    }
+    return ERR_OK;
+}
+
+/* Takes the message's payload off the start of rest. */
+static enum err take_payload(struct json_object *object, const char *path, struct slice *rest,
+    struct envelope_message *m, struct problem *p)
+{
+    int64_t bytes = 0;
+    enum err err =
+        json_get_int((struct json_field){object, path, "bytes"}, 0, INT64_MAX, &bytes, p);
+
+    if (err) {
+        return err;
+    }
+    if ((uint64_t)bytes > rest->len) {
+        return problem_set(
+            p, ERR_BAD_ENVELOPE, path, "%s.bytes is more than what is left of the body", path);
+    }
+    m->payload = (struct slice){rest->at, (size_t)bytes};
+    *rest = (struct slice){rest->at + bytes, rest->len - (size_t)bytes};
+    if (m->payload.len == 0 || m->payload.at[0] != '{') {
+        return problem_set(
+            p, ERR_BAD_ENVELOPE, path, "the payload of %s is not a JSON object", path);
+    }
+    return json_check(m->payload, NULL, p);
+}
+
+static enum err parse_message(struct json_object *object, const char *path, struct slice *rest,
+    struct envelope_message *m, struct problem *p)
+{
+    enum err err;
+
+    if (!json_object_is_type(object, json_type_object)) {
+        return problem_set(p, ERR_WRONG_TYPE, path, "%s is not an object", path);
+    }
+    if ((err = parse_identity(object, path, m, p)) || (err = parse_sessions(object, path, m, p))) {
+        return err;
+    }
+    return take_payload(object, path, rest, m, p);
+}
+
+static enum err parse_messages(
+    struct json_object *line, struct slice payloads, struct envelope *e, struct problem *p)
+{
+    struct json_object *array = NULL;
+    struct slice rest = payloads;
+    size_t sessions = 0;
+    enum err err = json_get_array((struct json_field){line, "", "messages"}, &array, p);
+
+    if (err) {
+        return err;
+    }
+    size_t count = array ? json_object_array_length(array) : 0;
+    if (count == 0 || count > ENVELOPE_MESSAGES_MAX) {
+        return problem_set(p, ERR_BAD_ENVELOPE, "messages", "messages has not 1 to %d elements",
+            ENVELOPE_MESSAGES_MAX);
+    }
+    e->messages = calloc(count, sizeof(*e->messages));
+    if (!e->messages) {
+        return problem_set(p, ERR_NO_MEMORY, "", NULL);
+    }
+    while (e->message_count < count) {
+        struct envelope_message *m = &e->messages[e->message_count];
+        char path[sizeof("messages[18446744073709551615]")];
+
+        snprintf(path, sizeof(path), "messages[%zu]", e->message_count);
+        /* Counted first, so that envelope_finish() frees what a failed message has. */
+        err =
+            parse_message(json_object_array_get_idx(array, e->message_count++), path, &rest, m, p);
+        if (err) {
+            return err;
+        }
+        sessions += m->session_count;
+        if (sessions > ENVELOPE_SESSIONS_MAX) {
+            return problem_set(p, ERR_BAD_ENVELOPE, path, "there are more than %d sessions in all",
+                ENVELOPE_SESSIONS_MAX);
+        }
+    }
+    if (rest.len > 0) {
+        return problem_set(
+            p, ERR_BAD_ENVELOPE, "messages", "%zu bytes are left after the last payload", rest.len);
+    }
+    return ERR_OK;
+}
+
+enum err envelope_decode(struct slice body, struct envelope *out, struct problem *p)
+{
+    const char *newline = memchr(body.at, '\n', body.len);
+    struct envelope e = {0};
+    struct json_object *line;
+    struct slice payloads;
+    enum err err;
+
+    if (!newline) {
+        return problem_set(p, ERR_BAD_ENVELOPE, "", "no newline ends the first line");
+    }
+    err = json_parse_object((struct slice){body.at, (size_t)(newline - body.at)}, &line, p);
+    if (err) {
+        return err;
+    }
+    payloads = (struct slice){newline + 1, body.len - (size_t)(newline - body.at) - 1};
+    if ((err = json_copy_string(
+             (struct json_field){line, "", "boot"}, e.boot, sizeof(e.boot), p)) ||
+        (err = parse_wait(line, &e, p)) || (err = parse_messages(line, payloads, &e, p))) {
+        envelope_finish(&e);
+    } else {
+        *out = e;
+    }
+    json_object_put(line);
+    return err;
+}
+
+void envelope_finish(struct envelope *e)
+{
+    for (size_t i = 0; i < e->message_count; i++) {
+        free(e->messages[i].sessions);
+    }
+    free(e->messages);
+}
