@@ -1,0 +1,747 @@
+/**
+ * The client of a socketsend node, for browsers and Node.js: it connects, resumes after the last
+ * message that the application has handled, acknowledges, and reconnects. docs/client.md is the
+ * manual, docs/protocol.md describes the frames, socketsend.d.ts the types.
+ *
+ *     const client = new SocketSend("wss://example.org/screenWebsocket/pc/home/alice");
+ *     client.on("message", (message) => show(message.msgInfo, message.json));
+ *
+ * Emitter calls the application's listeners, Progress knows how far the application is in its inbox,
+ * Delivery brings messages to it and acknowledges them, SocketSend keeps the connection.
+ */
+
+const SUBPROTOCOL = "socketsend.v1";
+const MESSAGE_ID = /^(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})$/;
+const CLOSE_LOST = 4000; // what a node is told that we have given up; browsers allow 1000 and 3000 up
+const SOCKET_OPEN = 1; // WebSocket.OPEN, which not every implementation has on the class
+
+/** At most one acknowledgement per so many milliseconds, or so many messages. */
+const ACK_INTERVAL_MS = 100;
+const ACK_MESSAGES = 50;
+/** A connection that lasted so long was a good one: the next back-off starts from its beginning. */
+const STABLE_MS = 5_000;
+
+const DEFAULTS = {
+    ack: "auto",
+    token: null,
+    storage: null,
+    WebSocket: null,
+    minDelayMs: 500,
+    maxDelayMs: 30_000,
+    connectTimeoutMs: 20_000,
+    graceMs: 10_000,
+    random: Math.random,
+    clock: {
+        // The wall clock goes on while a computer sleeps; the monotonic one need not.
+        now: () => Date.now(),
+        setTimeout: (callback, ms) => setTimeout(callback, ms),
+        clearTimeout: (timer) => clearTimeout(timer),
+    },
+};
+
+/** What 'error' listeners get; `code`, `temporary` and `ref` as the node said them, `cause` else. */
+export class SocketSendError extends Error {
+    constructor(text, { code = null, temporary = true, ref, cause } = {}) {
+        super(text, { cause });
+        this.name = "SocketSendError";
+        this.code = code;
+        this.temporary = temporary;
+        this.ref = ref;
+    }
+}
+
+/** Orders message ids: negative, 0 or positive, as sort() wants it. */
+export function compareIds(a, b) {
+    const [aMs, aN] = a.split("-");
+    const [bMs, bN] = b.split("-");
+    return compareDecimals(aMs, bMs) || compareDecimals(aN, bN);
+}
+
+// Each part may have 64 bits, more than a number holds exactly. There are no leading zeros, so the
+// longer one is larger.
+function compareDecimals(a, b) {
+    return a.length - b.length || Number(a > b) - Number(a < b);
+}
+
+/**
+ * When to connect again after a close: `{delayMs, isTold}`, or null if the close was final.
+ * failures: how many connections in a row had failed before this one.
+ */
+export function planReconnect({ code, reason }, failures, { minDelayMs, maxDelayMs, random }) {
+    if (code >= 4000 && code <= 4099) {
+        return null;
+    }
+    if (/^\d{1,8}$/.test(reason)) {
+        return { delayMs: Number(reason), isTold: true };
+    }
+    // "At once" holds for the first time only: a node that says it to every connection must not
+    // be answered with a storm of them.
+    if (code >= 4200 && code <= 4299 && failures === 0) {
+        return { delayMs: 0, isTold: false };
+    }
+    const doublings = code === 1012 ? 0 : failures;
+    const boundMs = Math.min(maxDelayMs, minDelayMs * 2 ** doublings);
+    return { delayMs: random() * boundMs, isTold: false };
+}
+
+class Emitter {
+    #listeners = new Map();
+
+    on(event, listener) {
+        if (!this.#listeners.has(event)) {
+            this.#listeners.set(event, new Set());
+        }
+        this.#listeners.get(event).add(listener);
+    }
+
+    off(event, listener) {
+        this.#listeners.get(event)?.delete(listener);
+    }
+
+    hasListener(event) {
+        return (this.#listeners.get(event)?.size ?? 0) > 0;
+    }
+
+    /**
+     * Calls all listeners and resolves when the promises that they returned have settled. What a
+     * listener throws becomes an 'error' event: it neither stops the other listeners nor the client.
+     */
+    async emit(event, detail) {
+        const calls = [...(this.#listeners.get(event) ?? [])].map(async (listener) => {
+            try {
+                await listener(detail);
+            } catch (cause) {
+                this.#onListenerError(event, cause);
+            }
+        });
+        await Promise.all(calls);
+    }
+
+    report(error) {
+        if (this.hasListener("error")) {
+            this.emit("error", error);
+        } else {
+            console.error(error);
+        }
+    }
+
+    #onListenerError(event, cause) {
+        if (event === "error") {
+            console.error(cause);
+        } else {
+            this.report(new SocketSendError(`a listener of '${event}' failed`, { cause }));
+        }
+    }
+}
+
+/**
+ * How far the application is in the inbox. It knows three places: what the application has been
+ * given (`#given`), what it has handled (`#handled`, cumulative), and where this session stands if
+ * nothing is left to handle (`#floor`: the entries before it were shown or not for this session).
+ */
+class Progress {
+    #storage;
+    #key;
+    #isLoaded = false;
+    #position = null; // what to resume from; null: from what nobody has read
+    #saved = null;
+    #seen = null; // the highest id that came; lower ones are duplicates
+    #given = null;
+    #handled = null;
+    #floor = null;
+
+    constructor(storage, key) {
+        this.#storage = storage;
+        this.#key = key;
+    }
+
+    get position() {
+        return this.#position;
+    }
+
+    /** Reads the stored position, once. */
+    async load() {
+        if (this.#isLoaded) {
+            return;
+        }
+        this.#isLoaded = true;
+        const stored = await this.#storage.getItem(this.#key);
+        if (this.#seen === null && isMessageId(stored)) {
+            this.#position = this.#saved = this.#seen = stored;
+        }
+    }
+
+    async save() {
+        if (this.#position !== this.#saved) {
+            this.#saved = this.#position;
+            await this.#storage.setItem(this.#key, this.#position);
+        }
+    }
+
+    /** Is this the first time that the message comes? */
+    see(id) {
+        if (this.#seen !== null && compareIds(id, this.#seen) <= 0) {
+            return false;
+        }
+        this.#seen = id;
+        return true;
+    }
+
+    give(id) {
+        this.#given = id;
+    }
+
+    /** Returns whether this is news. */
+    handle(id) {
+        if (this.#handled !== null && compareIds(id, this.#handled) <= 0) {
+            return false;
+        }
+        this.#handled = this.#position = id;
+        this.#rise();
+        return true;
+    }
+
+    /** Everything that was to be shown up to this place has been given to the application. */
+    setFloor(id) {
+        this.#floor = id;
+        this.#rise();
+    }
+
+    /**
+     * The inbox does not know our place any more. If it lost its newest entries, ids after `end` are
+     * new even if they are below those seen before. The position stays until there is a better one:
+     * should the page be closed before that, the next one finds the same gap.
+     */
+    forget(end) {
+        this.#given = this.#handled = this.#floor = null;
+        if (this.#seen !== null && compareIds(this.#seen, end) > 0) {
+            this.#seen = end;
+        }
+    }
+
+    #rise() {
+        const isIdle = this.#given === this.#handled;
+        if (!isIdle || this.#floor === null) {
+            return;
+        }
+        if (this.#handled === null || compareIds(this.#floor, this.#handled) > 0) {
+            this.#position = this.#floor;
+        }
+    }
+}
+
+/**
+ * Brings messages to the application, one at a time and in order, and acknowledges what it has
+ * handled. A gap begins a new epoch: what was given before it moves no position after it.
+ */
+class Delivery {
+    #events;
+    #clock;
+    #progress;
+    #isAutomatic;
+    #sendAck;
+    #jobs = [];
+    #isPumping = false;
+    #epoch = 0;
+    #replay = null; // {left, end}: the replay that is coming in
+    #ackDue = null;
+    #ackSent = null; // on this connection
+    #unflushed = 0;
+    #flushedAt = -Infinity;
+    #flushTimer = null;
+
+    /** sendAck(id) returns whether there was a connection to send it on. */
+    constructor({ events, clock, progress, isAutomatic, sendAck }) {
+        this.#events = events;
+        this.#clock = clock;
+        this.#progress = progress;
+        this.#isAutomatic = isAutomatic;
+        this.#sendAck = sendAck;
+    }
+
+    /** Drops what the application was not yet given. What it is handling still counts. */
+    drop() {
+        this.#jobs = [];
+    }
+
+    onConnected({ missed, position, recovered }) {
+        if (!recovered) {
+            this.#epoch++;
+            this.#ackDue = null;
+            this.#progress.forget(position);
+            this.#add(() => this.#events.emit("gap", { position }));
+        }
+        this.#replay = { left: missed, end: position };
+        this.#countReplayed(0);
+        if (this.#ackDue !== null) {
+            this.flush();
+        }
+    }
+
+    onMessage(frame) {
+        const { type, ...message } = frame;
+        const { id } = message;
+        message.replay = frame.replay === true;
+        if (id === undefined || this.#progress.see(id)) {
+            const epoch = this.#epoch;
+            message.ack = () => this.#onHandled(id, epoch);
+            this.#add(() => this.#give(message, epoch));
+        }
+        if (message.replay) {
+            this.#countReplayed(1);
+        }
+    }
+
+    /** The last acknowledgement may have been lost with the connection. */
+    onDisconnected() {
+        this.#ackDue ??= this.#ackSent;
+        this.#ackSent = null;
+    }
+
+    /** Messages wait until somebody listens: nobody has handled them before. */
+    async pump() {
+        if (this.#isPumping) {
+            return;
+        }
+        this.#isPumping = true;
+        while (this.#jobs.length > 0 && this.#events.hasListener("message")) {
+            await this.#jobs.shift()();
+        }
+        this.#isPumping = false;
+    }
+
+    /** Acknowledges and stores the position, in this order and in one go. */
+    flush() {
+        this.#clock.clearTimeout(this.#flushTimer);
+        this.#flushTimer = null;
+        this.#flushedAt = this.#clock.now();
+        this.#unflushed = 0;
+        if (this.#ackDue !== null && this.#sendAck(this.#ackDue)) {
+            this.#ackSent = this.#ackDue;
+            this.#ackDue = null;
+        }
+        this.#save();
+    }
+
+    #save() {
+        this.#progress.save().catch((cause) => {
+            this.#events.report(new SocketSendError("cannot store the position", { cause }));
+        });
+    }
+
+    #add(job) {
+        this.#jobs.push(job);
+        this.pump();
+    }
+
+    /** When all of the replay has come, the session stands at the end of it. */
+    #countReplayed(count) {
+        if (this.#replay === null) {
+            return;
+        }
+        this.#replay.left -= count;
+        if (this.#replay.left <= 0) {
+            const { end } = this.#replay;
+            const epoch = this.#epoch;
+            this.#replay = null;
+            this.#add(() => this.#onReplayed(end, epoch));
+        }
+    }
+
+    async #give(message, epoch) {
+        if (message.id !== undefined && epoch === this.#epoch) {
+            this.#progress.give(message.id);
+        }
+        await this.#events.emit("message", message);
+        // A listener that failed has had its chance: a message that it cannot handle must not
+        // come back for ever.
+        if (this.#isAutomatic) {
+            message.ack();
+        }
+    }
+
+    #onHandled(id, epoch) {
+        if (id === undefined || epoch !== this.#epoch || !this.#progress.handle(id)) {
+            return;
+        }
+        this.#ackDue = id;
+        this.#unflushed++;
+        this.#flushSoon();
+    }
+
+    #onReplayed(end, epoch) {
+        if (epoch === this.#epoch) {
+            this.#progress.setFloor(end);
+            this.#save();
+        }
+    }
+
+    #flushSoon() {
+        const waitMs = this.#flushedAt + ACK_INTERVAL_MS - this.#clock.now();
+        if (this.#unflushed >= ACK_MESSAGES || waitMs <= 0) {
+            this.flush();
+        } else {
+            this.#flushTimer ??= this.#clock.setTimeout(() => this.flush(), waitMs);
+        }
+    }
+}
+
+export class SocketSend {
+    #options;
+    #url;
+    #clock;
+    #events = new Emitter();
+    #progress;
+    #delivery;
+    #state = "connecting";
+    #session = null; // what the node said in `connected`
+    #socket = null;
+    #connectNumber = 0; // of the newest attempt: an older one's late answer is void
+    #failures = 0; // connections that have failed in a row
+    #timer = null; // connecting: gives up; open: looks for life; waiting: connects
+    #startedAt = 0; // the newest attempt
+    #openedAt = 0;
+    #aliveAt = 0;
+    #dueAt = 0; // the next attempt
+    #isDelayTold = false; // by the node: then nothing shortens it
+    #wasOffline = false; // since the newest attempt
+    #stopFollowing;
+
+    constructor(url, options = {}) {
+        this.#options = { ...DEFAULTS, ...options };
+        this.#options.WebSocket ??= globalThis.WebSocket;
+        if (this.#options.WebSocket === undefined) {
+            throw new TypeError("there is no WebSocket here; pass one as options.WebSocket");
+        }
+        this.#url = absoluteUrl(url);
+        this.#clock = this.#options.clock;
+        const storage = this.#options.storage ?? defaultStorage();
+        this.#progress = new Progress(storage, storageKey(this.#url));
+        this.#delivery = new Delivery({
+            events: this.#events,
+            clock: this.#clock,
+            progress: this.#progress,
+            isAutomatic: this.#options.ack === "auto",
+            sendAck: (id) => this.#state === "open" && this.#send({ type: "ack", id }),
+        });
+        this.#stopFollowing = this.#followBrowser();
+        this.#connect();
+    }
+
+    /** 'connecting', 'open', 'waiting' (for the next attempt) or 'closed' (for good). */
+    get state() {
+        return this.#state;
+    }
+
+    /** The id of this connection's session; null unless the state is 'open'. */
+    get sessionId() {
+        return this.#session?.sessionId ?? null;
+    }
+
+    /** The id after which the next connection resumes, or null. */
+    get position() {
+        return this.#progress.position;
+    }
+
+    /** Calls listener at each such event; returns a function that ends this. */
+    on(event, listener) {
+        this.#events.on(event, listener);
+        if (event === "message") {
+            this.#delivery.pump();
+        }
+        return () => this.off(event, listener);
+    }
+
+    off(event, listener) {
+        this.#events.off(event, listener);
+    }
+
+    /** Ends the connection for good. Messages that the application was not yet given come again. */
+    close(code = 1000, reason = "") {
+        if (this.#state === "closed") {
+            return;
+        }
+        this.#delivery.drop();
+        this.#delivery.flush();
+        this.#releaseSocket(code, reason);
+        this.#end({ code, reason });
+    }
+
+    async #connect() {
+        const number = ++this.#connectNumber;
+        this.#startedAt = this.#clock.now();
+        this.#wasOffline = false;
+        this.#setTimer(this.#options.connectTimeoutMs, () => this.#lose("no answer"));
+        this.#setState("connecting");
+        try {
+            const url = await this.#connectUrl();
+            if (number === this.#connectNumber) {
+                this.#attach(new this.#options.WebSocket(url, [SUBPROTOCOL]));
+            }
+        } catch (cause) {
+            if (number === this.#connectNumber) {
+                this.#report("cannot connect", { cause });
+                this.#lose("cannot connect");
+            }
+        }
+    }
+
+    async #connectUrl() {
+        await this.#progress.load().catch((cause) => {
+            this.#report("cannot read the stored position", { cause });
+        });
+        const { token } = this.#options;
+        const value = typeof token === "function" ? await token() : token;
+        const url = new URL(this.#url);
+        if (value !== null && value !== undefined) {
+            url.searchParams.set("token", value);
+        }
+        if (this.#progress.position !== null) {
+            url.searchParams.set("lastId", this.#progress.position);
+        }
+        return url.href;
+    }
+
+    #attach(socket) {
+        this.#socket = socket;
+        socket.onopen = () => {
+            if (socket.protocol !== SUBPROTOCOL) {
+                this.#report(`the server does not speak ${SUBPROTOCOL}`);
+                this.#lose("wrong subprotocol");
+            }
+        };
+        socket.onmessage = (event) => this.#onFrame(event.data);
+        socket.onerror = () => {}; // onclose follows and says more
+        socket.onclose = ({ code, reason }) => {
+            this.#forgetSocket();
+            this.#afterClose({ code, reason });
+        };
+    }
+
+    /** The peer seems to be dead: does not wait for its answer to a close. */
+    #lose(reason) {
+        this.#releaseSocket(CLOSE_LOST, reason);
+        this.#afterClose({ code: 1006, reason });
+    }
+
+    #releaseSocket(code, reason) {
+        const socket = this.#forgetSocket();
+        try {
+            socket?.close(code, reason);
+        } catch (cause) {
+            this.#report("cannot close the connection", { cause });
+        }
+    }
+
+    /** Nothing that the socket, or an attempt under way, still says matters any more. */
+    #forgetSocket() {
+        const socket = this.#socket;
+        if (socket !== null) {
+            // onerror stays: in Node.js an error that nobody listens to ends the process.
+            socket.onopen = socket.onmessage = socket.onclose = null;
+        }
+        this.#socket = null;
+        this.#session = null;
+        this.#connectNumber++;
+        return socket;
+    }
+
+    #afterClose(close) {
+        if (this.#state === "open" && this.#clock.now() - this.#openedAt >= STABLE_MS) {
+            this.#failures = 0;
+        }
+        this.#delivery.onDisconnected();
+        const plan = planReconnect(close, this.#failures, this.#options);
+        if (plan === null) {
+            this.#end(close);
+            return;
+        }
+        this.#failures++;
+        this.#isDelayTold = plan.isTold;
+        this.#dueAt = this.#clock.now() + plan.delayMs;
+        this.#setTimer(plan.delayMs, () => this.#connect());
+        this.#setState("waiting", { ...close, delayMs: plan.delayMs });
+    }
+
+    #end(close) {
+        this.#clock.clearTimeout(this.#timer);
+        this.#stopFollowing();
+        this.#setState("closed", close);
+        this.#events.emit("close", close);
+    }
+
+    #setState(state, detail = {}) {
+        if (state !== this.#state) {
+            const previous = this.#state;
+            this.#state = state;
+            this.#events.emit("state", { state, previous, ...detail });
+        }
+    }
+
+    #setTimer(ms, callback) {
+        this.#clock.clearTimeout(this.#timer);
+        this.#timer = this.#clock.setTimeout(callback, ms);
+    }
+
+    #report(text, details) {
+        this.#events.report(new SocketSendError(text, details));
+    }
+
+    /** Returns whether there was a connection to send on. */
+    #send(frame) {
+        if (this.#socket?.readyState !== SOCKET_OPEN) {
+            return false;
+        }
+        // The node counts the silence from what it hears of us, so we do as well.
+        this.#aliveAt = this.#clock.now();
+        this.#socket.send(JSON.stringify(frame));
+        return true;
+    }
+
+    #onFrame(data) {
+        this.#aliveAt = this.#clock.now();
+        const frame = parseFrame(data);
+        switch (frame?.type) {
+        case "connected":
+            this.#onConnected(frame);
+            break;
+        case "message":
+            this.#onMessage(frame);
+            break;
+        case "ping":
+            this.#send({ type: "pong" });
+            break;
+        case "duplicate":
+            this.#events.emit("duplicate", { msgInfo: frame.msgInfo });
+            break;
+        case "error":
+            this.#report(frame.msg, frame);
+            break;
+        case undefined:
+            this.#report("the node sent a frame without a type");
+            break;
+        default: // A newer node may have more to say.
+        }
+    }
+
+    #onConnected(frame) {
+        if (!isMessageId(frame.position) || !Number.isFinite(frame.ping)) {
+            this.#report("the node sent a malformed connected frame");
+            this.#lose("malformed frame");
+            return;
+        }
+        const { type, ...session } = frame;
+        this.#session = session;
+        this.#openedAt = this.#clock.now();
+        this.#lookForLife(frame.ping + this.#options.graceMs);
+        this.#setState("open");
+        this.#events.emit("connected", { ...session });
+        this.#delivery.onConnected(session);
+    }
+
+    #onMessage(frame) {
+        if (frame.id !== undefined && !isMessageId(frame.id)) {
+            this.#report("the node sent a message with a malformed id");
+            return;
+        }
+        this.#delivery.onMessage(frame);
+    }
+
+    #lookForLife(limitMs) {
+        const silentMs = this.#clock.now() - this.#aliveAt;
+        if (silentMs >= limitMs) {
+            this.#lose("no sign of life");
+        } else {
+            this.#setTimer(limitMs - silentMs, () => this.#lookForLife(limitMs));
+        }
+    }
+
+    #followBrowser() {
+        const page = globalThis.document;
+        const endings = [
+            listen(globalThis, "offline", () => (this.#wasOffline = true)),
+            listen(globalThis, "online", () => this.#onHint()),
+            listen(globalThis, "pageshow", () => this.#onHint()),
+            listen(globalThis, "pagehide", () => this.#delivery.flush()),
+            listen(page, "visibilitychange", () => {
+                if (page.visibilityState === "visible") {
+                    this.#onHint();
+                }
+            }),
+        ];
+        return () => endings.forEach((end) => end());
+    }
+
+    /** The network may be back: it is worth a try now, unless the node told how long to wait. */
+    #onHint() {
+        if (this.#state === "waiting") {
+            this.#hurry();
+        } else if (this.#wasOffline) {
+            // A connection from before does not come to life again, but may take long to say so.
+            this.#lose("the network has changed");
+            this.#connect();
+        }
+    }
+
+    /** Hints may come in a row: minDelayMs lies between two attempts all the same. */
+    #hurry() {
+        const now = this.#clock.now();
+        const dueAt = Math.max(now, this.#startedAt + this.#options.minDelayMs);
+        if (!this.#isDelayTold && dueAt < this.#dueAt) {
+            this.#dueAt = dueAt;
+            this.#setTimer(dueAt - now, () => this.#connect());
+        }
+    }
+}
+
+function parseFrame(data) {
+    try {
+        return JSON.parse(data);
+    } catch {
+        return null;
+    }
+}
+
+function isMessageId(id) {
+    return typeof id === "string" && MESSAGE_ID.test(id);
+}
+
+function absoluteUrl(url) {
+    const absolute = new URL(url, globalThis.location?.href);
+    absolute.protocol = absolute.protocol.replace(/^http/, "ws");
+    absolute.hash = "";
+    return absolute.href;
+}
+
+function storageKey(url) {
+    const { origin, pathname } = new URL(url);
+    return `socketsend:${origin}${pathname}`;
+}
+
+function defaultStorage() {
+    try {
+        if (globalThis.document && globalThis.localStorage) {
+            return globalThis.localStorage;
+        }
+    } catch {
+        // The browser forbids it to this page.
+    }
+    return new MemoryStorage();
+}
+
+class MemoryStorage {
+    #items = new Map();
+
+    getItem(key) {
+        return this.#items.get(key) ?? null;
+    }
+
+    setItem(key, value) {
+        this.#items.set(key, value);
+    }
+}
+
+function listen(target, event, listener) {
+    target?.addEventListener?.(event, listener);
+    return () => target?.removeEventListener?.(event, listener);
+}
