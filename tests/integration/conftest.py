@@ -1,0 +1,102 @@
+"""Fixtures. `stack` serves all tests that only look; those that break something make one of their own with `make_stack`."""
+
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
+
+import pytest
+from harness import ApacheWeb, CgiWeb, LighttpdWeb, Stack, live_processes
+
+
+@pytest.fixture(scope="session")
+def directory():
+    """Readable for the user that Apache serves as, unlike pytest's own."""
+    path = Path(tempfile.mkdtemp(prefix="socketsend-tests-"))
+    path.chmod(0o755)
+    yield path
+    if not os.environ.get("KEEP_LOGS"):
+        shutil.rmtree(path)
+
+
+@pytest.fixture
+def test_directory(directory, request):
+    path = directory / re.sub(r"\W+", "-", request.node.name)
+    path.mkdir()
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left():
+    yield
+    left = [process.name for process in live_processes if process.is_running()]
+    for process in list(live_processes):
+        process.kill()
+    assert not left, f"still running: {left}"
+
+
+@pytest.fixture(scope="session")
+def stack(directory):
+    made = Stack(directory)
+    try:
+        yield made.start()
+        made.stop()
+    finally:
+        made.kill()
+
+
+@pytest.fixture(scope="session", params=[LighttpdWeb, ApacheWeb, CgiWeb], ids=lambda web_class: web_class.name)
+def web(stack, request):
+    """The stack's sender behind each web server in turn."""
+    if isinstance(stack.web, request.param):
+        yield stack.web
+        return
+    made = stack.make_web(request.param)
+    try:
+        yield made.start()
+        made.stop()
+    finally:
+        made.kill()
+
+
+@pytest.fixture
+def make_stack(test_directory):
+    """A function that starts a stack for this test alone."""
+    made = []
+
+    def make(**how):
+        made.append(Stack(test_directory / str(len(made)), **how))
+        return made[-1].start()
+
+    yield make
+    for stack in made:
+        stack.kill()
+
+
+@pytest.fixture
+def user():
+    """A userId that no other test uses."""
+    return f"user-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def connect(stack, user):
+    """connect(node number, page): a client of this test's user, closed at the test's end."""
+    made = []
+
+    def connect(node=0, page="home", server_client="pc", user_id=user, **how):
+        made.append(stack.connect(node, f"/screenWebsocket/{server_client}/{page}/{user_id}", **how))
+        return made[-1]
+
+    yield connect
+    for client in made:
+        client.drop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        report.sections += [(f"log of {process.name}", process.log()) for process in live_processes]

@@ -1,0 +1,52 @@
+"""A wsnode with one worker (unless told otherwise)."""
+
+from .http import request
+from .process import BUILD, Process, free_port, write_options
+
+
+class Node(Process):
+    def __init__(self, directory, name, redis_url, secret, options=None):
+        super().__init__(directory, name)
+        self.secret = secret
+        self.public_port = free_port()
+        self.internal_port = free_port()
+        self.options = {
+            "redis.url": redis_url,
+            "cluster.secret": secret,
+            "node.auth": "none",
+            "node.name": name,
+            "node.workers": 1,
+            "node.public_listen": f"127.0.0.1:{self.public_port}",
+            "node.internal_listen": f"127.0.0.1:{self.internal_port}",
+            "log.level": "debug",
+            **(options or {}),
+        }
+
+    @property
+    def id(self):
+        return f"{self.name}-{self.internal_port}"
+
+    @property
+    def url(self):
+        return f"ws://127.0.0.1:{self.public_port}"
+
+    def command(self):
+        config = write_options(self.directory / "socketsend.conf", self.options)
+        return [BUILD / "wsnode" / "wsnode", "-c", config]
+
+    def is_ready(self):
+        try:
+            return self.internal("GET", "/readyz").status == 200
+        except OSError:
+            return False
+
+    def internal(self, method, path, body=None, headers=None, secret=None):
+        """A call to the internal listener, with the cluster's secret."""
+        authorization = {"Authorization": f"Bearer {secret or self.secret}"}
+        return request(self.internal_port, method, path, body, {**authorization, **(headers or {})})
+
+    def metrics(self):
+        """name -> value"""
+        text = self.internal("GET", "/metrics").body.decode()
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, value in lines}

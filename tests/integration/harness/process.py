@@ -1,0 +1,133 @@
+"""One server process: started with its log in a file, asked until it is ready, stopped by its pid."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+BUILD = Path(os.environ.get("BUILD", "build/release")).resolve()
+
+live_processes = []
+_given_ports = set()
+
+
+def free_port():
+    """A port that nobody listens on, and that was not given out before."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
+
+
+def wait_until(condition, timeout=10.0, what="the condition"):
+    """Polls until condition() is true, and returns its value."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what} did not come true within {timeout} s"
+        time.sleep(0.02)
+
+
+def can_connect(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Process:
+    """Subclasses say what to run (command()) and how to ask whether it is ready (is_ready())."""
+
+    name = "process"
+
+    def __init__(self, directory, name=None):
+        self.name = name or self.name
+        self.directory = Path(directory) / self.name
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.log_path = self.directory / "log"
+        self.process = None
+
+    def command(self):
+        raise NotImplementedError
+
+    def is_ready(self):
+        raise NotImplementedError
+
+    def start(self, wait=True):
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory, start_new_session=True
+            )
+        live_processes.append(self)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, timeout=15):
+        def is_ready_or_dead():
+            return self.process.poll() is not None or self.is_ready()
+
+        wait_until(is_ready_or_dead, timeout, f"readiness of {self.name}:\n{self.log()}")
+        assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}:\n{self.log()}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def stop(self, timeout=10):
+        """Asks it to end and returns its exit status; one that does not end fails the test."""
+        if not self.is_running():
+            return self._forget()
+        self.signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.name} did not stop within {timeout} s:\n{self.log()}") from None
+        return self._forget()
+
+    def kill(self):
+        """Ends it and what it started, without any chance to clean up."""
+        if self.process is None:
+            return
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        self._forget()
+
+    def _forget(self):
+        if self in live_processes:
+            live_processes.remove(self)
+        return self.process.returncode if self.process else None
+
+    def log(self, lines=40):
+        if not self.log_path.exists():
+            return ""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def write_options(path, options):
+    """{"node.workers": 1, …} as the INI file that our programs read."""
+    sections = {}
+    for name, value in options.items():
+        section, key = name.split(".", 1)
+        sections.setdefault(section, []).append(f"{key} = {value}")
+    text = "\n\n".join("\n".join([f"[{section}]", *lines]) for section, lines in sections.items())
+    path.write_text(text + "\n")
+    return path
