@@ -43,7 +43,7 @@ NODE_OBJECTS   = $(filter-out $(BUILD)/wsnode/main.o,$(call objects,wsnode))
 SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send))
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps deps-test run test test-unit test-integration test-browser lint format asan tsan bench-ledger bench-memory docs install clean
+.PHONY: all help deps deps-test run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-memory docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
 
@@ -62,7 +62,7 @@ run: deps ## build and start everything: Redis, two nodes, fcgi-send behind ligh
 	@BUILD=$(BUILD) exec deploy/run.sh
 
 test: deps-test ## install what is missing and run every test
-	@$(MAKE) --no-print-directory test-unit test-integration test-browser
+	@$(MAKE) --no-print-directory test-unit test-js test-integration test-browser
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -97,6 +97,9 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libnode.a $(BUILD)/libse
 test-unit: $(UNIT_TESTS) ## cmocka, one program per module
 	@failed=0; for t in $(UNIT_TESTS); do $$t || failed=1; done; exit $$failed
 
+test-js: all ## the JavaScript client, on doubles and on real nodes
+	BUILD=$(abspath $(BUILD)) node --test tests/js/*.test.js
+
 test-integration: all ## pytest against real Redis, web servers and nodes
 	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q tests/integration
 
@@ -104,7 +107,7 @@ test-browser: all ## Chromium on the demo page
 	BUILD=$(abspath $(BUILD)) node --test tests/browser/
 
 asan: deps-test ## every test under AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory VARIANT=asan test-unit test-integration test-browser
+	@$(MAKE) --no-print-directory VARIANT=asan test-unit test-js test-integration test-browser
 
 tsan: ## fcgi-send's threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan test-unit test-integration

@@ -3,12 +3,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-locked=$(node -p 'require("./package.json").devDependencies["playwright-core"]')
-installed=$(node -p 'require("./node_modules/playwright-core/package.json").version' 2>/dev/null || true)
-[ "$installed" = "$locked" ] && exit 0
+is_installed() {
+    node -e 'for (const [name, version] of Object.entries(require("./package.json").devDependencies))
+        if (require(`./node_modules/${name}/package.json`).version !== version) process.exit(1)' 2>/dev/null
+}
 
-echo "installing playwright-core $locked"
+is_installed && exit 0
+echo "installing $(node -p 'Object.keys(require("./package.json").devDependencies).join(" ")')"
 npm ci --no-audit --no-fund --loglevel=error >/dev/null || {
-    echo "install-npm: npm could not install playwright-core; the browser tests need it" >&2
+    echo "install-npm: npm could not install them; the JavaScript and browser tests need them" >&2
     exit 1
 }

@@ -1,0 +1,114 @@
+/** Types of socketsend.js. docs/client.md is the manual. */
+
+export type State = "connecting" | "open" | "waiting" | "closed";
+
+export interface Message {
+    /** Durable messages only: the message's place in the inbox. */
+    readonly id?: string;
+    readonly msgTitle?: string;
+    readonly msgInfo?: string;
+    readonly destUrl?: string;
+    readonly json?: unknown;
+    /** It was sent while this client was not connected. */
+    readonly replay: boolean;
+    /** With `ack: "manual"`: this message and all before it have been handled. */
+    ack(): void;
+}
+
+export interface Connected {
+    readonly sessionId: string;
+    /** serverClient:page:userId */
+    readonly key: string;
+    /** Messages that nobody has read. */
+    readonly unread: number;
+    /** Messages that are replayed now. */
+    readonly missed: number;
+    /** The id of the newest message in the inbox. */
+    readonly position: string;
+    /** False: something may be missing; a `gap` event follows. */
+    readonly recovered: boolean;
+    /** A sign of life comes at least so often, in milliseconds. */
+    readonly ping: number;
+}
+
+export interface Close {
+    readonly code: number;
+    readonly reason: string;
+}
+
+export interface StateChange extends Partial<Close> {
+    readonly state: State;
+    readonly previous: State;
+    /** With `waiting`: the next attempt is so far away. */
+    readonly delayMs?: number;
+}
+
+export class SocketSendError extends Error {
+    /** As in docs/api.md, if the node said it, else null. */
+    readonly code: number | null;
+    /** The same may work later. */
+    readonly temporary: boolean;
+    readonly ref?: unknown;
+}
+
+/** A listener may return a promise: the next message or gap waits for it. */
+export interface Listeners {
+    message: (message: Message) => unknown;
+    gap: (gap: { readonly position: string }) => unknown;
+    connected: (connected: Connected) => unknown;
+    state: (change: StateChange) => unknown;
+    duplicate: (duplicate: { readonly msgInfo: string }) => unknown;
+    error: (error: SocketSendError) => unknown;
+    close: (close: Close) => unknown;
+}
+
+/** localStorage and sessionStorage are such; the results may be promises. */
+export interface PositionStorage {
+    getItem(key: string): string | null | Promise<string | null>;
+    setItem(key: string, value: string): unknown;
+}
+
+export interface Clock {
+    now(): number;
+    setTimeout(callback: () => void, ms: number): unknown;
+    clearTimeout(timer: any): void;
+}
+
+export interface Options {
+    /** "auto" (default): a message counts as handled when its listeners are done. */
+    ack?: "auto" | "manual";
+    /** Asked at each connect if it is a function; sent as the query's `token`. */
+    token?: string | null | (() => string | null | undefined | Promise<string | null | undefined>);
+    storage?: PositionStorage | null;
+    /** A class like the browser's; needed where there is no global one. */
+    WebSocket?: (new (url: string, protocols: string[]) => any) | null;
+    minDelayMs?: number;
+    maxDelayMs?: number;
+    connectTimeoutMs?: number;
+    graceMs?: number;
+    /** For tests. */
+    random?: () => number;
+    /** For tests. */
+    clock?: Clock;
+}
+
+export class SocketSend {
+    constructor(url: string | URL, options?: Options);
+    readonly state: State;
+    readonly sessionId: string | null;
+    readonly position: string | null;
+    /** Returns a function that ends the listening. */
+    on<E extends keyof Listeners>(event: E, listener: Listeners[E]): () => void;
+    off<E extends keyof Listeners>(event: E, listener: Listeners[E]): void;
+    close(code?: number, reason?: string): void;
+}
+
+/** Orders message ids, as sort() wants it. */
+export function compareIds(a: string, b: string): number;
+
+/** When to connect again after a close; null: never. */
+export function planReconnect(
+    close: Close,
+    failures: number,
+    policy: { minDelayMs: number; maxDelayMs: number; random: () => number },
+): { delayMs: number; isTold: boolean } | null;
