@@ -90,6 +90,9 @@ test("a connection from before the network went away is replaced", async () => {
     await t.clock.pass(0);
     assert.equal(t.sockets.length, 2);
     assert.equal(t.socket.url.searchParams.get("lastId"), "101-0");
+    say("online");
+    await t.clock.pass(0);
+    assert.equal(t.sockets.length, 2, "the new one is from after it");
 });
 
 test("a page that is left acknowledges first", async () => {

@@ -93,6 +93,16 @@ test("a token that comes after close() connects nothing", async () => {
     assert.equal(t.clock.timerCount, 0);
 });
 
+test("a token that fails after close() is nobody's business any more", async () => {
+    let fail;
+    const t = await startClient({ token: () => new Promise((_, reject) => (fail = reject)) });
+    t.client.close();
+    fail(new Error("late"));
+    await settle();
+    assert.equal(t.client.state, "closed");
+    assert.deepEqual(t.named("error"), []);
+});
+
 test("gives up an attempt that is not answered", async () => {
     const t = await startClient({ connectTimeoutMs: 3_000 });
     await t.socket.open();

@@ -1,7 +1,7 @@
 /** How messages come to the application: once, in order, acknowledged, resumed. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { compareIds } from "../../www/socketsend.js";
 import { FakeStorage, PATH, settle, startClient, STORAGE_KEY } from "./fakes.js";
 
@@ -142,6 +142,8 @@ test("a reload resumes, and shows again what was being handled", async () => {
     await first.message("102-0");
     const second = await startClient({ storage: first.storage });
     assert.equal(lastIdOf(second), "101-0");
+    await second.message("101-0");
+    assert.deepEqual(second.ids, [], "that one was handled before the reload");
     await second.connect({ position: "102-0", missed: 1 });
     await second.message("102-0", { replay: true });
     assert.deepEqual(second.ids, ["102-0"]);
@@ -172,6 +174,36 @@ test("a position that is no id is ignored, storage that fails is reported", asyn
     assert.deepEqual(t.socket.acks(), ["101-0"]);
 });
 
+test("storage is read once, and written when there is news", async () => {
+    const storage = new FakeStorage();
+    const reads = mock.method(storage, "getItem");
+    const writes = mock.method(storage, "setItem");
+    (await startClient({ storage })).client.close();
+    assert.equal(writes.mock.callCount(), 0);
+    const t = await startClient({ storage });
+    await t.connect();
+    await reconnect(t);
+    await t.message("101-0");
+    t.client.close();
+    assert.deepEqual(writes.mock.calls.map((call) => call.arguments[1]), ["100-0", "101-0"]);
+    assert.equal(reads.mock.callCount(), 2, "once per client");
+});
+
+test("storage that answers too late changes nothing", async () => {
+    let answer;
+    const storage = {
+        getItem: () => new Promise((resolve) => (answer = resolve)),
+        setItem: () => {},
+    };
+    const t = await startClient({ storage, connectTimeoutMs: 1_000 });
+    await t.clock.pass(2_000);
+    await t.connect();
+    await t.message("101-0");
+    answer("50-0");
+    await settle();
+    assert.equal(t.client.position, "101-0");
+});
+
 test("storage may answer by promises", async () => {
     const storage = { getItem: async () => "55-0", setItem: async () => {} };
     assert.equal(lastIdOf(await startClient({ storage })), "55-0");
@@ -192,10 +224,12 @@ test("what was handled while there was no connection is acknowledged on the next
     await t.connect();
     await t.message("101-0");
     await t.socket.end(1006);
+    await t.clock.pass(500);
+    await t.socket.open();
     end();
     await settle();
     assert.equal(t.storage.getItem(STORAGE_KEY), "101-0");
-    await t.clock.pass(500);
+    assert.deepEqual(t.socket.acks(), [], "the node does not know the session yet");
     await t.connect({ position: "101-0" });
     assert.deepEqual(t.socket.acks(), ["101-0"]);
 });
@@ -313,6 +347,14 @@ test("messages that are not durable come in order, and move nothing", async () =
     assert.deepEqual(t.socket.acks(), ["101-0"]);
 });
 
+test("messages that are not durable leave the session where the node says it stands", async () => {
+    const t = await startClient();
+    await t.connect();
+    await t.message(undefined);
+    await reconnect(t, { position: "200-0" });
+    assert.equal(t.client.position, "200-0");
+});
+
 test("a gap is told before the messages that follow it, and they wait for its listener", async () => {
     const storage = new FakeStorage();
     storage.setItem(STORAGE_KEY, "50-0");
@@ -356,6 +398,37 @@ test("what was given before a gap moves nothing after it", async () => {
     assert.deepEqual(t.socket.acks(), []);
 });
 
+test("what is handled only after a gap was found moves nothing either", async () => {
+    const t = await startClient();
+    let end, loaded;
+    t.client.on("message", () => new Promise((resolve) => (end = resolve)));
+    t.client.on("gap", () => new Promise((resolve) => (loaded = resolve)));
+    await t.connect({ position: "210-0", missed: 2 });
+    await t.message("200-0", { replay: true });
+    await t.message("201-0", { replay: true });
+    await reconnect(t, { recovered: false, position: "150-0", missed: 0 });
+    for (const id of ["200-0", "201-0"]) {
+        assert.equal(t.ids.at(-1), id);
+        assert.equal(t.client.position, null);
+        end();
+        await settle();
+    }
+    assert.equal(t.client.position, null, "not the end of the replay from before");
+    loaded();
+    await settle();
+    assert.equal(t.client.position, "150-0");
+    assert.deepEqual(t.socket.acks(), []);
+});
+
+test("an acknowledgement from before a gap is not repeated after it", async () => {
+    const t = await startClient();
+    await t.connect({ position: "100-0" });
+    await t.message("200-0");
+    await reconnect(t, { recovered: false, position: "150-0" });
+    await reconnect(t, { position: "150-0" });
+    assert.deepEqual(t.socket.acks(), []);
+});
+
 test("close() acknowledges what was handled, and gives nothing more", async () => {
     const t = await startClient();
     let end;
@@ -368,6 +441,7 @@ test("close() acknowledges what was handled, and gives nothing more", async () =
     assert.deepEqual(t.socket.acks(), ["101-0", "102-0"]);
     assert.deepEqual(t.socket.closedWith, { code: 1000, reason: "" });
     assert.equal(t.storage.getItem(STORAGE_KEY), "102-0");
+    assert.equal(t.clock.timerCount, 0);
     end();
     await t.clock.pass(1_000);
     assert.deepEqual(t.ids, ["101-0", "102-0", "103-0"]);
