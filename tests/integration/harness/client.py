@@ -30,11 +30,12 @@ class Refused(Exception):
 
 
 class Client:
-    """subprotocol: None for the plain format. answers_pings: as a live client of socketsend.v1 does."""
+    """subprotocol: None for the plain format. answers_pings: as a live client of socketsend.v1 does. keeps_text: texts has the frames as they came."""
 
-    def __init__(self, url, subprotocol="socketsend.v1", last_id=None, answers_pings=True):
+    def __init__(self, url, subprotocol="socketsend.v1", last_id=None, answers_pings=True, keeps_text=False):
         self.subprotocol = subprotocol
         self.answers_pings = answers_pings
+        self.texts = [] if keeps_text else None
         self.connected = None  # the first frame
         self.close_code = None
         self.close_reason = None
@@ -57,6 +58,8 @@ class Client:
     async def _read(self):
         try:
             async for text in self._socket:
+                if self.texts is not None:
+                    self.texts.append(text)
                 frame = json.loads(text)
                 if frame["type"] == "ping" and self.answers_pings:
                     await self._socket.send('{"type":"pong"}')
@@ -122,6 +125,10 @@ class Client:
     def send(self, frame):
         """A dict becomes JSON; str and bytes go as text and binary frames."""
         _run(self._socket.send(json.dumps(frame) if isinstance(frame, dict) else frame))
+
+    def send_text_bytes(self, data):
+        """A text frame with bytes that are no text."""
+        _run(self._socket.write_frame(True, 1, data))
 
     def ack(self, message_id):
         self.send({"type": "ack", "id": message_id})

@@ -78,6 +78,14 @@ class Process:
         wait_until(is_ready_or_dead, timeout, f"readiness of {self.name}:\n{self.log()}")
         assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}:\n{self.log()}"
 
+    def refuse_to_start(self, timeout=10):
+        """Starts it, expects it to end with an error at once, and returns what it said."""
+        self.start(wait=False)
+        status = self.process.wait(timeout)
+        self._forget()
+        assert status > 0, f"{self.name} ended with {status}:\n{self.log()}"
+        return self.log()
+
     @property
     def pid(self):
         return self.process.pid

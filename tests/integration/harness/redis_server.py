@@ -1,5 +1,7 @@
 """A private Redis, with the append-only file that a production one would have."""
 
+import shutil
+
 import redis
 
 from .process import Process, free_port
@@ -26,6 +28,12 @@ class RedisServer(Process):
             return self.client.ping()
         except redis.exceptions.RedisError:
             return False
+
+    def restart(self, lose_data=False):
+        self.kill()
+        if lose_data:
+            shutil.rmtree(self.directory / "appendonlydir")
+        return self.start()
 
     def entries(self, user_id):
         """The user's registry entries: sessionId -> JSON text."""

@@ -3,8 +3,8 @@
 import os
 import pwd
 import shutil
-from pathlib import Path
 
+from .fastcgi import fastcgi_request
 from .http import request
 from .process import BUILD, Process, can_connect, free_port, write_options
 
@@ -41,6 +41,20 @@ class FcgiSend(Process):
 
     def is_ready(self):
         return can_connect(self.port)
+
+    def request(self, method, path, body=b"", key=API_KEY, **params):
+        """params: of FastCGI, to add or to replace; None leaves one out."""
+        defaults = {
+            "REQUEST_METHOD": method,
+            "REQUEST_URI": path,
+            "SCRIPT_NAME": path.partition("?")[0],
+            "QUERY_STRING": path.partition("?")[2],
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_X_API_KEY": key,
+        }
+        given = {name: value for name, value in (defaults | params).items() if value is not None}
+        return fastcgi_request(self.port, given, body)
 
 
 class Web(Process):

@@ -1,0 +1,322 @@
+"""Everything that can be wrong with a request has a code and a field of its own, and nothing is sent."""
+
+import json
+
+import pytest
+from harness import FcgiSend, send_raw
+
+USER = "witness"
+
+
+def body(**message):
+    return json.dumps({"userId": USER, "msgInfo": "x", **message}).encode()
+
+
+def without(name, **message):
+    return json.dumps({k: v for k, v in {"userId": USER, "msgInfo": "x", **message}.items() if k != name}).encode()
+
+
+SESSION_ID = "A" * 22
+
+# (name, body, (HTTP status, code, field))
+NOT_JSON = [
+    ("cut", b'{"userId":"witness"', (400, 40001, None)),
+    ("empty", b"", (400, 40001, None)),
+    ("single quotes", b"{'userId':'witness','msgInfo':'x'}", (400, 40001, None)),
+    ("NaN", b'{"userId":"witness","json":NaN}', (400, 40001, None)),
+    ("leading zero", b'{"userId":"witness","json":01}', (400, 40001, None)),
+    ("trailing comma", b'{"userId":"witness","msgInfo":"x",}', (400, 40001, None)),
+    ("trailing garbage", body() + b"x", (400, 40001, None)),
+    ("two objects", body() + body(), (400, 40001, None)),
+    ("comment", b'{"userId":"witness",/* */"msgInfo":"x"}', (400, 40001, None)),
+    ("raw newline in a string", b'{"userId":"witness","msgInfo":"a\nb"}', (400, 40001, None)),
+    ("bad escape", b'{"userId":"witness","msgInfo":"\\x"}', (400, 40001, None)),
+    ("bad UTF-8", b'{"userId":"witness","msgInfo":"\xff"}', (400, 40002, None)),
+    ("overlong UTF-8", b'{"userId":"witness","msgInfo":"\xc0\xaf"}', (400, 40002, None)),
+    ("surrogate as UTF-8", b'{"userId":"witness","msgInfo":"\xed\xa0\x80"}', (400, 40002, None)),
+    ("beyond U+10FFFF", b'{"userId":"witness","msgInfo":"\xf4\x90\x80\x80"}', (400, 40002, None)),
+    ("lone surrogate", b'{"userId":"witness","msgInfo":"\\ud800"}', (400, 40002, None)),
+    ("lone low surrogate", b'{"userId":"witness","json":{"a":["\\udc00x"]}}', (400, 40002, None)),
+    ("NUL byte", b'{"userId":"witness","msgInfo":"a\0b"}', (400, 40003, None)),
+    ("NUL byte after the end", body() + b"\0", (400, 40003, None)),
+    ("100,000 arrays", b'{"userId":"witness","json":' + b"[" * 100_000 + b"]" * 100_000 + b"}", (400, 40004, None)),
+    ("33 objects", b'{"userId":"witness","json":' + b'{"a":' * 32 + b"1" + b"}" * 32 + b"}", (400, 40004, None)),
+]
+FIELDS = [
+    ("field twice", b'{"userId":"alice","userId":"witness","msgInfo":"x"}', (400, 40005, "userId")),
+    ("field twice, escaped", b'{"userId":"alice","user\\u0049d":"witness","msgInfo":"x"}', (400, 40005, "userId")),
+    ("field twice inside json", b'{"userId":"witness","json":{"a":1,"a":2}}', (400, 40005, ...)),
+    ("unknown field", body(colour="red"), (400, 40006, "colour")),
+    ("field in another case", body(userid="x"), (400, 40006, "userid")),
+    ("not an object", b'["witness"]', (400, 40008, None)),
+    ("userId a number", body(userId=1), (400, 40008, "userId")),
+    ("userId null", body(userId=None), (400, 40008, "userId")),
+    ("userId an array", body(userId=[USER]), (400, 40008, "userId")),
+    ("msgInfo an object", body(msgInfo={}), (400, 40008, "msgInfo")),
+    ("msgTitle a number", body(msgTitle=1), (400, 40008, "msgTitle")),
+    ("destUrl a boolean", body(destUrl=True), (400, 40008, "destUrl")),
+    ("durable a string", body(durable="yes"), (400, 40008, "durable")),
+    ("durable a number", body(durable=1), (400, 40008, "durable")),
+    ("ttl a string", body(ttl="60"), (400, 40008, "ttl")),
+    ("ttl with a fraction", body(ttl=1.5), (400, 40008, "ttl")),
+    ("wait a boolean", body(wait=True), (400, 40008, "wait")),
+    ("timeoutMs null", body(wait="ack", timeoutMs=None), (400, 40008, "timeoutMs")),
+    ("exclude a string", body(exclude=SESSION_ID), (400, 40008, "exclude")),
+    ("exclude with a number", body(exclude=[SESSION_ID, 1]), (400, 40008, "exclude[1]")),
+    ("sessionId a number", body(sessionId=1), (400, 40008, "sessionId")),
+    ("messageId a number", body(messageId=1), (400, 40008, "messageId")),
+    ("key a number", without("userId", key=1), (400, 40008, "key")),
+    ("ttl zero", body(ttl=0), (400, 40009, "ttl")),
+    ("ttl negative", body(ttl=-1), (400, 40009, "ttl")),
+    ("ttl too large", body(ttl=10**12), (400, 40009, "ttl")),
+    ("ttl beyond 64 bits", body(ttl=10**30), (400, 40009, "ttl")),
+    ("timeoutMs zero", body(wait="ack", timeoutMs=0), (400, 40009, "timeoutMs")),
+    ("timeoutMs too large", body(wait="ack", timeoutMs=30_001), (400, 40009, "timeoutMs")),
+    ("too many excluded", body(exclude=[SESSION_ID] * 101), (400, 40009, "exclude")),
+]
+IDS = [
+    ("empty userId", body(userId=""), (400, 40010, "userId")),
+    ("userId of 129 bytes", body(userId="x" * 129), (400, 40010, "userId")),
+    ("userId of 65 two-byte characters", body(userId="é" * 65), (400, 40010, "userId")),
+    ("colon in userId", body(userId="a:b"), (400, 40010, "userId")),
+    ("slash in userId", body(userId="a/b"), (400, 40010, "userId")),
+    ("space in userId", body(userId="a b"), (400, 40010, "userId")),
+    ("brace in userId", body(userId="{a}"), (400, 40010, "userId")),
+    ("star in userId", body(userId="*"), (400, 40010, "userId")),
+    ("newline in userId", body(userId="a\n"), (400, 40010, "userId")),
+    ("NUL in userId", body(userId="a\0b"), (400, 40010, "userId")),
+    ("C1 control in userId", body(userId="a\u0085"), (400, 40010, "userId")),
+    ("empty serverClient", body(serverClient=""), (400, 40010, "serverClient")),
+    ("colon in serverClient", body(serverClient="a:b"), (400, 40010, "serverClient")),
+    ("empty page", body(serverClient="pc", page=""), (400, 40010, "page")),
+    ("slash in page", body(serverClient="pc", page="a/b"), (400, 40010, "page")),
+    ("key of two parts", without("userId", key="pc:witness"), (400, 40010, "key")),
+    ("key of four parts", without("userId", key="pc:home:witness:x"), (400, 40010, "key")),
+    ("key with an empty part", without("userId", key="pc::witness"), (400, 40010, "key")),
+    ("empty messageId", body(messageId=""), (400, 40010, "messageId")),
+    ("messageId of 129 bytes", body(messageId="x" * 129), (400, 40010, "messageId")),
+    ("newline in messageId", body(messageId="a\nb"), (400, 40010, "messageId")),
+]
+MEANING = [
+    ("no target", without("userId"), (400, 40011, "userId")),
+    ("empty object", b"{}", (400, 40011, "userId")),
+    ("serverClient alone", without("userId", serverClient="pc"), (400, 40011, "userId")),
+    ("two targets", body(key="pc:home:witness"), (400, 40012, "userId")),
+    ("key and page", without("userId", key="pc:home:witness", page="home"), (400, 40012, "page")),
+    ("page without serverClient", body(page="home"), (400, 40007, "serverClient")),
+    ("no payload", without("msgInfo"), (400, 40013, "json")),
+    ("title alone", without("msgInfo", msgTitle="x"), (400, 40013, "json")),
+    ("unknown wait", body(wait="maybe"), (400, 40014, "wait")),
+    ("malformed sessionId", body(sessionId="x"), (400, 40014, "sessionId")),
+    ("malformed exclude", body(exclude=["x"]), (400, 40014, "exclude[0]")),
+    ("durable to a session", body(sessionId=SESSION_ID, durable=True), (400, 40014, "durable")),
+    ("ttl of a non-durable message", body(durable=False, ttl=60), (400, 40014, "ttl")),
+    ("timeoutMs without wait", body(timeoutMs=100), (400, 40014, "timeoutMs")),
+    ("message over the limit", body(msgInfo="x" * 65536), (413, 41302, ...)),
+    ("body over the limit", body(msgInfo="x" * (1 << 20)), (413, 41301, ...)),
+]
+
+
+@pytest.fixture(scope="module")
+def witness(stack):
+    """The client of the user whom all the bad requests are for."""
+    return stack.connect(0, f"/websocket/{USER}")
+
+
+@pytest.fixture
+def nothing_is_sent(stack, witness):
+    yield
+    witness.ping()
+    assert witness.frames_so_far() == []
+    assert stack.redis.client.exists(f"WebSocket_{{{USER}}}:inbox") == 0
+
+
+def assert_error(answer, expected):
+    """... instead of a field: any."""
+    status, code, field = answer.error
+    assert (status, code) == expected[:2], answer.body
+    assert expected[2] in (field, ...), answer.body
+    assert answer.json["msg"]
+
+
+CASES = NOT_JSON + FIELDS + IDS + MEANING
+
+
+@pytest.mark.parametrize("data, error", [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_bad_body(stack, data, error):
+    answer = stack.web.request("POST", "/socketSend", data, {"Content-Type": "application/json"})
+    assert_error(answer, error)
+    assert answer.headers["content-type"] == "application/json"
+
+
+METHODS = ["GET", "PUT", "DELETE", "PATCH"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_wrong_method(web, method):
+    answer = web.request(method, "/socketSend", body() if method != "GET" else None, {"Content-Type": "application/json"})
+    assert_error(answer, (405, 40501, None))
+    assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "application/json-patch+json"])
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_wrong_content_type(web, content_type):
+    assert_error(web.request("POST", "/socketSend", body(), {"Content-Type": content_type}), (415, 41501, ...))
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"])
+def test_content_type_of_json(web, user, content_type):
+    assert web.request("POST", "/socketSend", body(userId=user), {"Content-Type": content_type}).status == 200
+
+
+@pytest.fixture(scope="module")
+def fcgi(stack, directory):
+    process = FcgiSend(directory, stack.web.send_options, "bad-input-fcgi-send").start()
+    yield process
+    process.stop()
+
+
+def test_good_request_by_fastcgi(fcgi, user):
+    assert fcgi.request("POST", "/socketSend", body(userId=user)).data["stored"] is True
+
+
+REQUESTS = [
+    ("no Content-Length", {"CONTENT_LENGTH": None}, (411, 41101, ...)),
+    ("Content-Length not a number", {"CONTENT_LENGTH": "many"}, (400, 40015, ...)),
+    ("negative Content-Length", {"CONTENT_LENGTH": "-5"}, (400, 40015, ...)),
+    ("Content-Length with a sign", {"CONTENT_LENGTH": f"+{len(body())}"}, (400, 40015, ...)),
+    ("Content-Length beyond 64 bits", {"CONTENT_LENGTH": "9" * 30}, (413, 41301, ...)),
+    ("Content-Length too large", {"CONTENT_LENGTH": str(1 << 30)}, (413, 41301, ...)),
+    ("body shorter than it says", {"CONTENT_LENGTH": str(len(body()) + 5)}, (400, 40015, ...)),
+    ("body longer than it says", {"CONTENT_LENGTH": str(len(body()) - 5)}, (400, 40015, ...)),
+    ("no content type", {"CONTENT_TYPE": None}, (415, 41501, ...)),
+    ("unknown path", {"REQUEST_URI": "/socketSendMore", "SCRIPT_NAME": "/socketSendMore"}, (404, 40401, None)),
+    ("path below", {"REQUEST_URI": "/socketSend/more", "SCRIPT_NAME": "/socketSend/more"}, (404, 40401, None)),
+    ("unknown method", {"REQUEST_METHOD": "BREW"}, (405, 40501, None)),
+]
+
+
+@pytest.mark.parametrize("params, error", [case[1:] for case in REQUESTS], ids=[case[0] for case in REQUESTS])
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_bad_request(fcgi, params, error):
+    assert_error(fcgi.request("POST", "/socketSend", body(), **params), error)
+
+
+# The node's side: POST /forwardSend.
+
+ENVELOPE = "application/x-socketsend-envelope"
+PAYLOAD = b'{"msgInfo":"x"}'
+
+
+def envelope(payload=PAYLOAD, head=None, **changes):
+    """One message in an envelope. changes: to the message; head: to the head."""
+    message = {"id": "5-0", "prevId": "0-0", "sessions": [SESSION_ID], "bytes": len(payload), **changes}
+    fields = {"boot": "A" * 11, "wait": "none", "waitMs": 0, "messages": [message], **(head or {})}
+    return json.dumps(fields).encode() + b"\n" + payload
+
+
+ENVELOPES = [
+    ("empty", b"", (400, ...)),
+    ("not JSON", b"hello\n", (400, ...)),
+    ("no newline", envelope()[: envelope().index(b"\n")], (400, 40016)),
+    ("not an object", b"[]\n", (400, 40008)),
+    ("no messages", envelope(head={"messages": []}), (400, 40016)),
+    ("messages not an array", envelope(head={"messages": {}}), (400, 40008)),
+    ("message not an object", envelope(head={"messages": [1]}), (400, 40008)),
+    ("unknown wait", envelope(head={"wait": "maybe"}), (400, 40016)),
+    ("negative waitMs", envelope(head={"waitMs": -1}), (400, 40009)),
+    ("no boot", envelope(head={"boot": ""}), (400, ...)),
+    ("bad id", envelope(id="x"), (400, 40016)),
+    ("no prevId", envelope(prevId=None), (400, ...)),
+    ("no sessions", envelope(sessions=[]), (400, 40016)),
+    ("bad session", envelope(sessions=["x"]), (400, 40016)),
+    ("more bytes than there are", envelope(bytes=len(PAYLOAD) + 1), (400, 40016)),
+    ("fewer bytes than there are", envelope(bytes=len(PAYLOAD) - 1), (400, ...)),
+    ("negative bytes", envelope(bytes=-1), (400, 40009)),
+    ("payload not an object", envelope(payload=b'"x"'), (400, 40016)),
+    ("payload not JSON", envelope(payload=b"{x}"), (400, 40001)),
+    ("payload not UTF-8", envelope(payload=b'{"a":"\xff"}'), (400, 40002)),
+    ("payload with a NUL", envelope(payload=b'{"a":"\0"}'), (400, 40003)),
+    ("another boot", envelope(), (410, 41001)),
+]
+
+
+@pytest.mark.parametrize("data, error", [case[1:] for case in ENVELOPES], ids=[case[0] for case in ENVELOPES])
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_bad_envelope(stack, data, error):
+    answer = stack.nodes[0].internal("POST", "/forwardSend", data, {"Content-Type": ENVELOPE})
+    assert answer.status == error[0], answer.body
+    assert error[1] in (answer.code, ...), answer.body
+
+
+SINGLES = [
+    ("not JSON", b"{", (400, 40001)),
+    ("field twice", b'{"sessionId":"%s","sessionId":"x","msgInfo":"x"}' % SESSION_ID.encode(), (400, 40005)),
+    ("unknown field", json.dumps({"sessionId": SESSION_ID, "msgInfo": "x", "colour": 1}).encode(), (400, 40006)),
+    ("no sessionId", b'{"msgInfo":"x"}', (400, ...)),
+    ("bad sessionId", b'{"sessionId":"x","msgInfo":"x"}', (400, 40014)),
+    ("bad key", json.dumps({"sessionId": SESSION_ID, "key": "a:b", "msgInfo": "x"}).encode(), (400, 40010)),
+    ("bad userId", json.dumps({"sessionId": SESSION_ID, "userId": "a/b", "msgInfo": "x"}).encode(), (400, 40010)),
+    ("no payload", json.dumps({"sessionId": SESSION_ID}).encode(), (400, 40013)),
+    ("100,000 arrays", b'{"json":' + b"[" * 100_000 + b"]" * 100_000 + b"}", (400, 40004)),
+]
+
+
+@pytest.mark.parametrize("data, error", [case[1:] for case in SINGLES], ids=[case[0] for case in SINGLES])
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_bad_single_forward(stack, data, error):
+    answer = stack.nodes[0].internal("POST", "/forwardSend", data, {"Content-Type": "application/json"})
+    assert answer.status == error[0], answer.body
+    assert error[1] in (answer.code, ...), answer.body
+
+
+def test_good_single_forward(stack, connect, user):
+    client = connect()
+    message = {"sessionId": client.session_id, "key": client.key, "userId": user, "msgInfo": "direct", "json": {"a": 1}}
+    answer = stack.nodes[0].internal("POST", "/forwardSend", message)
+    assert answer.data["messages"][0]["sessions"][0]["status"] in ("queued", "written")
+    assert client.receive_message() == {"type": "message", "msgInfo": "direct", "json": {"a": 1}}
+
+
+def forward_head(node, *lines, method="POST", path="/forwardSend"):
+    auth = f"Authorization: Bearer {node.secret}"
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", auth, "Content-Type: application/json", *lines, "", ""]).encode()
+
+
+FORWARD_REQUESTS = [
+    ("no Content-Length", [], (411, 41101)),
+    ("chunked", ["Transfer-Encoding: chunked"], (411, 41101)),
+    ("not a number", ["Content-Length: many"], (400, 40015)),
+    ("negative", ["Content-Length: -5"], (400, 40015)),
+    ("a list", ["Content-Length: 5, 6"], (400, 40015)),
+    ("too large", [f"Content-Length: {1 << 30}"], (413, 41301)),
+]
+
+
+@pytest.mark.parametrize("lines, error", [case[1:] for case in FORWARD_REQUESTS], ids=[case[0] for case in FORWARD_REQUESTS])
+def test_bad_length_of_a_forward(stack, lines, error):
+    node = stack.nodes[0]
+    answer = send_raw(node.internal_port, forward_head(node, *lines))
+    assert (answer.status, answer.code) == error
+
+
+def test_wrong_method_and_path_on_the_internal_listener(stack):
+    node = stack.nodes[0]
+    answer = node.internal("GET", "/forwardSend")
+    assert (answer.status, answer.code, answer.headers["allow"]) == (405, 40501, "POST")
+    answer = node.internal("POST", "/elsewhere", {})
+    assert (answer.status, answer.code) == (404, 40401)
+
+
+def test_wrong_content_type_of_a_forward(stack):
+    answer = stack.nodes[0].internal("POST", "/forwardSend", b"hello", {"Content-Type": "text/plain"})
+    assert (answer.status, answer.code) == (415, 41501)
+
+
+def test_node_survives_all_of_it(stack, connect):
+    """Last in this chapter: the nodes that took all that are still the same processes."""
+    assert all(node.is_running() for node in stack.nodes)
+    assert connect().is_open

@@ -1,0 +1,199 @@
+"""What breaks, and what must go on: nodes that die or hang, Redis away or empty, stops, workers that crash."""
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from harness import Client, wait_until
+
+
+def status_of(data, client):
+    return next(session["status"] for session in data["sessions"] if session["sessionId"] == client.session_id)
+
+
+def worker_pids(node):
+    return [int(pid) for pid in Path(f"/proc/{node.pid}/task/{node.pid}/children").read_text().split()]
+
+
+@pytest.fixture
+def timed():
+    """timed(call): its result and how many seconds it took."""
+
+    def timed(call, *args, **kwargs):
+        start = time.monotonic()
+        return call(*args, **kwargs), time.monotonic() - start
+
+    return timed
+
+
+def test_killed_node_delays_nobody_and_its_ghosts_go(make_stack, user, timed):
+    stack = make_stack(options={"registry.node_lease": "1s"})
+    near, far = stack.connect(0, f"/websocket/{user}"), stack.connect(1, f"/websocket/{user}")
+    stack.nodes[1].kill()
+    far.wait_closed()
+
+    data, seconds = timed(stack.web.send, userId=user, msgInfo="first")
+    assert seconds < 2
+    assert status_of(data, near) in ("queued", "written")
+    ghost = {s["sessionId"]: s["status"] for s in data["sessions"]}.get(far.session_id, "gone")
+    assert ghost in ("gone", "unreachable")
+    assert near.receive_message()["msgInfo"] == "first"
+
+    def is_cleaned_up():
+        stack.web.send(userId=user, msgInfo="again")
+        return set(stack.redis.entries(user)) == {near.session_id}
+
+    wait_until(is_cleaned_up, 5, "removal of the ghost")
+    data, seconds = timed(stack.web.send, userId=user, msgInfo="last")
+    assert [s["sessionId"] for s in data["sessions"]] == [near.session_id]
+    assert seconds < 0.5
+
+
+def test_hanging_node_delays_nobody_else(make_stack, user, timed):
+    stack = make_stack()
+    other = user + "-other"
+    near, far = stack.connect(0, f"/websocket/{user}"), stack.connect(1, f"/websocket/{user}")
+    alone = stack.connect(0, f"/websocket/{other}")
+    workers = worker_pids(stack.nodes[1])
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+
+    data, seconds = timed(stack.web.send, userId=user, msgInfo="while it hangs")
+    assert seconds < 2
+    assert status_of(data, far) == "unreachable"
+    assert status_of(data, near) in ("queued", "written")
+    assert near.receive_message(timeout=0.5)["msgInfo"] == "while it hangs"
+    _, seconds = timed(stack.web.send, userId=other, msgInfo="not affected")
+    assert seconds < 0.5
+    assert alone.receive_message()["msgInfo"] == "not affected"
+
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+    assert far.receive_message(timeout=10)["msgInfo"] == "while it hangs"
+    far.ping()
+    assert far.frames_so_far() == []
+
+
+def test_restarted_node_is_used_again(make_stack, user):
+    stack = make_stack()
+    stack.connect(1, f"/websocket/{user}")
+    stack.nodes[1].kill()
+    stack.nodes[1].start()
+    client = stack.connect(1, f"/websocket/{user}")
+    wait_until(lambda: status_of(stack.web.send(userId=user, msgInfo="x", wait="written"), client) == "written", 5)
+    assert set(stack.redis.entries(user)) == {client.session_id}
+
+
+def test_redis_away(make_stack, user, timed):
+    stack = make_stack(options={"node.registry_wait": "1s"})
+    live = stack.connect(0, f"/websocket/{user}")
+    stack.redis.kill()
+
+    answer, seconds = timed(stack.web.post, {"userId": user, "msgInfo": "lost?"})
+    assert answer.error[:2] == (503, 50301)
+    assert int(answer.headers["retry-after"]) >= 1
+    assert seconds < 3
+    node = stack.nodes[0]
+    wait_until(lambda: node.internal("GET", "/readyz").status == 503, what="the node's not being ready")
+    assert node.internal("GET", "/healthz").status == 200
+    live.ping()
+    assert live.is_open
+
+    with pytest.raises(AssertionError, match="ended with 1013"):
+        stack.connect(0, f"/websocket/{user}")
+
+    stack.redis.start()
+    node.wait_ready()
+    wait_until(lambda: stack.web.post({"userId": user, "msgInfo": "back"}).status == 200, 5, "the sender's recovery")
+    assert live.receive_message()["msgInfo"] == "back"
+    live.ping()
+    assert live.is_open
+
+
+def test_connect_waits_for_redis(make_stack, user):
+    stack = make_stack(nodes=["node-a"])
+    stack.redis.signal(signal.SIGSTOP)
+    client = Client(f"{stack.nodes[0].url}/websocket/{user}")
+    stack.clients.append(client)
+    with pytest.raises(AssertionError, match="no frame"):
+        client.receive(timeout=0.5)
+    stack.redis.signal(signal.SIGCONT)
+    assert client.wait_connected()["type"] == "connected"
+
+
+def test_redis_lost_its_data(make_stack, user):
+    stack = make_stack()
+    users = [f"{user}-{n}" for n in range(20)]
+    clients = {name: stack.connect(n % 2, f"/websocket/{name}") for n, name in enumerate(users)}
+    stack.web.send(userId=users[0], msgInfo="before")
+    assert clients[users[0]].receive_message()["msgInfo"] == "before"
+
+    stack.redis.kill()
+    shutil.rmtree(stack.redis.directory / "appendonlydir")
+    stack.redis.start()
+    for name, client in clients.items():
+        wait_until(lambda name=name: name in str(stack.redis.entries(name)), 15, f"registration of {name}")
+        assert set(stack.redis.entries(name)) == {client.session_id}
+    for name, client in clients.items():
+        data = stack.web.send(userId=name, msgInfo="after", wait="written")
+        assert status_of(data, client) == "written"
+        assert client.receive_message()["msgInfo"] == "after"
+
+
+def test_redis_kept_its_data(make_stack, user):
+    stack = make_stack()
+    client = stack.connect(0, f"/websocket/{user}")
+    offline = user + "-offline"
+    stack.web.send(userId=offline, msgInfo="kept")
+    stack.redis.restart()
+    for node in stack.nodes:
+        node.wait_ready()
+    assert stack.connect(1, f"/websocket/{offline}").receive_message()["msgInfo"] == "kept"
+    wait_until(lambda: stack.web.post({"userId": user, "msgInfo": "again"}).status == 200, 5)
+    assert client.receive_message()["msgInfo"] == "again"
+
+
+def test_stop_closes_sessions_and_leaves_nothing_behind(make_stack, user):
+    stack = make_stack()
+    clients = [stack.connect(0, f"/websocket/{user}-{n}") for n in range(30)]
+    node = stack.nodes[0]
+    assert node.stop() == 0
+    assert {client.wait_closed() for client in clients} == {1001}
+    assert [key for key in stack.redis.client.keys("WebSocket_{*}")] == []
+    assert stack.redis.client.exists(f"WebSocket_node:{node.id}") == 0
+    assert list(stack.redis.client.hkeys("WebSocket_nodes")) == [stack.nodes[1].id]
+
+
+def test_stop_while_redis_is_away(make_stack, user, timed):
+    stack = make_stack(nodes=["node-a"])
+    client = stack.connect(0, f"/websocket/{user}")
+    stack.redis.kill()
+    status, seconds = timed(stack.nodes[0].stop)
+    assert status == 0 and seconds < 7  # node.shutdown_timeout and a little
+    assert client.wait_closed() == 1001
+
+
+def test_crashed_worker_is_started_again(make_stack, user):
+    stack = make_stack(nodes=["node-a"])
+    node = stack.nodes[0]
+    client = stack.connect(0, f"/websocket/{user}")
+    (worker,) = worker_pids(node)
+    boot = stack.redis.client.get(f"WebSocket_node:{node.id}")
+    os.kill(worker, signal.SIGKILL)
+    assert client.wait_closed() == 1006
+    wait_until(lambda: worker_pids(node) not in ([], [worker]), what="a new worker")
+    node.wait_ready()
+    wait_until(lambda: stack.redis.client.get(f"WebSocket_node:{node.id}") not in (None, boot), what="the new worker's lease")
+    again = stack.connect(0, f"/websocket/{user}")
+    wait_until(lambda: status_of(stack.web.send(userId=user, msgInfo="x", wait="written"), again) == "written", 5)
+
+
+def test_sender_survives_its_web_server_restarting(make_stack, user):
+    stack = make_stack(nodes=["node-a"])
+    client = stack.connect(0, f"/websocket/{user}")
+    stack.web.stop()
+    stack.web.start()
+    assert status_of(stack.web.send(userId=user, msgInfo="x", wait="written"), client) == "written"
