@@ -1,0 +1,27 @@
+-- unread: counts the messages that nobody has read yet, of those that are for a place of the user.
+--
+-- KEYS: inbox, read
+-- ARGV: serverClient or "" (any), page or "" (any)
+-- Returns the count
+
+-- include: entries.lua
+
+local inbox, read, server_client, page = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+
+-- Can a session at the asked place be one that a message so narrowed is for?
+local function overlaps(narrowing)
+  if server_client == '' or narrowing == '*' or narrowing == server_client then return true end
+  if page ~= '' then return narrowing == server_client .. ':' .. page end
+  return string.sub(narrowing, 1, #server_client + 1) == server_client .. ':'
+end
+
+local cursors = {}
+local fields = redis.call('HGETALL', read)
+for i = 1, #fields, 2 do
+  if overlaps(fields[i]) then cursors[fields[i]] = fields[i + 1] end
+end
+-- What nobody has ever read of has no cursor.
+setmetatable(cursors, {__index = function(_, narrowing) return overlaps(narrowing) and '0-0' or nil end})
+
+local _, _, _, unread = walk(inbox, '0-0', cursors, true, 1000, true)
+return unread
