@@ -125,6 +125,10 @@ bench-ledger: deps all $(BUILD)/bench/ledger ## what is lost, doubled and late w
 bench-memory: deps all ## memory of 10,000 idle sessions
 	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/idle_memory.py
 
+docs: $(BUILD)/wsnode/wsnode ## write the tables of docs/configuration.md
+	$(BUILD)/wsnode/wsnode --print-docs > $(BUILD)/options.md
+	sed -i -e '/<!-- options:/,/<!-- end of options/{//!d}' -e '/<!-- options:/r $(BUILD)/options.md' docs/configuration.md
+
 install: all ## to DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/socketsend/www
 	install -m 755 $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send $(DESTDIR)$(PREFIX)/bin
