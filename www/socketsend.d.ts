@@ -23,7 +23,7 @@ export interface Connected {
     readonly unread: number;
     /** Messages that are replayed now. */
     readonly missed: number;
-    /** The id of the newest message in the inbox. */
+    /** A place in the inbox from which the session can be resumed. */
     readonly position: string;
     /** False: something may be missing; a `gap` event follows. */
     readonly recovered: boolean;

@@ -63,6 +63,10 @@ function compareDecimals(a, b) {
     return a.length - b.length || Number(a > b) - Number(a < b);
 }
 
+function isAbove(id, other) {
+    return other === null || compareIds(id, other) > 0;
+}
+
 /**
  * When to connect again after a close: `{delayMs, isTold}`, or null if the close was final.
  * failures: how many connections in a row had failed before this one.
@@ -135,9 +139,9 @@ class Emitter {
 }
 
 /**
- * How far the application is in the inbox. It knows three places: what the application has been
- * given (`#given`), what it has handled (`#handled`, cumulative), and where this session stands if
- * nothing is left to handle (`#floor`: the entries before it were shown or not for this session).
+ * How far the application is in the inbox: what it has been given, what it has handled (cumulative),
+ * and where the session stands if nothing is left to handle, so that entries which are not for this
+ * session count as well.
  */
 class Progress {
     #storage;
@@ -146,7 +150,9 @@ class Progress {
     #position = null; // what to resume from; null: from what nobody has read
     #saved = null;
     #seen = null; // the highest id that came; lower ones are duplicates
-    #given = null;
+    #settled = null; // the highest id ever handled, gaps or not
+    #isAfterGap = false; // until the next live message
+    #given = null; // since the last gap, as the next two
     #handled = null;
     #floor = null;
 
@@ -167,7 +173,7 @@ class Progress {
         this.#isLoaded = true;
         const stored = await this.#storage.getItem(this.#key);
         if (this.#seen === null && isMessageId(stored)) {
-            this.#position = this.#saved = this.#seen = stored;
+            this.#position = this.#saved = this.#seen = this.#settled = stored;
         }
     }
 
@@ -178,13 +184,21 @@ class Progress {
         }
     }
 
-    /** Is this the first time that the message comes? */
-    see(id) {
-        if (this.#seen !== null && compareIds(id, this.#seen) <= 0) {
-            return false;
+    /**
+     * Is this the first time that the message comes? If Redis lost its newest entries and its clock
+     * was set back, ids begin again below those seen before: what is sent after a gap is new.
+     */
+    see({ id, replay }) {
+        const isNew = isAbove(id, this.#seen) || (this.#isAfterGap && !replay);
+        if (isNew) {
+            this.#seen = id;
+            this.#isAfterGap &&= replay;
         }
-        this.#seen = id;
-        return true;
+        return isNew;
+    }
+
+    isSettled(id) {
+        return !isAbove(id, this.#settled);
     }
 
     give(id) {
@@ -193,10 +207,11 @@ class Progress {
 
     /** Returns whether this is news. */
     handle(id) {
-        if (this.#handled !== null && compareIds(id, this.#handled) <= 0) {
+        if (!isAbove(id, this.#handled)) {
             return false;
         }
         this.#handled = this.#position = id;
+        this.#settled = isAbove(id, this.#settled) ? id : this.#settled;
         this.#rise();
         return true;
     }
@@ -208,23 +223,17 @@ class Progress {
     }
 
     /**
-     * The inbox does not know our place any more. If it lost its newest entries, ids after `end` are
-     * new even if they are below those seen before. The position stays until there is a better one:
+     * The inbox does not know our place any more. The position stays until there is a better one:
      * should the page be closed before that, the next one finds the same gap.
      */
-    forget(end) {
+    forget() {
         this.#given = this.#handled = this.#floor = null;
-        if (this.#seen !== null && compareIds(this.#seen, end) > 0) {
-            this.#seen = end;
-        }
+        this.#isAfterGap = true;
     }
 
     #rise() {
         const isIdle = this.#given === this.#handled;
-        if (!isIdle || this.#floor === null) {
-            return;
-        }
-        if (this.#handled === null || compareIds(this.#floor, this.#handled) > 0) {
+        if (isIdle && this.#floor !== null && isAbove(this.#floor, this.#handled)) {
             this.#position = this.#floor;
         }
     }
@@ -268,7 +277,7 @@ class Delivery {
         if (!recovered) {
             this.#epoch++;
             this.#ackDue = null;
-            this.#progress.forget(position);
+            this.#progress.forget();
             this.#add(() => this.#events.emit("gap", { position }));
         }
         this.#replay = { left: missed, end: position };
@@ -282,10 +291,13 @@ class Delivery {
         const { type, ...message } = frame;
         const { id } = message;
         message.replay = frame.replay === true;
-        if (id === undefined || this.#progress.see(id)) {
-            const epoch = this.#epoch;
-            message.ack = () => this.#onHandled(id, epoch);
+        const epoch = this.#epoch;
+        message.ack = () => this.#onHandled(id, epoch);
+        if (id === undefined || this.#progress.see(message)) {
             this.#add(() => this.#give(message, epoch));
+        } else if (this.#progress.isSettled(id)) {
+            // After a gap the node may not know that we have handled it.
+            this.#add(message.ack);
         }
         if (message.replay) {
             this.#countReplayed(1);

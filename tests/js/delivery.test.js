@@ -372,17 +372,41 @@ test("a gap is told before the messages that follow it, and they wait for its li
     assert.equal(t.client.position, "100-0");
 });
 
-test("after Redis lost its newest entries the position goes back, and new ids count", async () => {
+test("after Redis lost its newest entries, what was handled is not shown again", async () => {
+    const t = await startClient();
+    await t.connect({ position: "100-0" });
+    await t.message("150-0");
+    await t.message("200-0");
+    await reconnect(t, { recovered: false, position: "100-0", missed: 1 });
+    await t.message("150-0", { replay: true });
+    await t.clock.pass(100);
+    assert.deepEqual(t.ids, ["150-0", "200-0"]);
+    assert.equal(t.storage.getItem(STORAGE_KEY), "150-0", "the inbox knows this place");
+    assert.deepEqual(t.socket.acks(), ["150-0"], "it has lost this as well");
+});
+
+test("after Redis lost its newest entries and its clock went back, new ids count", async () => {
     const t = await startClient();
     await t.connect({ position: "100-0" });
     await t.message("200-0");
-    await reconnect(t, { recovered: false, position: "150-0", missed: 1 });
-    await t.message("150-0", { replay: true });
+    await reconnect(t, { recovered: false, position: "150-0", missed: 0 });
+    await t.message("160-0");
+    await t.message("170-0");
     await t.message("160-0");
     await t.clock.pass(100);
-    assert.deepEqual(t.ids, ["200-0", "160-0"], "150 came before 200: it was seen");
-    assert.equal(t.storage.getItem(STORAGE_KEY), "160-0");
-    assert.deepEqual(t.socket.acks(), ["160-0"]);
+    assert.deepEqual(t.ids, ["200-0", "160-0", "170-0"]);
+    assert.equal(t.storage.getItem(STORAGE_KEY), "170-0");
+    assert.equal(t.socket.acks().at(-1), "170-0");
+});
+
+test("what was seen before a gap but not handled is not taken as handled", async () => {
+    const t = await startClient({ ack: "manual" });
+    await t.connect({ position: "100-0" });
+    await t.message("150-0");
+    await reconnect(t, { recovered: false, position: "100-0", missed: 1 });
+    await t.message("150-0", { replay: true });
+    await t.clock.pass(100);
+    assert.deepEqual(t.socket.acks(), []);
 });
 
 test("what was given before a gap moves nothing after it", async () => {
