@@ -41,6 +41,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 SHARED_OBJECTS = $(call objects,shared) $(BUILD)/shared/scripts.o
 NODE_OBJECTS   = $(filter-out $(BUILD)/wsnode/main.o,$(call objects,wsnode))
 SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send))
+TEST_OBJECTS   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all help deps deps-test run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-memory docs install clean
@@ -79,6 +80,7 @@ $(BUILD)/shared/scripts.o: $(BUILD)/shared/scripts.c
 $(BUILD)/libshared.a: $(SHARED_OBJECTS)
 $(BUILD)/libnode.a: $(NODE_OBJECTS)
 $(BUILD)/libsend.a: $(SEND_OBJECTS)
+$(BUILD)/libtest.a: $(TEST_OBJECTS)
 $(BUILD)/%.a:
 	rm -f $@ && $(AR) rcs $@ $^
 
@@ -89,7 +91,7 @@ $(BUILD)/fcgi-send/fcgi-send: $(BUILD)/fcgi-send/main.o $(BUILD)/libsend.a $(BUI
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SEND_LIBS) $(SHARED_LIBS)
 
 # Unit tests link neither libwebsockets nor libfcgi nor libcurl: what needs them is not unit-tested, and STYLE rule 4 holds by itself.
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libnode.a $(BUILD)/libsend.a $(BUILD)/libshared.a
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtest.a $(BUILD)/libnode.a $(BUILD)/libsend.a $(BUILD)/libshared.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
 .PRECIOUS: $(BUILD)/tests/unit/%.o
