@@ -1,0 +1,224 @@
+/*
+ * Three ways to find sessions. A group (a user's sessions, a page's sessions) lives exactly as long
+ * as it has members.
+ */
+#include "wsnode/session_table.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wsnode/session.h"
+
+LIST_HEAD(session_list, session);
+
+struct session_user {
+    UT_hash_handle hh;
+    struct session_list sessions;
+    char user_id[];
+};
+
+struct session_page {
+    UT_hash_handle hh;
+    struct session_list sessions;
+    size_t page_at; /* where the page begins in name */
+    char name[];    /* "serverClient:page"; neither part can have a colon */
+};
+
+#define PAGE_NAME_BYTES (2 * (ADDRESS_PART_BYTES_MAX + 1))
+
+void session_table_init(struct session_table *t)
+{
+    *t = (struct session_table){0};
+}
+
+void session_table_finish(struct session_table *t)
+{
+    assert(t->count == 0 && !t->by_id && !t->by_user && !t->by_page);
+    session_table_init(t);
+}
+
+static struct session_user *find_user(const struct session_table *t, const char *user_id)
+{
+    struct session_user *user;
+
+    HASH_FIND(hh, t->by_user, user_id, strlen(user_id), user);
+    return user;
+}
+
+/* Borrowed; NULL: no memory. */
+static struct session_user *need_user(struct session_table *t, const char *user_id)
+{
+    struct session_user *user = find_user(t, user_id);
+
+    if (user) {
+        return user;
+    }
+    size_t len = strlen(user_id);
+    user = malloc(sizeof(*user) + len + 1);
+    if (!user) {
+        return NULL;
+    }
+    LIST_INIT(&user->sessions);
+    memcpy(user->user_id, user_id, len + 1);
+    HASH_ADD_KEYPTR(hh, t->by_user, user->user_id, len, user);
+    if (!hash_has(user, hh)) {
+        free(user);
+        return NULL;
+    }
+    return user;
+}
+
+static void drop_user_if_empty(struct session_table *t, struct session_user *user)
+{
+    if (LIST_EMPTY(&user->sessions)) {
+        HASH_DELETE(hh, t->by_user, user);
+        free(user);
+    }
+}
+
+static struct session_page *find_page(const struct session_table *t, const char *name)
+{
+    struct session_page *page;
+
+    HASH_FIND(hh, t->by_page, name, strlen(name), page);
+    return page;
+}
+
+static const char *page_name(const char *server_client, const char *page, char *out)
+{
+    snprintf(out, PAGE_NAME_BYTES, "%s:%s", server_client, page);
+    return out;
+}
+
+/* Borrowed; NULL: no memory. */
+static struct session_page *need_page(struct session_table *t, const struct address *a)
+{
+    char name[PAGE_NAME_BYTES];
+    struct session_page *page = find_page(t, page_name(a->server_client, a->page, name));
+
+    if (page) {
+        return page;
+    }
+    size_t len = strlen(name);
+    page = malloc(sizeof(*page) + len + 1);
+    if (!page) {
+        return NULL;
+    }
+    LIST_INIT(&page->sessions);
+    page->page_at = strlen(a->server_client) + 1;
+    memcpy(page->name, name, len + 1);
+    HASH_ADD_KEYPTR(hh, t->by_page, page->name, len, page);
+    if (!hash_has(page, hh)) {
+        free(page);
+        return NULL;
+    }
+    return page;
+}
+
+static void drop_page_if_empty(struct session_table *t, struct session_page *page)
+{
+    if (LIST_EMPTY(&page->sessions)) {
+        HASH_DELETE(hh, t->by_page, page);
+        free(page);
+    }
+}
+
+enum err session_table_add(struct session_table *t, struct session *s, const struct address *a)
+{
+    struct session_user *user = need_user(t, a->user_id);
+    if (!user) {
+        goto no_user;
+    }
+    struct session_page *page = need_page(t, a);
+    if (!page) {
+        goto no_page;
+    }
+    HASH_ADD(by_id, t->by_id, id, SESSION_ID_BYTES - 1, s);
+    if (!hash_has(s, by_id)) {
+        goto no_id;
+    }
+    s->user = user;
+    s->page = page;
+    LIST_INSERT_HEAD(&user->sessions, s, of_user);
+    LIST_INSERT_HEAD(&page->sessions, s, of_page);
+    t->count++;
+    return ERR_OK;
+
+no_id:
+    drop_page_if_empty(t, page);
+no_page:
+    drop_user_if_empty(t, user);
+no_user:
+    return ERR_NO_MEMORY;
+}
+
+void session_table_remove(struct session_table *t, struct session *s)
+{
+    HASH_DELETE(by_id, t->by_id, s);
+    LIST_REMOVE(s, of_user);
+    LIST_REMOVE(s, of_page);
+    drop_user_if_empty(t, s->user);
+    drop_page_if_empty(t, s->page);
+    s->user = NULL;
+    s->page = NULL;
+    t->count--;
+}
+
+struct session *session_table_find(const struct session_table *t, const char *session_id)
+{
+    struct session *s;
+
+    if (strlen(session_id) != SESSION_ID_BYTES - 1) {
+        return NULL;
+    }
+    HASH_FIND(by_id, t->by_id, session_id, SESSION_ID_BYTES - 1, s);
+    return s;
+}
+
+void session_table_each_of_user(struct session_table *t, const char *user_id,
+    void (*fn)(struct session *s, void *arg), void *arg)
+{
+    struct session_user *user = find_user(t, user_id);
+    struct session *next;
+
+    for (struct session *s = user ? LIST_FIRST(&user->sessions) : NULL; s; s = next) {
+        next = LIST_NEXT(s, of_user); /* fn may free s, and the group with its last member */
+        fn(s, arg);
+    }
+}
+
+void session_table_each_of_page(struct session_table *t, const char *server_client,
+    const char *page_id, void (*fn)(struct session *s, void *arg), void *arg)
+{
+    char name[PAGE_NAME_BYTES];
+    struct session_page *page = find_page(t, page_name(server_client, page_id, name));
+    struct session *next;
+
+    for (struct session *s = page ? LIST_FIRST(&page->sessions) : NULL; s; s = next) {
+        next = LIST_NEXT(s, of_page);
+        fn(s, arg);
+    }
+}
+
+void session_table_each(
+    struct session_table *t, void (*fn)(struct session *s, void *arg), void *arg)
+{
+    struct session *next;
+
+    for (struct session *s = t->by_id; s; s = next) {
+        next = s->by_id.next;
+        fn(s, arg);
+    }
+}
+
+void session_table_address(const struct session *s, struct address *out)
+{
+    const struct session_page *page = s->page;
+
+    snprintf(out->user_id, sizeof(out->user_id), "%s", s->user->user_id);
+    snprintf(
+        out->server_client, sizeof(out->server_client), "%.*s", (int)page->page_at - 1, page->name);
+    snprintf(out->page, sizeof(out->page), "%s", page->name + page->page_at);
+}
