@@ -1,6 +1,10 @@
 /*
- * A format is the way one and the same message looks on the wire, chosen by the WebSocket subprotocol: bytes out, events in, no I/O.
- * format_plain.c (no subprotocol), format_v1.c (socketsend.v1). docs/protocol.md describes the frames.
+ * A format is the way one and the same message looks on the wire, chosen by the WebSocket
+ * subprotocol: bytes out, events in, no I/O. format_plain.c (no subprotocol), format_v1.c
+ * (socketsend.v1). docs/protocol.md describes the frames.
+ *
+ * Encoders add to `out` and leave their errors there; those for which a format has no frame add
+ * nothing.
  */
 #ifndef WSNODE_FORMAT_H
 #define WSNODE_FORMAT_H
@@ -24,33 +28,61 @@ struct format_message {
     struct slice payload; /* a JSON object: spliced in, never parsed */
     bool replay;
 };
+struct format_error {
+    const struct problem *problem;
+    bool temporary;   /* the same may work later */
+    struct slice ref; /* format_event.ref; at == NULL: none */
+};
 
-enum format_event_type { FORMAT_NOTHING, FORMAT_ACK, FORMAT_PONG, FORMAT_TEXT /* for the application: the upstream */ };
+enum format_event_type {
+    FORMAT_NOTHING,
+    FORMAT_ACK,
+    FORMAT_PONG,
+    FORMAT_TEXT /* for the application: the upstream */
+};
 struct format_event {
     enum format_event_type type;
     struct message_id id; /* FORMAT_ACK */
     struct slice text;    /* FORMAT_TEXT: borrowed from the frame */
+    /* The frame's "ref" as JSON, borrowed from it; at == NULL: none. Set also where parse() fails.
+     */
+    struct slice ref;
 };
 
+/* Places of the formats in tables, such as session_forward.frames. */
+enum { FORMAT_PLAIN, FORMAT_V1, FORMAT_COUNT };
+
 struct format {
-    const char *subprotocol; /* "" : none */
+    int place;
+    const char *subprotocol; /* "": none */
     bool client_acks;        /* else a message counts as read once it is written */
     bool shares_frames;      /* message() does not depend on the session */
     bool pings_by_frame;     /* else by protocol pings */
-    void (*connected)(const struct format_session *s, const struct format_connected *c, struct buf *out);
-    /* Leaves out empty where the format has no such frame. text: node.unread_text with %d. */
-    void (*unread_notice)(const struct format_session *s, const char *text, int64_t unread, struct buf *out);
+    bool echoes;             /* a text for the application is answered, if node.echo says so */
+    void (*connected)(
+        const struct format_session *s, const struct format_connected *c, struct buf *out);
+    /* text: node.unread_text; its first %d becomes the number. */
+    void (*unread_notice)(
+        const struct format_session *s, const char *text, int64_t unread, struct buf *out);
     void (*duplicate_notice)(const struct format_session *s, const char *text, struct buf *out);
-    void (*message)(const struct format_session *s, const struct format_message *m, struct buf *out);
+    void (*message)(
+        const struct format_session *s, const struct format_message *m, struct buf *out);
     void (*echo)(const struct format_session *s, struct slice text, struct buf *out);
     void (*ping)(struct buf *out);
-    void (*error)(const struct problem *p, bool temporary, struct buf *out);
-    /* One complete text frame (valid UTF-8) from the client. On an error the session is told and goes on. */
+    void (*error)(const struct format_error *e, struct buf *out);
+    /* One complete text frame (valid UTF-8) from the client. On an error the session is told and
+     * goes on. ERR_NOT_JSON …, ERR_MISSING_FIELD, ERR_UNKNOWN_FIELD, ERR_WRONG_TYPE, ERR_BAD_VALUE.
+     */
     enum err (*parse)(struct slice frame, struct format_event *out, struct problem *p);
 };
 extern const struct format format_plain, format_v1;
 
-/* names: Sec-WebSocket-Protocol ("a, b"), or "" where there is none. The first one that is known; NULL: none is. */
+/* names: Sec-WebSocket-Protocol ("a, b"), or "" where there is none. The first one that is known;
+ * NULL: none is. */
 const struct format *format_find(struct slice names);
+
+/* For the formats: the members of a JSON object, without its braces, each with a comma before it.
+ */
+void format_add_members(struct buf *out, struct slice object);
 
 #endif

@@ -1,0 +1,233 @@
+/*
+ * socketsend.v1: JSON text frames of our JavaScript client, {"type":"…",…} in both directions.
+ * Messages do not name the session, so all sessions share one encoded frame; the client
+ * acknowledges by id.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/json.h"
+#include "wsnode/format.h"
+
+/* A ref is the client's own mark; it comes back in the error as it was. */
+#define REF_BYTES_MAX 130
+
+static const char *text_of(bool yes)
+{
+    return yes ? "true" : "false";
+}
+
+static void connected(
+    const struct format_session *s, const struct format_connected *c, struct buf *out)
+{
+    char key[ADDRESS_KEY_BYTES];
+    char position[MESSAGE_ID_BYTES];
+
+    address_format_key(&s->address, key);
+    buf_addf(out, "{\"type\":\"connected\",\"sessionId\":\"%s\",\"key\":", s->session_id);
+    buf_add_json_string(out, key, strlen(key));
+    buf_addf(out, ",\"unread\":%" PRId64 ",\"ping\":%" PRId64, c->unread, c->ping_ms);
+    buf_addf(out, ",\"position\":\"%s\"", message_id_format(c->position, position));
+    buf_addf(out, ",\"recovered\":%s,\"missed\":%" PRId64 "}", text_of(c->recovered), c->missed);
+}
+
+/* `connected` has the number. */
+static void unread_notice(
+    const struct format_session *s, const char *text, int64_t unread, struct buf *out)
+{
+    (void)s;
+    (void)text;
+    (void)unread;
+    (void)out;
+}
+
+static void duplicate_notice(const struct format_session *s, const char *text, struct buf *out)
+{
+    (void)s;
+    buf_add_str(out, "{\"type\":\"duplicate\",\"msgInfo\":");
+    buf_add_json_string(out, text, strlen(text));
+    buf_add_char(out, '}');
+}
+
+static void message(const struct format_session *s, const struct format_message *m, struct buf *out)
+{
+    char id[MESSAGE_ID_BYTES];
+
+    (void)s;
+    buf_add_str(out, "{\"type\":\"message\"");
+    if (!message_id_is_zero(m->id)) {
+        buf_addf(out, ",\"id\":\"%s\"", message_id_format(m->id, id));
+    }
+    format_add_members(out, m->payload);
+    buf_add_str(out, m->replay ? ",\"replay\":true}" : "}");
+}
+
+static void echo(const struct format_session *s, struct slice text, struct buf *out)
+{
+    (void)s;
+    (void)text;
+    (void)out;
+}
+
+static void ping(struct buf *out)
+{
+    buf_add_str(out, "{\"type\":\"ping\"}");
+}
+
+static void error(const struct format_error *e, struct buf *out)
+{
+    const struct problem *p = e->problem;
+    char msg[sizeof(p->field) + sizeof(": ") + sizeof(p->msg)];
+
+    snprintf(msg, sizeof(msg), "%s%s%s", p->field, p->field[0] ? ": " : "", p->msg);
+    buf_addf(out, "{\"type\":\"error\",\"code\":%d,\"msg\":", err_code(p->err));
+    buf_add_json_string(out, msg, strlen(msg));
+    buf_addf(out, ",\"temporary\":%s", text_of(e->temporary));
+    if (e->ref.at) {
+        buf_add_str(out, ",\"ref\":");
+        buf_add(out, e->ref.at, e->ref.len);
+    }
+    buf_add_char(out, '}');
+}
+
+/* One type of frame from the client. */
+struct frame_type {
+    const char *name;
+    const char *fields[5];
+    enum err (*parse)(
+        struct slice frame, struct json_object *o, struct format_event *out, struct problem *p);
+};
+
+static enum err parse_ack(
+    struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
+{
+    struct slice text = {NULL, 0};
+
+    (void)frame;
+    enum err err = json_get_string((struct json_field){o, "", "id"}, &text, p);
+    if (err) {
+        return err;
+    }
+    if (!text.at) {
+        return problem_set(p, ERR_MISSING_FIELD, "id", NULL);
+    }
+    if (message_id_parse(text, &out->id) != ERR_OK) {
+        return problem_set(p, ERR_BAD_VALUE, "id", "not the id of a message");
+    }
+    out->type = FORMAT_ACK;
+    return ERR_OK;
+}
+
+static enum err parse_pong(
+    struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
+{
+    (void)frame;
+    (void)o;
+    (void)p;
+    out->type = FORMAT_PONG;
+    return ERR_OK;
+}
+
+static enum err parse_send(
+    struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
+{
+    struct slice text = json_raw_member(frame, "json");
+
+    (void)o;
+    if (!text.at) {
+        return problem_set(p, ERR_MISSING_FIELD, "json", NULL);
+    }
+    out->text = text;
+    out->type = FORMAT_TEXT;
+    return ERR_OK;
+}
+
+static enum err refuse(
+    struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
+{
+    (void)frame;
+    (void)o;
+    (void)out;
+    return problem_set(p, ERR_BAD_VALUE, "type", "not supported");
+}
+
+static const struct frame_type frame_types[] = {
+    {"ack", {"type", "id"}, parse_ack},
+    {"pong", {"type"}, parse_pong},
+    {"send", {"type", "to", "json", "ref"}, parse_send},
+    {"subscribe", {"type", "topic", "lastId", "ref"}, refuse},
+    {"unsubscribe", {"type", "topic", "ref"}, refuse},
+    {"auth", {"type", "token", "ref"}, refuse},
+};
+
+static const struct frame_type *find_frame_type(struct slice name)
+{
+    for (size_t i = 0; i < sizeof(frame_types) / sizeof(frame_types[0]); i++) {
+        if (slice_equal(name, frame_types[i].name)) {
+            return &frame_types[i];
+        }
+    }
+    return NULL;
+}
+
+/* Only a string comes back: what else would a client look its frame up by? */
+static struct slice ref_of(struct slice frame)
+{
+    struct slice ref = json_raw_member(frame, "ref");
+    bool fits = ref.at && ref.at[0] == '"' && ref.len <= REF_BYTES_MAX;
+
+    return fits ? ref : (struct slice){NULL, 0};
+}
+
+static enum err parse_object(
+    struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
+{
+    struct slice name = {NULL, 0};
+
+    enum err err = json_get_string((struct json_field){o, "", "type"}, &name, p);
+    if (err) {
+        return err;
+    }
+    if (!name.at) {
+        return problem_set(p, ERR_MISSING_FIELD, "type", NULL);
+    }
+    const struct frame_type *type = find_frame_type(name);
+    if (!type) {
+        return problem_set(p, ERR_BAD_VALUE, "type", "no such type of frame");
+    }
+    err = json_only(o, "", type->fields, p);
+    return err ? err : type->parse(frame, o, out, p);
+}
+
+static enum err parse(struct slice frame, struct format_event *out, struct problem *p)
+{
+    struct json_object *object;
+
+    *out = (struct format_event){.type = FORMAT_NOTHING};
+    enum err err = json_parse_object(frame, &object, p);
+    if (err) {
+        return err;
+    }
+    out->ref = ref_of(frame);
+    err = parse_object(frame, object, out, p);
+    json_object_put(object);
+    return err;
+}
+
+const struct format format_v1 = {
+    .place = FORMAT_V1,
+    .subprotocol = "socketsend.v1",
+    .client_acks = true,
+    .shares_frames = true,
+    .pings_by_frame = true,
+    .echoes = false,
+    .connected = connected,
+    .unread_notice = unread_notice,
+    .duplicate_notice = duplicate_notice,
+    .message = message,
+    .echo = echo,
+    .ping = ping,
+    .error = error,
+    .parse = parse,
+};
