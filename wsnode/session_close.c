@@ -1,0 +1,64 @@
+/*
+ * A session ends: by a close frame of ours, or because its connection is gone. From then on it
+ * takes no forwards and the registry is told; its memory stays until session_on_closed().
+ */
+#include <stdlib.h>
+
+#include "wsnode/deliver.h"
+#include "wsnode/presence.h"
+#include "wsnode/session_internal.h"
+
+static void drop_queues(struct session *s)
+{
+    outbox_finish(&s->outbox);
+    s->in_flight = false;
+    if (s->held) {
+        outbox_finish(s->held);
+        free(s->held);
+        s->held = NULL;
+    }
+    free(s->replay);
+    s->replay = NULL;
+}
+
+static void leave(struct node *n, struct session *s)
+{
+    session_stop_rings(n, s);
+    s->state = SESSION_CLOSING;
+    drop_queues(s);
+    if (s->registered) {
+        presence_close(n, s);
+        s->registered = false;
+    }
+    deliver_on_session_gone(n, s);
+}
+
+void session_lose(struct node *n, struct session *s)
+{
+    if (s->state != SESSION_CLOSING) {
+        leave(n, s);
+    }
+}
+
+void session_close_with(struct node *n, struct session *s, uint16_t code, const char *reason)
+{
+    if (s->state == SESSION_CLOSING) {
+        return;
+    }
+    leave(n, s);
+    socket_close(s->socket, code, reason);
+}
+
+void session_close(struct node *n, struct session *s, enum close_reason reason)
+{
+    session_close_with(n, s, (uint16_t)reason, close_reason_text(reason));
+}
+
+void session_on_closed(struct node *n, struct session *s)
+{
+    session_lose(n, s);
+    session_table_remove(&n->table, s);
+    node_stat_add(closed, 1);
+    node_stat_add(sessions, -1);
+    free(s);
+}

@@ -1,0 +1,51 @@
+/*
+ * A handshake has ended well: the session begins, and the registry is asked to open it.
+ */
+#include <stdlib.h>
+
+#include "shared/clock.h"
+#include "wsnode/presence.h"
+#include "wsnode/session_internal.h"
+
+static struct session *create(
+    struct socket *socket, const struct session_handshake *h, int64_t now_ms)
+{
+    struct session *s = calloc(1, sizeof(*s));
+
+    if (!s) {
+        return NULL;
+    }
+    id_random(s->id, sizeof(s->id));
+    s->format = h->format;
+    s->socket = socket;
+    s->since_ms = clock_wall_ms(); /* shown to people, never compared with a deadline */
+    s->last_rx_ms = now_ms;
+    s->state = SESSION_OPENING;
+    outbox_init(&s->outbox);
+    if (message_id_parse(slice_of(h->last_id), &s->watermark) != ERR_OK) {
+        s->watermark = (struct message_id){0, 0};
+    }
+    return s;
+}
+
+struct session *session_on_open(
+    struct node *n, struct socket *socket, const struct session_handshake *h, int64_t now_ms)
+{
+    struct session *s = create(socket, h, now_ms);
+
+    if (!s) {
+        return NULL;
+    }
+    if (session_table_add(&n->table, s, &h->address) != ERR_OK) {
+        free(s);
+        return NULL;
+    }
+    n->now_ms = now_ms;
+    ring_add(&n->openings, &s->liveness, now_ms);
+    node_stat_add(opened, 1);
+    node_stat_add(sessions, 1);
+    s->registered = true;
+    s->fetching = true;
+    presence_open(n, s, h->last_id);
+    return s;
+}

@@ -1,0 +1,190 @@
+/*
+ * Forwards to a session, and what its client says.
+ */
+#include <string.h>
+
+#include "wsnode/deliver.h"
+#include "wsnode/presence.h"
+#include "wsnode/session_internal.h"
+
+/* One reference, the caller's. NULL: no memory. */
+static struct payload *frame_of(const struct session *s, const struct session_forward *f)
+{
+    const struct envelope_message *m = f->message;
+    struct format_message message = {.id = m->id, .payload = m->payload};
+    struct payload **shared = &f->frames[s->format->place];
+
+    if (!s->format->shares_frames) {
+        return session_encode(s, &message);
+    }
+    if (!*shared) {
+        *shared = session_encode(s, &message);
+    }
+    return *shared ? payload_ref(*shared) : NULL;
+}
+
+/* Must a non-durable frame wait for the replay? If that is stuck (its fetch failed), it need not.
+ */
+static bool is_behind_replay(const struct session *s)
+{
+    if (s->state == SESSION_OPENING) {
+        return true;
+    }
+    return s->state == SESSION_REPLAYING && (s->fetching || !outbox_is_empty(&s->outbox));
+}
+
+static enum delivery_status deliver(
+    struct node *n, struct session *s, const struct session_forward *f)
+{
+    const struct envelope_message *m = f->message;
+    struct payload *payload = frame_of(s, f);
+    enum delivery_status status;
+
+    if (!payload) {
+        session_close(n, s, CLOSE_RESYNC);
+        return DELIVERY_GONE;
+    }
+    if (m->durable) {
+        status = session_write(n, s, payload, m->id, 0);
+    } else if (is_behind_replay(s)) {
+        status = session_hold(n, s, payload, f->wait);
+    } else {
+        status = session_write(n, s, payload, (struct message_id){0, 0}, f->wait);
+    }
+    payload_unref(payload);
+    return status;
+}
+
+/* It will come with the inbox; while the queue is full nobody can say when. */
+static enum delivery_status leave_to_fetch(struct session *s, struct message_id id)
+{
+    session_want(s, id);
+    return s->full.due_ms != 0 ? DELIVERY_REJECTED : DELIVERY_QUEUED;
+}
+
+static enum delivery_status forward_durable(
+    struct node *n, struct session *s, const struct session_forward *f)
+{
+    const struct envelope_message *m = f->message;
+
+    if (s->state == SESSION_OPENING) {
+        return leave_to_fetch(s, m->id); /* the watermark is only what the client claims */
+    }
+    if (message_id_compare(m->id, s->watermark) <= 0) {
+        node_stat_add(messages_duplicate, 1);
+        return session_delivery_status(s, m->id);
+    }
+    if (s->state == SESSION_REPLAYING) {
+        return leave_to_fetch(s, m->id);
+    }
+    if (message_id_compare(m->prev_id, s->watermark) > 0) {
+        node_stat_add(gaps, 1);
+        enum delivery_status status = leave_to_fetch(s, m->id);
+        session_fetch(n, s);
+        return status;
+    }
+    enum delivery_status status = deliver(n, s, f);
+    if (status == DELIVERY_REJECTED) {
+        session_fetch(n, s); /* once the outbox has drained */
+    } else if (status != DELIVERY_GONE) {
+        s->watermark = m->id;
+    }
+    return status;
+}
+
+enum delivery_status session_forward(
+    struct node *n, struct session *s, const struct session_forward *f)
+{
+    if (s->state == SESSION_CLOSING) {
+        return DELIVERY_GONE;
+    }
+    return f->message->durable ? forward_durable(n, s, f) : deliver(n, s, f);
+}
+
+void session_notify_duplicate(struct node *n, struct session *s)
+{
+    struct format_session description;
+    struct buf frame;
+
+    if (s->state == SESSION_CLOSING) {
+        return;
+    }
+    session_describe(s, &description);
+    session_frame_init(&frame, strlen(n->config->node_duplicate_text));
+    s->format->duplicate_notice(&description, n->config->node_duplicate_text, &frame);
+    session_tell(n, s, &frame);
+    buf_finish(&frame);
+}
+
+static void refuse(
+    struct node *n, struct session *s, const char *field, const char *why, struct slice ref)
+{
+    struct problem problem;
+
+    (void)problem_set(&problem, ERR_BAD_VALUE, field, "%s", why);
+    session_tell_problem(n, s, &problem, ref);
+}
+
+/* Acknowledging a message that was never sent would hide it from the user's other devices. */
+static void take_ack(struct node *n, struct session *s, const struct format_event *event)
+{
+    bool sent = s->state != SESSION_OPENING && message_id_compare(event->id, s->watermark) <= 0;
+
+    if (!sent) {
+        refuse(n, s, "id", "unknown id", event->ref);
+        return;
+    }
+    if (message_id_compare(event->id, s->acked) <= 0) {
+        return;
+    }
+    s->acked = event->id;
+    node_stat_add(acks, 1);
+    presence_ack(n, s);
+    deliver_on_progress(n, s);
+}
+
+static void take_text(struct node *n, struct session *s, const struct format_event *event)
+{
+    struct format_session description;
+    struct buf frame;
+
+    if (!s->format->echoes) {
+        refuse(n, s, "type", "upstream is not configured", event->ref);
+        return;
+    }
+    if (!n->config->node_echo) {
+        return;
+    }
+    session_describe(s, &description);
+    session_frame_init(&frame, event->text.len);
+    s->format->echo(&description, event->text, &frame);
+    session_tell(n, s, &frame);
+    buf_finish(&frame);
+}
+
+void session_on_text(struct node *n, struct session *s, struct slice frame, int64_t now_ms)
+{
+    struct format_event event;
+    struct problem problem = {0};
+
+    if (s->state == SESSION_CLOSING) {
+        return;
+    }
+    node_stat_add(inbound, 1);
+    session_on_alive(n, s, now_ms);
+    if (s->format->parse(frame, &event, &problem) != ERR_OK) {
+        session_tell_problem(n, s, &problem, event.ref);
+        return;
+    }
+    switch (event.type) {
+    case FORMAT_NOTHING:
+    case FORMAT_PONG:
+        break;
+    case FORMAT_ACK:
+        take_ack(n, s, &event);
+        break;
+    case FORMAT_TEXT:
+        take_text(n, s, &event);
+        break;
+    }
+}

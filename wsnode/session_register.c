@@ -1,0 +1,125 @@
+/*
+ * The registry's answers: the session is open, or still is. What was missed goes on to
+ * session_replay.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wsnode/presence.h"
+#include "wsnode/session_internal.h"
+
+/* Older sessions of the same key: on this node they are told at once, elsewhere by a hint. */
+static void settle_duplicate(struct node *n, const struct registry_entry *duplicate)
+{
+    bool replaces = n->config->node_on_duplicate == ON_DUPLICATE_REPLACE;
+    struct session *local = session_table_find(&n->table, duplicate->session_id);
+
+    if (!local) {
+        presence_hint(n, duplicate, replaces ? HINT_REPLACED : HINT_NOTIFY);
+    } else if (replaces) {
+        session_close(n, local, CLOSE_REPLACED);
+    } else {
+        session_notify_duplicate(n, local);
+    }
+}
+
+static struct message_id lowest_cursor(const struct inbox_cursors *c)
+{
+    struct message_id lowest = c->everyone;
+
+    if (message_id_compare(c->server_client, lowest) < 0) {
+        lowest = c->server_client;
+    }
+    if (message_id_compare(c->page, lowest) < 0) {
+        lowest = c->page;
+    }
+    return lowest;
+}
+
+/* Where the replay starts: after what the client has, or else after what has been read. */
+static enum err take_place(struct session *s, const struct inbox_cursors *cursors)
+{
+    if (cursors->filter) {
+        s->replay = malloc(sizeof(*s->replay));
+        if (!s->replay) {
+            return ERR_NO_MEMORY;
+        }
+        *s->replay = *cursors;
+        s->watermark = lowest_cursor(cursors);
+    }
+    s->written = s->watermark;
+    return ERR_OK;
+}
+
+/*
+ * The position that the client is told is one that it can resume from whatever happens next: as
+ * long as there is something to replay, that is the place before it.
+ */
+static void greet(struct node *n, struct session *s, const struct registry_opened *opened)
+{
+    struct format_connected connected = {
+        .position = opened->missed > 0 ? s->watermark : opened->position,
+        .recovered = opened->recovered,
+        .unread = opened->unread,
+        .missed = opened->missed,
+        .ping_ms = n->config->node_ping_interval_ms,
+    };
+    struct format_session description;
+    struct buf frame;
+
+    session_describe(s, &description);
+    session_frame_init(&frame, strlen(n->config->node_unread_text));
+    s->format->connected(&description, &connected, &frame);
+    session_tell(n, s, &frame);
+    if (opened->unread > 0) {
+        buf_reset(&frame);
+        s->format->unread_notice(&description, n->config->node_unread_text, opened->unread, &frame);
+        session_tell(n, s, &frame);
+    }
+    buf_finish(&frame);
+}
+
+void session_after_open(struct node *n, struct session *s, const struct registry_opened *opened)
+{
+    if (s->state == SESSION_CLOSING) {
+        presence_close(n, s); /* it ended while the registry was asked: what that wrote must go */
+        return;
+    }
+    if (opened->rejected) {
+        s->registered = false;
+        session_close(n, s, CLOSE_REPLACED);
+        return;
+    }
+    if (take_place(s, &opened->cursors) != ERR_OK) {
+        session_close(n, s, CLOSE_RESYNC);
+        return;
+    }
+    s->fetching = false;
+    s->state = SESSION_REPLAYING;
+    session_start_rings(n, s);
+    for (size_t i = 0; i < opened->duplicate_count; i++) {
+        settle_duplicate(n, &opened->duplicates[i]);
+    }
+    greet(n, s, opened);
+    session_replay_page(n, s, &opened->page);
+}
+
+void session_after_refresh(
+    struct node *n, struct session *s, const struct registry_refreshed *refreshed)
+{
+    if (s->state == SESSION_OPENING || s->state == SESSION_CLOSING) {
+        return;
+    }
+    if (refreshed->replaced) {
+        session_close(n, s, CLOSE_REPLACED);
+        return;
+    }
+    node_stat_add(refreshes, 1);
+    bool behind = message_id_compare(refreshed->position, s->watermark) > 0;
+    if (behind) {
+        session_want(s, refreshed->position);
+    }
+    if (behind || s->state == SESSION_REPLAYING) {
+        session_fetch(n, s);
+    }
+}
