@@ -1,0 +1,185 @@
+/* The demo page in Chromium, against everything that `make run` starts. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+];
+
+async function freePorts(count) {
+    const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+    await Promise.all(servers.map((server) => once(server, "listening")));
+    const ports = servers.map((server) => server.address().port);
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    return ports;
+}
+
+/** Starts deploy/run.sh and resolves when it says that it is ready. */
+async function startSystem() {
+    const stateDir = await mkdtemp(join(tmpdir(), "socketsend-browser-"));
+    const [http, ws1, ws2, internal1, internal2, redis] = await freePorts(6);
+    const child = spawn("deploy/run.sh", {
+        cwd: ROOT,
+        env: {
+            ...process.env,
+            STATE_DIR: stateDir,
+            HTTP_PORT: http,
+            WS_PORTS: `${ws1},${ws2}`,
+            INTERNAL_PORTS: `${internal1},${internal2}`,
+            REDIS_PORT: redis,
+        },
+        stdio: ["ignore", "pipe", "inherit"],
+    });
+    for await (const line of createInterface({ input: child.stdout })) {
+        if (line.startsWith("ready ")) {
+            child.stdout.resume();
+            const ready = Object.fromEntries(line.split(" ").slice(1).map((word) => splitAt(word, "=")));
+            return { child, stateDir, ...ready };
+        }
+    }
+    throw new Error(`deploy/run.sh ended with ${child.exitCode} before it was ready`);
+}
+
+function splitAt(text, separator) {
+    const at = text.indexOf(separator);
+    return [text.slice(0, at), text.slice(at + 1)];
+}
+
+async function stopSystem({ child, stateDir }) {
+    child.kill("SIGTERM");
+    await once(child, "exit");
+    await rm(stateDir, { recursive: true });
+}
+
+let system;
+let browser;
+
+before(async () => {
+    system = await startSystem();
+    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: CHROMIUM_FLAGS });
+});
+
+after(async () => {
+    await browser?.close();
+    if (system) {
+        await stopSystem(system);
+    }
+});
+
+/** A fresh browser profile on the demo page; what goes wrong in the page fails the test at its end. */
+async function openPage(t, options = {}) {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    page.setDefaultTimeout(10_000);
+    const problems = [];
+    page.on("pageerror", (error) => problems.push(error.message));
+    t.after(async () => {
+        await context.close();
+        assert.deepEqual(problems, []);
+    });
+    return page;
+}
+
+async function openDemo(t, options) {
+    const page = await openPage(t, options);
+    await page.goto(`${system.http}/`);
+    await page.waitForFunction(() => document.querySelectorAll('.tab[data-state="open"]').length === 2);
+    return page;
+}
+
+const card = (page, user) => page.locator(`[data-user="${user}"]`);
+
+async function send(page, user, text) {
+    await card(page, user).locator("input[name=text]").fill(text);
+    await card(page, user).locator("input[name=text]").press("Enter");
+}
+
+test("a message shows on the other user's card, and its status on the sender's", async (t) => {
+    const page = await openDemo(t);
+    await send(page, "alice", "Hello Bob");
+    await card(page, "bob").locator(".bubble.received", { hasText: "Hello Bob" }).waitFor();
+    const sent = card(page, "alice").locator(".bubble.sent", { hasText: "Hello Bob" });
+    await sent.locator(".status.acked").waitFor();
+
+    await send(page, "bob", "Hello Alice");
+    await card(page, "alice").locator(".bubble.received", { hasText: "Hello Alice" }).waitFor();
+});
+
+test("a message comes to every tab, and shows once", async (t) => {
+    const page = await openDemo(t);
+    await card(page, "bob").locator(".open-tab").click();
+    await card(page, "bob").locator('.tab[data-state="open"]').nth(1).waitFor();
+    await send(page, "alice", "for both tabs");
+    const received = card(page, "bob").locator(".bubble.received", { hasText: "for both tabs" });
+    await received.locator(".status", { hasText: "tab 2" }).waitFor();
+    await received.locator(".status", { hasText: "tab 1" }).waitFor();
+    assert.equal(await received.count(), 1);
+    const sent = card(page, "alice").locator(".bubble.sent", { hasText: "for both tabs" });
+    await sent.locator(".status.acked").nth(1).waitFor();
+});
+
+test("a message for a closed tab waits and comes with the next one", async (t) => {
+    const page = await openDemo(t);
+    await card(page, "bob").locator(".tab .close").click();
+    await send(page, "alice", "while you were away");
+    const sent = card(page, "alice").locator(".bubble.sent", { hasText: "while you were away" });
+    await sent.locator(".status", { hasText: "kept for later" }).waitFor();
+    await card(page, "bob").locator(".open-tab").click();
+    await card(page, "bob").locator(".bubble.received", { hasText: "while you were away" }).waitFor();
+});
+
+test("text is shown as text", async (t) => {
+    const page = await openDemo(t);
+    const text = '<img src=x onerror="document.title=1"> & "quotes" 😀';
+    await send(page, "alice", text);
+    const received = card(page, "bob").locator(".bubble.received p").last();
+    await page.waitForFunction((sought) => document.body.innerText.includes(sought), text);
+    assert.equal(await received.innerText(), text);
+    assert.equal(await page.title(), "socketsend demo");
+});
+
+test("without development settings the page asks for them", async (t) => {
+    const page = await openPage(t);
+    await page.route("**/dev.json", (route) => route.fulfill({ status: 404, body: "" }));
+    await page.goto(`${system.http}/`);
+    const [first, second] = system.ws.split(",");
+    await page.locator("input[name=apiKey]").fill(system.key);
+    await page.locator("input[name=first]").fill(first);
+    await page.locator("input[name=second]").fill(second);
+    await page.locator("#settings button").click();
+    await page.locator('.tab[data-state="open"]').nth(1).waitFor();
+    await send(page, "alice", "with my own settings");
+    await card(page, "bob").locator(".bubble.received", { hasText: "with my own settings" }).waitFor();
+});
+
+test("a wrong key is told", async (t) => {
+    const page = await openPage(t);
+    const nodes = [{ name: "node-a", url: "/node-a" }, { name: "node-b", url: "/node-b" }];
+    await page.route("**/dev.json", (route) => route.fulfill({ json: { apiKey: "not-the-right-key", nodes } }));
+    await page.goto(`${system.http}/`);
+    await page.locator('.tab[data-state="open"]').nth(1).waitFor();
+    await send(page, "alice", "refused");
+    await card(page, "alice").locator(".status.failed", { hasText: "40102" }).waitFor();
+});
+
+test("nothing is wider than a phone", async (t) => {
+    const page = await openDemo(t, { viewport: { width: 360, height: 740 } });
+    await send(page, "alice", "x".repeat(300));
+    await card(page, "bob").locator(".bubble.received").last().waitFor();
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(overflow, 0);
+});
