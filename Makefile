@@ -1,5 +1,5 @@
 # socketsend: `make run` and `make test` do everything; `make help` lists the rest.
-# CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR and VARIANT (release, asan, tsan) are yours to set.
+# CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR and VARIANT (release, asan, tsan) are yours to set; Q= shows every command.
 
 VARIANT ?= release
 BUILD   ?= build/$(VARIANT)
@@ -7,6 +7,7 @@ PREFIX  ?= /usr/local
 CC      ?= cc
 PYTHON  ?= /usr/bin/python3
 VERSION := 0.1.0
+Q       ?= @
 
 CFLAGS ?= -g
 STD      = -std=c11 -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L
@@ -67,14 +68,15 @@ test: deps-test ## install what is missing and run every test
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(COMPILE) -c -o $@ $<
+	@echo "  CC  $<"
+	$(Q)$(COMPILE) -c -o $@ $<
 
 $(BUILD)/shared/scripts.c: $(wildcard shared/lua/*)
 	@mkdir -p $(@D)
 	sh shared/lua/embed.sh shared/lua > $@.tmp && mv $@.tmp $@
 
 $(BUILD)/shared/scripts.o: $(BUILD)/shared/scripts.c
-	$(COMPILE) -Wno-overlength-strings -c -o $@ $<
+	$(Q)$(COMPILE) -Wno-overlength-strings -c -o $@ $<
 
 # Archives, so that each program and test takes only the modules that it uses.
 $(BUILD)/libshared.a: $(SHARED_OBJECTS)
@@ -82,17 +84,17 @@ $(BUILD)/libnode.a: $(NODE_OBJECTS)
 $(BUILD)/libsend.a: $(SEND_OBJECTS)
 $(BUILD)/libtest.a: $(TEST_OBJECTS)
 $(BUILD)/%.a:
-	rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/wsnode/wsnode: $(BUILD)/wsnode/main.o $(BUILD)/libnode.a $(BUILD)/libshared.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(NODE_LIBS) $(SHARED_LIBS)
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(NODE_LIBS) $(SHARED_LIBS)
 
 $(BUILD)/fcgi-send/fcgi-send: $(BUILD)/fcgi-send/main.o $(BUILD)/libsend.a $(BUILD)/libshared.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SEND_LIBS) $(SHARED_LIBS)
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SEND_LIBS) $(SHARED_LIBS)
 
 # Unit tests link neither libwebsockets nor libfcgi nor libcurl: what needs them is not unit-tested, and STYLE rule 4 holds by itself.
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtest.a $(BUILD)/libnode.a $(BUILD)/libsend.a $(BUILD)/libshared.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
 .PRECIOUS: $(BUILD)/tests/unit/%.o
 
@@ -119,7 +121,7 @@ format: ## clang-format on all C files
 
 $(BUILD)/bench/ledger: $(wildcard bench/ledger/*.[ch])
 	@mkdir -p $(@D)
-	$(COMPILE) -o $@ $(filter %.c,$^) -lcurl -lpthread
+	$(Q)$(COMPILE) -o $@ $(filter %.c,$^) -lcurl -lpthread
 
 bench-ledger: deps all $(BUILD)/bench/ledger ## what is lost, doubled and late while everything is broken in turn
 	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/ledger/run.py $(LEDGER)
