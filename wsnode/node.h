@@ -1,6 +1,7 @@
 /*
- * One wsnode worker: one process, one loop, one node of the cluster. Everything that a worker has hangs on struct node; there are no other
- * globals. This header includes no library's, so that what only needs the tables links into unit tests.
+ * One wsnode worker: one process, one loop, one node of the cluster. Everything that a worker has
+ * hangs on struct node; there are no other globals. This header includes no library's, so that what
+ * only needs the tables links into unit tests.
  */
 #ifndef WSNODE_NODE_H
 #define WSNODE_NODE_H
@@ -15,7 +16,9 @@ struct node {
     char id[NODE_ID_BYTES];
     char boot[BOOT_ID_BYTES];
     char addr[NODE_ADDR_BYTES]; /* what senders are told */
-    bool draining;
+    bool draining;              /* no new sessions: node_stop.c */
+    int64_t now_ms; /* monotonic, as of the last event that told it: for rings, good to a tick */
+    bool was_ready;             /* the log has it */
 
     /* Sessions, and when which of them is due for what. */
     struct session_table table;
@@ -24,22 +27,36 @@ struct node {
     struct ring pongs;     /* pong_timeout: pinged, no answer yet */
     struct ring refreshes; /* min(session_ttl / 3, resync_interval) */
     struct ring slow;      /* slow_timeout: the queue is full */
-    int64_t register_again_before_ms; /* entries last refreshed before this (monotonic) are refreshed early, at registry.refresh_rate */
+    /* Entries last refreshed before this (monotonic) are refreshed early, at registry.refresh_rate.
+     */
+    int64_t register_again_before_ms;
 
-    struct deliveries *deliveries; /* owned: deliver.c */
-    struct presence *presence;     /* owned: presence.c */
-    struct heartbeat *heartbeat;   /* owned: heartbeat.c */
-    struct redis_async *redis;     /* owned */
-    struct acceptor *acceptor;     /* owned */
+    struct deliveries *deliveries;       /* owned: deliver.c */
+    struct presence *presence;           /* owned: presence.c */
+    struct heartbeat *heartbeat;         /* owned: heartbeat.c */
+    struct redis_async *redis;           /* owned */
+    struct acceptor *acceptor;           /* owned */
+    struct ws_protocol *ws;              /* owned */
     struct internal_http *internal_http; /* owned */
-    struct loop *loop;             /* owned: libuv and libwebsockets */
+    struct loop *loop;                   /* owned: libuv and libwebsockets */
+    struct node_stop *stop;              /* owned; NULL until the node is told to stop */
 };
 
-/* What the unit tests need: tables, rings and ids, from the configuration. The rest stays NULL. */
+/* What the unit tests need: boot, tables and rings, from the configuration. The rest stays empty.
+ */
 enum err node_init_tables(struct node *n, const struct config *config) MUST_CHECK;
 void node_finish_tables(struct node *n); /* sessions must be gone */
 
-/* node_run.c: a worker's whole life. number: 0-based worker; listen_fd: its public socket (owned by the call). Returns the exit status. */
+/*
+ * Fills in id and addr of a node whose internal listener is on this port. ERR_BAD_VALUE: the
+ * configuration names no address that senders could use.
+ */
+enum err node_set_address(struct node *n, uint16_t internal_port, struct problem *p) MUST_CHECK;
+
+/*
+ * node_run.c: a worker's whole life. number: 0-based worker; listen_fd: its public socket (owned by
+ * the call). Returns the exit status.
+ */
 int node_run(const struct config *config, int number, int listen_fd);
 /* Called on each tick (50 ms), with the monotonic clock: rings, waits, presence. */
 void node_on_tick(struct node *n, int64_t now_ms);

@@ -1,6 +1,6 @@
 /*
- * The worker's connection to Redis on its loop: connect, AUTH, SELECT, readiness, deadlines, reconnect with back-off and jitter; a second connection for the
- * control channel. hiredis' own libuv adapter swallows errors (LIBRARIES T27), so the adapter is here: redis_adapter.c.
+ * The worker's connection to Redis on its loop: commands with deadlines, and readiness. The
+ * connection is kept up by redis_link.c; redis_control.c listens to the control channel besides.
  */
 #ifndef WSNODE_REDIS_ASYNC_H
 #define WSNODE_REDIS_ASYNC_H
@@ -13,19 +13,32 @@ struct redis_async;
 struct redisReply;
 
 struct redis_async_events {
-    void (*on_ready)(struct node *n, bool data_lost); /* data_lost: another server (run_id) than before, or the first connection */
+    /* data_lost: another server (run_id) than before, or the first connection. */
+    void (*on_ready)(struct node *n, bool data_lost);
     void (*on_lost)(struct node *n);
     void (*on_hint)(struct node *n, struct slice message); /* from the control channel */
 };
-enum err redis_async_create(struct node *n, const struct redis_async_events *events, struct redis_async **out, struct problem *p) MUST_CHECK; /* starts connecting */
-void redis_async_stop(struct redis_async *r); /* no reconnects; closes handles; redis_async_destroy() once the loop has run out */
+/* Connects on the first tick. n->id is set. events are borrowed. ERR_BAD_VALUE: redis.url. */
+enum err redis_async_create(struct node *n, const struct redis_async_events *events,
+    struct redis_async **out, struct problem *p) MUST_CHECK;
+/* No reconnects; closes handles; redis_async_destroy() once the loop has run out. */
+void redis_async_stop(struct redis_async *r);
 void redis_async_destroy(struct redis_async *r);
+void redis_async_on_tick(struct redis_async *r, int64_t now_ms);
 
 bool redis_async_is_ready(const struct redis_async *r);
-/* err: ERR_OK with a reply, ERR_REDIS_DOWN (lost, reply NULL), or what redis_reply_err() says of an error reply. reply is borrowed. */
-typedef void redis_async_done(struct node *n, enum err err, const struct redisReply *reply, void *arg);
-/* Copies the command. ERR_REDIS_DOWN: not ready, done is not called. On NOSCRIPT it is sent again as EVAL. done may be NULL. */
-enum err redis_async_run(struct redis_async *r, const struct command *c, redis_async_done *done, void *arg) MUST_CHECK;
+/*
+ * err: ERR_OK with a reply, ERR_REDIS_DOWN (lost, reply NULL), or what redis_reply_err() says of an
+ * error reply. reply is borrowed.
+ */
+typedef void redis_async_done(
+    struct node *n, enum err err, const struct redisReply *reply, void *arg);
+/*
+ * Copies the command. ERR_REDIS_DOWN (not ready), ERR_NO_MEMORY: done is not called. On NOSCRIPT it
+ * is sent again as EVAL. done may be NULL.
+ */
+enum err redis_async_run(
+    struct redis_async *r, const struct command *c, redis_async_done *done, void *arg) MUST_CHECK;
 int64_t redis_async_in_flight(const struct redis_async *r);
 
 #endif

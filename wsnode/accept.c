@@ -1,0 +1,229 @@
+/*
+ * Accepts on the public socket, a bounded number per turn, and stops while too many handshakes are
+ * unfinished. At the limit of sessions it goes on: each newcomer is told 503.
+ */
+#define _GNU_SOURCE /* accept4 */
+#include "wsnode/accept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "shared/log.h"
+#include "wsnode/loop.h"
+#include "wsnode/ws_arrival.h"
+#include "wsnode/ws_protocol.h"
+
+/* So that a burst of connects does not hold up the sessions that are there. */
+#define ACCEPTS_PER_TURN 64
+/* Descriptors for all but public connections: senders' kept connections, Redis, the loop's own. */
+#define SPARE_DESCRIPTORS 1024
+
+struct acceptor {
+    uv_poll_t poll;
+    int listen_fd;
+    int reserve_fd; /* given up for a moment to refuse a connection when descriptors run out */
+    bool started;
+    bool polling;
+    int64_t max_handshakes;
+    struct arrivals arrivals;
+};
+
+/* Returns how many descriptors this process may have. */
+static int64_t raise_descriptor_limit(int64_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        return wanted;
+    }
+    rlim_t target = (rlim_t)wanted;
+    if (target > limit.rlim_max) {
+        /* The hard limit may be raised by the privileged. */
+        struct rlimit higher = {target, target};
+        target = setrlimit(RLIMIT_NOFILE, &higher) < 0 ? limit.rlim_max : target;
+    }
+    limit.rlim_max = target > limit.rlim_max ? target : limit.rlim_max;
+    limit.rlim_cur = target;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+        log_warn("descriptor limit not raised", "wanted=%lld", (long long)target);
+    }
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? wanted : (int64_t)limit.rlim_cur;
+}
+
+static int64_t at_most(int64_t value, int64_t max)
+{
+    return value < max ? value : max;
+}
+
+/* Sets the limits of sessions and handshakes to what the descriptors allow. */
+static void fit_to_descriptors(struct acceptor *a, const struct config *config, int64_t *sessions)
+{
+    int64_t wanted = config->node_max_sessions + config->node_max_handshakes + SPARE_DESCRIPTORS;
+    int64_t limit = raise_descriptor_limit(wanted);
+
+    a->max_handshakes = config->node_max_handshakes;
+    *sessions = config->node_max_sessions;
+    if (limit >= wanted) {
+        return;
+    }
+    a->max_handshakes = at_most(a->max_handshakes, limit / 8);
+    *sessions =
+        at_most(*sessions, limit - a->max_handshakes - at_most(SPARE_DESCRIPTORS, limit / 4));
+    log_warn("fewer sessions than configured: descriptor limit",
+        "max_sessions=%lld configured=%lld descriptors=%lld", (long long)*sessions,
+        (long long)config->node_max_sessions, (long long)limit);
+}
+
+/* One connection is taken and dropped, so that it does not wake the loop for ever. */
+static void drop_one(struct acceptor *a)
+{
+    (void)close(a->reserve_fd);
+    int fd = accept(a->listen_fd, NULL, NULL);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    a->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    log_limited(
+        LOG_ERROR, "out of descriptors", "sessions=%lld", (long long)a->arrivals.node->table.count);
+}
+
+static void stop_polling(struct acceptor *a)
+{
+    (void)uv_poll_stop(&a->poll);
+    a->polling = false;
+}
+
+int64_t acceptor_unfinished_count(const struct node *n)
+{
+    return n->acceptor->arrivals.count + ws_protocol_unfinished_count(n);
+}
+
+/* false: nobody waits any more, or no one else may be taken now. */
+static bool accept_one(struct acceptor *a)
+{
+    if (acceptor_unfinished_count(a->arrivals.node) >= a->max_handshakes) {
+        if (a->polling) {
+            stop_polling(a);
+        }
+        return false;
+    }
+    int fd = accept4(a->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        node_stat_add(accepted, 1);
+        arrivals_take(&a->arrivals, fd);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE) {
+        drop_one(a);
+        return false;
+    }
+    return errno == EINTR || errno == ECONNABORTED;
+}
+
+static void on_connections(uv_poll_t *poll, int status, int events)
+{
+    struct acceptor *a = poll->data;
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(a); i++) {
+    }
+}
+
+static enum err start_polling(struct acceptor *a)
+{
+    if (uv_poll_start(&a->poll, UV_READABLE, on_connections) < 0) {
+        return ERR_INTERNAL;
+    }
+    a->polling = true;
+    return ERR_OK;
+}
+
+enum err acceptor_create(struct node *n, int listen_fd)
+{
+    int64_t max_sessions;
+
+    struct acceptor *a = calloc(1, sizeof(*a));
+    if (!a) {
+        (void)close(listen_fd);
+        return ERR_NO_MEMORY;
+    }
+    a->listen_fd = listen_fd;
+    a->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    fit_to_descriptors(a, n->config, &max_sessions);
+    arrivals_init(&a->arrivals, n, max_sessions);
+    n->acceptor = a;
+    return ERR_OK;
+}
+
+enum err acceptor_start(struct node *n)
+{
+    struct acceptor *a = n->acceptor;
+
+    if (uv_poll_init(loop_uv(n->loop), &a->poll, a->listen_fd) < 0) {
+        return ERR_INTERNAL;
+    }
+    a->poll.data = a;
+    a->started = true;
+    return start_polling(a);
+}
+
+bool acceptor_is_accepting(const struct node *n)
+{
+    return n->acceptor->polling;
+}
+
+void acceptor_stop(struct node *n)
+{
+    struct acceptor *a = n->acceptor;
+
+    if (!a->started) {
+        return;
+    }
+    stop_polling(a);
+    while (accept_one(a)) {
+    }
+    uv_close((uv_handle_t *)&a->poll, NULL);
+    (void)close(a->listen_fd);
+    a->listen_fd = -1;
+    a->started = false;
+}
+
+void acceptor_close(struct node *n)
+{
+    acceptor_stop(n);
+    arrivals_end_all(&n->acceptor->arrivals);
+}
+
+void acceptor_destroy(struct node *n)
+{
+    struct acceptor *a = n->acceptor;
+
+    if (!a) {
+        return;
+    }
+    if (a->listen_fd >= 0) {
+        (void)close(a->listen_fd);
+    }
+    if (a->reserve_fd >= 0) {
+        (void)close(a->reserve_fd);
+    }
+    free(a);
+    n->acceptor = NULL;
+}
+
+void acceptor_on_tick(struct node *n, int64_t now_ms)
+{
+    struct acceptor *a = n->acceptor;
+
+    arrivals_on_tick(&a->arrivals, now_ms);
+    if (a->started && !a->polling && acceptor_unfinished_count(n) < a->max_handshakes &&
+        start_polling(a)) {
+        log_limited(LOG_ERROR, "listener not polled again", "");
+    }
+}

@@ -1,0 +1,147 @@
+/*
+ * Renews the lease and tells the heartbeat. A lease that had gone in the meantime means that the
+ * registry counted this node's sessions as dead, or that Redis lost data: all register again.
+ */
+#include "wsnode/heartbeat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "shared/nodes.h"
+#include "shared/redis_reply.h"
+#include "wsnode/presence.h"
+#include "wsnode/redis_async.h"
+
+struct heartbeat {
+    int64_t next_ms;      /* when to renew */
+    int64_t sent_ms;      /* of the renewal whose answer is awaited */
+    int64_t confirmed_ms; /* sending time of the last renewal that was answered */
+    bool awaiting;
+    bool confirmed; /* at least once, and not lost since */
+    bool refused;
+    bool released;
+};
+
+static const char *state_text(const struct node *n)
+{
+    if (n->draining) {
+        return "draining";
+    }
+    return n->heartbeat->confirmed ? "ready" : "starting";
+}
+
+/* A command that cannot be sent now is sent again with the next renewal. */
+static bool run(struct node *n, struct command *c, redis_async_done *done)
+{
+    enum err err = redis_async_run(n->redis, c, done, NULL);
+
+    command_finish(c);
+    return err == ERR_OK;
+}
+
+static void tell(struct node *n)
+{
+    struct node_info info = {.sessions = n->table.count, .at_ms = clock_wall_ms()};
+    struct command c;
+
+    (void)snprintf(info.node_id, sizeof(info.node_id), "%s", n->id);
+    (void)snprintf(info.addr, sizeof(info.addr), "%s", n->addr);
+    (void)snprintf(info.boot, sizeof(info.boot), "%s", n->boot);
+    (void)snprintf(info.state, sizeof(info.state), "%s", state_text(n));
+    (void)snprintf(info.version, sizeof(info.version), "%s", SOCKETSEND_VERSION);
+    command_init(&c);
+    nodes_heartbeat_command(&c, n->config->redis_prefix, &info);
+    (void)run(n, &c, NULL);
+}
+
+static void after_lease(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+{
+    struct heartbeat *h = n->heartbeat;
+    struct slice before = redis_reply_text(reply);
+
+    (void)arg;
+    h->awaiting = false;
+    h->refused = err != ERR_OK && err != ERR_REDIS_DOWN;
+    if (err || h->released) {
+        return;
+    }
+    bool was_held = before.at && slice_equal(before, n->boot);
+    bool lost = h->confirmed && !was_held;
+    h->confirmed_ms = h->sent_ms;
+    h->confirmed = true;
+    tell(n);
+    if (lost) {
+        log_warn("lease was lost", "node=%s found=%s", n->id,
+            before.at ? "another boot (is the node id used twice?)" : "nothing");
+        presence_on_redis_ready(n, true);
+    }
+}
+
+static void renew(struct node *n, int64_t now_ms)
+{
+    struct heartbeat *h = n->heartbeat;
+    struct command c;
+
+    h->next_ms = now_ms + n->config->registry_node_lease_ms / 3;
+    if (h->awaiting) {
+        return; /* redis_async ends what takes too long */
+    }
+    h->sent_ms = now_ms;
+    command_init(&c);
+    nodes_lease_command(
+        &c, n->config->redis_prefix, n->id, n->boot, n->config->registry_node_lease_ms);
+    h->awaiting = run(n, &c, after_lease);
+}
+
+enum err heartbeat_create(struct node *n)
+{
+    n->heartbeat = calloc(1, sizeof(*n->heartbeat));
+    return n->heartbeat ? ERR_OK : ERR_NO_MEMORY;
+}
+
+void heartbeat_destroy(struct node *n)
+{
+    free(n->heartbeat);
+    n->heartbeat = NULL;
+}
+
+void heartbeat_on_redis_ready(struct node *n)
+{
+    n->heartbeat->next_ms = 0;
+}
+
+void heartbeat_on_tick(struct node *n, int64_t now_ms)
+{
+    const struct heartbeat *h = n->heartbeat;
+
+    if (!h->released && now_ms >= h->next_ms && redis_async_is_ready(n->redis)) {
+        renew(n, now_ms);
+    }
+}
+
+bool heartbeat_is_fresh(const struct node *n, int64_t now_ms)
+{
+    const struct heartbeat *h = n->heartbeat;
+
+    return h->confirmed && now_ms - h->confirmed_ms < n->config->registry_node_lease_ms;
+}
+
+bool heartbeat_is_refused(const struct node *n)
+{
+    return n->heartbeat->refused;
+}
+
+void heartbeat_release(struct node *n)
+{
+    struct command c;
+
+    n->heartbeat->released = true;
+    command_init(&c);
+    nodes_release_command(&c, n->config->redis_prefix, n->id, n->boot);
+    (void)run(n, &c, NULL);
+    command_init(&c);
+    nodes_leave_command(&c, n->config->redis_prefix, n->id, n->boot);
+    (void)run(n, &c, NULL);
+}

@@ -1,0 +1,22 @@
+/*
+ * The node's proof of life in Redis: its lease, renewed every third of node_lease, and its
+ * heartbeat in the table of nodes.
+ */
+#ifndef WSNODE_HEARTBEAT_H
+#define WSNODE_HEARTBEAT_H
+
+#include "wsnode/node.h"
+
+enum err heartbeat_create(struct node *n) MUST_CHECK; /* n->heartbeat */
+void heartbeat_destroy(struct node *n);
+
+void heartbeat_on_redis_ready(struct node *n); /* renews at once */
+void heartbeat_on_tick(struct node *n, int64_t now_ms);
+/* Others believe that this node lives: the lease was confirmed less than node_lease ago. */
+bool heartbeat_is_fresh(const struct node *n, int64_t now_ms);
+bool heartbeat_is_refused(const struct node *n); /* Redis answers, but does not take the write */
+
+/* At the end: gives the lease back and leaves the table. */
+void heartbeat_release(struct node *n);
+
+#endif

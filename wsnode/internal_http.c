@@ -1,0 +1,395 @@
+/*
+ * HTTP on libwebsockets for the internal listener. What the library gets wrong is caught here: the
+ * secret is checked before anything else of a request counts, lengths are validated, bodies that it
+ * cannot decode are refused, and connections of callers without a secret are never kept.
+ */
+#include "wsnode/internal_http.h"
+
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "shared/auth.h"
+#include "shared/log.h"
+#include "shared/parse.h"
+#include "wsnode/deliver.h"
+#include "wsnode/http_answer.h"
+#include "wsnode/loop.h"
+
+/* /sessions and the statuses of the largest forward. */
+#define ANSWER_BYTES_MAX (64 * 1024 * 1024)
+/* Longer than senders keep an idle connection, so that it is they who close. */
+#define KEEPALIVE_TIMEOUT_S 120
+#define HEADER_BYTES_MAX 1024
+#define TX_PACKET_BYTES 65536
+
+struct internal_http {
+    struct lws_protocols protocols[2];
+    struct internal_request *awaiting; /* uthash, by delivery */
+};
+
+static struct internal_request *request_create(struct lws *wsi)
+{
+    struct node *n = lws_context_user(lws_get_context(wsi));
+    struct internal_request *r = calloc(1, sizeof(*r));
+
+    if (!r) {
+        return NULL;
+    }
+    r->node = n;
+    r->wsi = wsi;
+    buf_init(&r->body, (size_t)n->config->node_forward_max_bytes);
+    buf_init(&r->answer, ANSWER_BYTES_MAX);
+    lws_set_opaque_user_data(wsi, r);
+    return r;
+}
+
+static void request_destroy(struct internal_request *r)
+{
+    if (r->delivery) {
+        HASH_DELETE(hash, r->node->internal_http->awaiting, r);
+        deliver_cancel(r->node, r->delivery);
+    }
+    lws_set_opaque_user_data(r->wsi, NULL);
+    buf_finish(&r->body);
+    buf_finish(&r->answer);
+    free(r);
+}
+
+/* Answers */
+
+static void answer(struct internal_request *r, const struct http_answer *a)
+{
+    static const unsigned char headroom[LWS_PRE];
+
+    buf_reset(&r->answer);
+    buf_add(&r->answer, headroom, sizeof(headroom));
+    http_answer_encode(a, &r->answer);
+    if (r->delivery) {
+        HASH_DELETE(hash, r->node->internal_http->awaiting, r);
+        r->delivery = 0;
+        lws_callback_on_writable(r->wsi);
+    }
+}
+
+void internal_answer(
+    struct internal_request *r, int status, const char *content_type, struct slice body)
+{
+    const struct http_answer a = {
+        .status = status, .content_type = content_type, .body = body, .closes = r->closes};
+
+    answer(r, &a);
+}
+
+static void fail(struct internal_request *r, const struct problem *p, const char *allow)
+{
+    struct buf body;
+
+    buf_init(&body, sizeof(*p) * 8);
+    http_answer_problem_body(p, &body);
+    const struct http_answer a = {.status = err_http_status(p->err),
+        .allow = allow,
+        .body = {buf_str(&body), body.len},
+        .closes = r->closes};
+    answer(r, &a);
+    buf_finish(&body);
+}
+
+void internal_fail(struct internal_request *r, const struct problem *p)
+{
+    fail(r, p, NULL);
+}
+
+void internal_await(struct internal_request *r, uint64_t delivery)
+{
+    struct problem p;
+
+    buf_finish(&r->body);
+    r->delivery = delivery;
+    HASH_ADD(hash, r->node->internal_http->awaiting, delivery, sizeof(r->delivery), r);
+    if (hash_has(r, hash)) {
+        return;
+    }
+    deliver_cancel(r->node, delivery);
+    r->delivery = 0;
+    (void)problem_set(&p, ERR_NO_MEMORY, "", NULL);
+    internal_fail(r, &p);
+}
+
+struct internal_request *internal_find_awaiting(const struct node *n, uint64_t delivery)
+{
+    struct internal_request *r;
+
+    HASH_FIND(hash, n->internal_http->awaiting, &delivery, sizeof(delivery), r);
+    return r;
+}
+
+/* What the library's callback returns: not 0 closes the connection. */
+static int send_answer(struct internal_request *r)
+{
+    struct lws *wsi = r->wsi;
+    bool closes = r->closes;
+
+    if (buf_err(&r->answer)) {
+        log_limited(LOG_ERROR, "answer not sent", "path=%s why=%s", r->route ? r->route->path : "",
+            err_name(r->answer.err));
+        return -1;
+    }
+    size_t len = r->answer.len - LWS_PRE;
+    unsigned char *bytes = (unsigned char *)r->answer.bytes + LWS_PRE;
+    bool sent = lws_write(wsi, bytes, len, LWS_WRITE_HTTP_FINAL) >= 0;
+    request_destroy(r);
+    if (!sent || closes) {
+        return -1;
+    }
+    return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+/* Heads */
+
+static bool copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t out_bytes)
+{
+    return lws_hdr_total_length(wsi, token) > 0 &&
+           lws_hdr_copy(wsi, out, (int)out_bytes, token) > 0;
+}
+
+static const char *method_of(struct lws *wsi)
+{
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0) {
+        return "GET";
+    }
+    return lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0 ? "POST" : "";
+}
+
+static enum err check_secret(struct internal_request *r, struct problem *p)
+{
+    char authorization[HEADER_BYTES_MAX];
+    bool given =
+        copy_header(r->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, authorization, sizeof(authorization));
+
+    enum err err = auth_check_secret(r->node->config->cluster_secret, given ? authorization : NULL);
+    return err ? problem_set(p, err, "", NULL) : ERR_OK;
+}
+
+/* libwebsockets neither decodes chunks nor validates lengths. */
+static enum err check_length(struct internal_request *r, struct problem *p)
+{
+    char text[32];
+    uint64_t length;
+
+    if (lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
+        lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) == 0) {
+        return problem_set(p, ERR_LENGTH_REQUIRED, "", NULL);
+    }
+    if (!copy_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text, sizeof(text)) ||
+        parse_u64(slice_of(text), INT64_MAX, &length)) {
+        return problem_set(p, ERR_BAD_LENGTH, "", "Content-Length is not a number");
+    }
+    if (length > r->body.max) {
+        return problem_set(p, ERR_BODY_TOO_LARGE, "", NULL);
+    }
+    return ERR_OK;
+}
+
+static bool is_json_type(const char *content_type)
+{
+    size_t len = strcspn(content_type, "; \t");
+
+    return len == strlen("application/json") &&
+           strncasecmp(content_type, "application/json", len) == 0;
+}
+
+static enum err check_content_type(struct internal_request *r, struct problem *p)
+{
+    char type[HEADER_BYTES_MAX];
+
+    r->is_json =
+        copy_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, type, sizeof(type)) && is_json_type(type);
+    if (r->route->wants_json && !r->is_json) {
+        return problem_set(p, ERR_WRONG_CONTENT_TYPE, "", NULL);
+    }
+    return ERR_OK;
+}
+
+static enum err check_head(
+    struct internal_request *r, const char *path, const char **allow, struct problem *p)
+{
+    const char *method = method_of(r->wsi);
+    enum err found = internal_route_find(path, method, &r->route, allow);
+
+    if (found || !r->route->is_open) {
+        enum err err = check_secret(r, p);
+        if (err) {
+            return err;
+        }
+    }
+    if (found) {
+        return problem_set(p, found, "", NULL);
+    }
+    if (strcmp(method, "POST") != 0) {
+        return ERR_OK;
+    }
+    enum err err = check_length(r, p);
+    return err ? err : check_content_type(r, p);
+}
+
+static int on_head(struct lws *wsi, const char *path)
+{
+    const char *allow = NULL;
+    struct problem p;
+
+    if (lws_get_opaque_user_data(wsi)) {
+        return -1; /* a second request before the answer to the first */
+    }
+    struct internal_request *r = request_create(wsi);
+    if (!r) {
+        return -1;
+    }
+    if (check_head(r, path, &allow, &p)) {
+        r->closes = true; /* its body, if any, will not be read */
+        fail(r, &p, p.err == ERR_WRONG_METHOD ? allow : NULL);
+        return send_answer(r);
+    }
+    /* Only who has shown the secret may keep the connection. */
+    r->closes = r->route->is_open;
+    if (strcmp(r->route->method, "POST") == 0) {
+        return 0;
+    }
+    r->started = true;
+    r->route->run(r);
+    return send_answer(r);
+}
+
+static int on_body(struct internal_request *r, const void *bytes, size_t len)
+{
+    if (!r || r->started) {
+        return -1;
+    }
+    buf_add(&r->body, bytes, len);
+    return 0;
+}
+
+static int on_body_end(struct internal_request *r)
+{
+    struct problem p;
+
+    if (!r || r->started) {
+        return -1; /* bytes after a body whose answer is awaited look like another end to the
+                      library */
+    }
+    r->started = true;
+    enum err err = buf_err(&r->body);
+    if (err) {
+        r->closes = true;
+        (void)problem_set(&p, err, "", NULL);
+        internal_fail(r, &p);
+        return send_answer(r);
+    }
+    r->route->run(r);
+    return r->delivery ? 0 : send_answer(r);
+}
+
+static int on_writable(struct internal_request *r)
+{
+    return r && r->answer.len > 0 ? send_answer(r) : 0;
+}
+
+static int on_gone(struct internal_request *r)
+{
+    if (r) {
+        request_destroy(r);
+    }
+    return 0;
+}
+
+enum err internal_query(const struct internal_request *r, const char *name, char *out,
+    size_t out_bytes, struct problem *p)
+{
+    char with_equals[64];
+    char value[HEADER_BYTES_MAX];
+
+    *out = '\0';
+    (void)snprintf(with_equals, sizeof(with_equals), "%s=", name);
+    if (!lws_get_urlarg_by_name(r->wsi, with_equals, value, sizeof(value))) {
+        return ERR_OK;
+    }
+    if (strlen(value) >= out_bytes) {
+        return problem_set(p, ERR_BAD_QUERY, name, "%s is too long", name);
+    }
+    memcpy(out, value, strlen(value) + 1);
+    return ERR_OK;
+}
+
+static int on_event(
+    struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    (void)user;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP:
+        return on_head(wsi, in);
+    case LWS_CALLBACK_HTTP_BODY:
+        return on_body(lws_get_opaque_user_data(wsi), in, len);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return on_body_end(lws_get_opaque_user_data(wsi));
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return on_writable(lws_get_opaque_user_data(wsi));
+    case LWS_CALLBACK_CLOSED_HTTP:
+    case LWS_CALLBACK_WSI_DESTROY:
+        return on_gone(lws_get_opaque_user_data(wsi));
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+    case LWS_CALLBACK_RAW_ADOPT:
+    case LWS_CALLBACK_RAW_RX:
+        return -1;
+    default:
+        return 0;
+    }
+}
+
+static struct lws_vhost *listen_on(
+    struct node *n, const char *host, uint16_t port, const struct lws_protocols *protocols)
+{
+    struct lws_context_creation_info info = {.port = port,
+        .iface = host,
+        .vhost_name = "internal",
+        .protocols = protocols,
+        .keepalive_timeout = KEEPALIVE_TIMEOUT_S,
+        .options = strchr(host, ':') ? 0 : LWS_SERVER_OPTION_DISABLE_IPV6};
+
+    return lws_create_vhost(loop_lws(n->loop), &info);
+}
+
+enum err internal_http_create(struct node *n, int number, uint16_t *port, struct problem *p)
+{
+    char host[NODE_ADDR_BYTES];
+    uint16_t first_port;
+    const char *listen_at = n->config->node_internal_listen;
+
+    if (parse_host_port(listen_at, host, sizeof(host), &first_port) ||
+        first_port + number > UINT16_MAX) {
+        return problem_set(
+            p, ERR_BAD_VALUE, "node.internal_listen", "node.internal_listen is no ip:port");
+    }
+    struct internal_http *http = calloc(1, sizeof(*http));
+    if (!http) {
+        return problem_set(p, ERR_NO_MEMORY, "", NULL);
+    }
+    http->protocols[0] = (struct lws_protocols){
+        .name = "http", .callback = on_event, .tx_packet_size = TX_PACKET_BYTES};
+    uint16_t wanted = first_port == 0 ? 0 : (uint16_t)(first_port + number);
+    struct lws_vhost *vhost = listen_on(n, host, wanted, http->protocols);
+    if (!vhost) {
+        free(http);
+        return problem_set(
+            p, ERR_INTERNAL, "node.internal_listen", "cannot listen on %s, port %u", host, wanted);
+    }
+    n->internal_http = http;
+    *port = (uint16_t)lws_get_vhost_listen_port(vhost);
+    return ERR_OK;
+}
+
+void internal_http_destroy(struct node *n)
+{
+    free(n->internal_http);
+    n->internal_http = NULL;
+}

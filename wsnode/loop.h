@@ -1,0 +1,30 @@
+/*
+ * The loop of one worker: libuv's, with libwebsockets' context on it. Everything else gets libuv's
+ * loop from here and adds its own handles.
+ */
+#ifndef WSNODE_LOOP_H
+#define WSNODE_LOOP_H
+
+#include "wsnode/node.h"
+
+struct uv_loop_s;
+struct lws_context;
+
+enum err loop_create(struct node *n) MUST_CHECK; /* n->loop */
+struct uv_loop_s *loop_uv(struct loop *l);
+struct lws_context *loop_lws(struct loop *l);
+
+/* Starts ticks and signals (node_on_tick, node_on_signal) and runs until loop_stop(). */
+enum err loop_run(struct node *n) MUST_CHECK;
+void loop_stop(struct loop *l);
+
+/*
+ * Ends all connections, runs until every handle is closed (all owners must have closed theirs), and
+ * frees. libwebsockets' callbacks come in the meantime.
+ */
+void loop_destroy(struct node *n);
+
+/* node_run.c: SIGTERM, SIGINT or SIGUSR2 came. */
+void node_on_signal(struct node *n, int signal);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * wsnode: holds the WebSockets. Reads the configuration and hands over to the supervisor.
+ */
+#include <signal.h>
+
+#include "shared/log.h"
+#include "wsnode/supervisor.h"
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    int status;
+
+    if (config_command_line(&config, argc, argv, PROGRAM_NODE, &status)) {
+        return 1;
+    }
+    if (status >= 0) {
+        return status;
+    }
+    log_init("wsnode", (enum log_level)config.log_level);
+    (void)signal(SIGPIPE, SIG_IGN);
+    status = supervisor_run(&config);
+    config_finish(&config);
+    return status;
+}

@@ -1,0 +1,88 @@
+/*
+ * What a node is made of before it runs: its names, its tables, its rings. No I/O.
+ */
+#include "wsnode/node.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/id.h"
+#include "shared/parse.h"
+
+static int64_t refresh_interval_ms(const struct config *config)
+{
+    int64_t third_ms = config->registry_session_ttl_ms / 3;
+    int64_t resync_ms = config->inbox_resync_interval_ms;
+
+    return third_ms < resync_ms ? third_ms : resync_ms;
+}
+
+enum err node_init_tables(struct node *n, const struct config *config)
+{
+    *n = (struct node){.config = config};
+    id_random(n->boot, sizeof(n->boot));
+    session_table_init(&n->table);
+    ring_init(&n->openings, config->node_registry_wait_ms);
+    ring_init(&n->pings, config->node_ping_interval_ms);
+    ring_init(&n->pongs, config->node_pong_timeout_ms);
+    ring_init(&n->refreshes, refresh_interval_ms(config));
+    ring_init(&n->slow, config->node_slow_timeout_ms);
+    return ERR_OK;
+}
+
+void node_finish_tables(struct node *n)
+{
+    session_table_finish(&n->table);
+}
+
+static bool is_wildcard(const char *host)
+{
+    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+static enum err set_id(struct node *n, uint16_t port, struct problem *p)
+{
+    char host_name[NODE_ID_BYTES] = "";
+    const char *name = n->config->node_name;
+
+    if (*name == '\0') {
+        /* A name that does not fit is cut; POSIX leaves open whether it is then terminated. */
+        (void)gethostname(host_name, sizeof(host_name) - 1);
+        name = host_name;
+    }
+    int len = snprintf(n->id, sizeof(n->id), "%s-%u", name, port);
+    if (len < 0 || (size_t)len >= sizeof(n->id)) {
+        return problem_set(p, ERR_BAD_VALUE, "node.name", "node.name is longer than %zu bytes",
+            sizeof(n->id) - sizeof("-65535"));
+    }
+    return ERR_OK;
+}
+
+enum err node_set_address(struct node *n, uint16_t internal_port, struct problem *p)
+{
+    const struct config *config = n->config;
+    char listen_host[NODE_ADDR_BYTES];
+    uint16_t listen_port;
+
+    enum err err = parse_host_port(
+        config->node_internal_listen, listen_host, sizeof(listen_host), &listen_port);
+    if (err) {
+        return problem_set(
+            p, err, "node.internal_listen", "node.internal_listen is not an ip:port");
+    }
+    bool advertised = *config->node_internal_advertise != '\0';
+    const char *host = advertised ? config->node_internal_advertise : listen_host;
+    if (!advertised && is_wildcard(listen_host)) {
+        return problem_set(p, ERR_BAD_VALUE, "node.internal_advertise",
+            "node.internal_listen is a wildcard: node.internal_advertise must say which ip senders "
+            "use");
+    }
+    bool bare_ipv6 = strchr(host, ':') && host[0] != '[';
+    int len = snprintf(n->addr, sizeof(n->addr), "%s%s%s:%u", bare_ipv6 ? "[" : "", host,
+        bare_ipv6 ? "]" : "", internal_port);
+    if (len < 0 || (size_t)len >= sizeof(n->addr)) {
+        return problem_set(p, ERR_BAD_VALUE, "node.internal_advertise",
+            "node.internal_advertise is not an ip address");
+    }
+    return set_id(n, internal_port, p);
+}

@@ -1,0 +1,154 @@
+/*
+ * Presence as a whole: its life, its ticks, and refreshes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/clock.h"
+#include "wsnode/presence_state.h"
+
+#define ACK_INTERVAL_MS 100
+
+struct request *presence_request_create(const struct session *s)
+{
+    struct request *r = calloc(1, sizeof(*r));
+
+    if (r) {
+        memcpy(r->session_id, s->id, sizeof(r->session_id));
+    }
+    return r;
+}
+
+/* Runs c and finishes it. */
+enum err presence_run(struct node *n, struct command *c, redis_async_done *done, void *arg)
+{
+    enum err err = redis_async_run(n->redis, c, done, arg);
+
+    command_finish(c);
+    if (!err) {
+        n->presence->pending++;
+    }
+    return err;
+}
+
+/* Ends the awaiting of an answer: the session, if it is still there. */
+struct session *presence_take_answer(struct node *n, struct request *r)
+{
+    struct session *s = session_table_find(&n->table, r->session_id);
+
+    n->presence->pending--;
+    free(r);
+    return s;
+}
+
+void presence_describe(const struct node *n, const struct session *s, struct registry_entry *e)
+{
+    memcpy(e->session_id, s->id, sizeof(e->session_id));
+    memcpy(e->addr, n->addr, sizeof(e->addr));
+    memcpy(e->node_id, n->id, sizeof(e->node_id));
+    memcpy(e->boot, n->boot, sizeof(e->boot));
+    session_table_address(s, &e->address);
+    e->since_ms = s->since_ms;
+    e->until_ms = clock_wall_ms() + n->config->registry_session_ttl_ms;
+}
+
+static void after_refresh(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+{
+    struct registry_refreshed refreshed;
+    struct session *s = presence_take_answer(n, arg);
+
+    if (err || registry_refresh_decode(reply, &refreshed)) {
+        n->presence->refresh_failed = true;
+        return;
+    }
+    if (s) {
+        session_after_refresh(n, s, &refreshed);
+    }
+}
+
+void presence_refresh(struct node *n, struct session *s)
+{
+    struct registry_entry entry;
+    struct command c;
+
+    struct request *r = presence_request_create(s);
+    if (!r) {
+        return;
+    }
+    presence_describe(n, s, &entry);
+    command_init(&c);
+    registry_refresh_command(&c, n->config->redis_prefix, &entry,
+        n->config->registry_session_ttl_ms, (enum on_duplicate_mode)n->config->node_on_duplicate);
+    if (presence_run(n, &c, after_refresh, r)) {
+        n->presence->refresh_failed = true;
+        free(r);
+    }
+}
+
+enum err presence_create(struct node *n)
+{
+    struct presence *p = calloc(1, sizeof(*p));
+
+    if (!p) {
+        return ERR_NO_MEMORY;
+    }
+    TAILQ_INIT(&p->waiting);
+    TAILQ_INIT(&p->failed);
+    if (n->config->node_on_duplicate != ON_DUPLICATE_ALLOW) {
+        p->live_nodes = live_nodes_create(n);
+        if (!p->live_nodes) {
+            free(p);
+            return ERR_NO_MEMORY;
+        }
+    }
+    n->presence = p;
+    return ERR_OK;
+}
+
+void presence_destroy(struct node *n)
+{
+    struct presence *p = n->presence;
+
+    if (!p) {
+        return;
+    }
+    presence_end_openings(p);
+    presence_end_requests(p);
+    live_nodes_destroy(p->live_nodes);
+    free(p);
+    n->presence = NULL;
+}
+
+void presence_on_redis_ready(struct node *n, bool data_lost)
+{
+    struct presence *p = n->presence;
+    int64_t now_ms = clock_mono_ms();
+
+    if (data_lost || p->refresh_failed) {
+        n->register_again_before_ms = now_ms;
+        p->refresh_failed = false;
+    }
+    presence_send_waiting(n, now_ms);
+}
+
+void presence_on_tick(struct node *n, int64_t now_ms)
+{
+    struct presence *p = n->presence;
+
+    if (p->live_nodes) {
+        live_nodes_on_tick(p->live_nodes, now_ms);
+    }
+    presence_send_waiting(n, now_ms);
+    presence_tell_failed_fetches(n);
+    if (now_ms >= p->acks_due_ms) {
+        p->acks_due_ms = now_ms + ACK_INTERVAL_MS;
+        presence_flush_acks(n);
+    }
+}
+
+int64_t presence_pending_count(const struct node *n)
+{
+    const struct presence *p = n->presence;
+
+    return p->pending + (redis_async_is_ready(n->redis) ? (int64_t)HASH_CNT(by_id, p->acks) : 0);
+}

@@ -1,0 +1,58 @@
+/*
+ * Hints between nodes, sent and received.
+ */
+#include <string.h>
+
+#include "wsnode/presence.h"
+#include "wsnode/redis_async.h"
+
+void presence_hint(struct node *n, const struct registry_entry *to, enum hint hint)
+{
+    struct command c;
+
+    command_init(&c);
+    registry_hint_command(&c, n->config->redis_prefix, to->node_id, hint,
+        hint == HINT_RESYNC ? to->address.user_id : to->session_id);
+    /* A hint that cannot be sent is one that did not arrive. */
+    enum err err = redis_async_run(n->redis, &c, NULL, NULL);
+    (void)err;
+    command_finish(&c);
+}
+
+static void resync_one(struct session *s, void *arg)
+{
+    session_resync(arg, s);
+}
+
+static void tell_session(struct node *n, const char *session_id, enum hint hint)
+{
+    struct session *s = session_table_find(&n->table, session_id);
+
+    if (!s) {
+        return;
+    }
+    if (hint == HINT_REPLACED) {
+        session_close(n, s, CLOSE_REPLACED);
+    } else {
+        session_notify_duplicate(n, s);
+    }
+}
+
+void presence_on_hint(struct node *n, struct slice message)
+{
+    char subject[ADDRESS_PART_BYTES_MAX + 1];
+    struct slice text;
+    enum hint hint;
+
+    if (registry_hint_decode(message, &hint, &text) || text.len >= sizeof(subject)) {
+        return; /* of a newer version, or somebody's redis-cli */
+    }
+    memcpy(subject, text.at, text.len);
+    subject[text.len] = '\0';
+    node_stat_add(hints, 1);
+    if (hint == HINT_RESYNC) {
+        session_table_each_of_user(&n->table, subject, resync_one, n);
+    } else {
+        tell_session(n, subject, hint);
+    }
+}

@@ -1,0 +1,189 @@
+/*
+ * Opens and closes. Opens go out through a window, so that a crowd that waited for Redis does not
+ * exceed its time-outs; a close never overtakes the open of its session.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "wsnode/presence_state.h"
+
+#define OPENS_IN_FLIGHT_MAX 500
+#define OPEN_RETRY_MS 250
+
+static void after_close(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+{
+    (void)err;
+    (void)reply;
+    (void)arg;
+    n->presence->pending--;
+}
+
+static void send_close(struct node *n, const char *user_id, const char *session_id)
+{
+    struct command c;
+
+    command_init(&c);
+    registry_close_command(&c, n->config->redis_prefix, user_id, session_id, n->id, n->boot);
+    if (presence_run(n, &c, after_close, NULL)) {
+        log_debug(
+            "entry left behind", "session=%s", session_id); /* it expires, or a sender meets it */
+    }
+}
+
+static void opening_destroy(struct presence *p, struct opening *o)
+{
+    HASH_DELETE(by_id, p->openings, o);
+    if (!o->in_flight) {
+        TAILQ_REMOVE(&p->waiting, o, link);
+    }
+    free(o);
+}
+
+static struct opening *opening_find(const struct presence *p, const char *session_id)
+{
+    struct opening *o;
+
+    HASH_FIND(by_id, p->openings, session_id, strlen(session_id), o);
+    return o;
+}
+
+static void opening_wait(struct presence *p, struct opening *o, int64_t due_ms)
+{
+    o->due_ms = due_ms;
+    o->in_flight = false;
+    TAILQ_INSERT_TAIL(&p->waiting, o, link);
+}
+
+static enum err deliver_opened(struct node *n, struct session *s, const struct redisReply *reply)
+{
+    struct registry_opened opened;
+
+    enum err err = registry_open_decode(reply, &opened);
+    if (err) {
+        return err;
+    }
+    session_after_open(n, s, &opened);
+    registry_opened_finish(&opened);
+    return ERR_OK;
+}
+
+static void after_open(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+{
+    struct presence *p = n->presence;
+    struct opening *o = arg;
+    struct session *s = session_table_find(&n->table, o->session_id);
+    int64_t now_ms = clock_mono_ms();
+
+    p->pending--;
+    p->opens_in_flight--;
+    opening_wait(p, o, now_ms + OPEN_RETRY_MS);
+    if (!s || s->state != SESSION_OPENING) {
+        /* It ended in the meantime; only now is it sure that its close comes after its open. */
+        send_close(n, o->user_id, o->session_id);
+        opening_destroy(p, o);
+    } else if (!err && deliver_opened(n, s, reply) == ERR_OK) {
+        opening_destroy(p, o);
+    }
+    presence_send_waiting(n, now_ms);
+}
+
+/* false: not now. */
+static bool send_open(struct node *n, struct opening *o, const struct session *s, int64_t now_ms)
+{
+    struct presence *p = n->presence;
+    struct registry_entry entry;
+    struct command c;
+
+    const char *alive = p->live_nodes ? live_nodes_text(p->live_nodes, now_ms) : "";
+    if (!alive) {
+        return false;
+    }
+    presence_describe(n, s, &entry);
+    struct registry_open open = {.entry = &entry,
+        .ttl_ms = n->config->registry_session_ttl_ms,
+        .mode = (enum on_duplicate_mode)n->config->node_on_duplicate,
+        .alive = alive,
+        .last_id = o->last_id,
+        .page_messages = n->config->inbox_page_messages};
+    command_init(&c);
+    registry_open_command(&c, n->config->redis_prefix, &open);
+    TAILQ_REMOVE(&p->waiting, o, link);
+    o->in_flight = true;
+    if (presence_run(n, &c, after_open, o)) {
+        opening_wait(p, o, now_ms + OPEN_RETRY_MS);
+        return false;
+    }
+    o->was_sent = true;
+    p->opens_in_flight++;
+    return true;
+}
+
+void presence_send_waiting(struct node *n, int64_t now_ms)
+{
+    struct presence *p = n->presence;
+    struct opening *o;
+
+    while (p->opens_in_flight < OPENS_IN_FLIGHT_MAX && redis_async_is_ready(n->redis) &&
+           (o = TAILQ_FIRST(&p->waiting)) && o->due_ms <= now_ms) {
+        const struct session *s = session_table_find(&n->table, o->session_id);
+        if (!s) {
+            opening_destroy(p, o);
+        } else if (!send_open(n, o, s, now_ms)) {
+            return;
+        }
+    }
+}
+
+void presence_open(struct node *n, struct session *s, const char *last_id)
+{
+    struct address address;
+    struct opening *o = calloc(1, sizeof(*o));
+
+    if (!o) {
+        return; /* registry_wait ends the session */
+    }
+    session_table_address(s, &address);
+    memcpy(o->session_id, s->id, sizeof(o->session_id));
+    memcpy(o->user_id, address.user_id, sizeof(o->user_id));
+    (void)snprintf(o->last_id, sizeof(o->last_id), "%s", last_id);
+    HASH_ADD(by_id, n->presence->openings, session_id, strlen(o->session_id), o);
+    if (!hash_has(o, by_id)) {
+        free(o);
+        return;
+    }
+    int64_t now_ms = clock_mono_ms();
+    opening_wait(n->presence, o, now_ms);
+    presence_send_waiting(n, now_ms);
+}
+
+void presence_end_openings(struct presence *p)
+{
+    struct opening *o;
+    struct opening *next;
+
+    HASH_ITER(by_id, p->openings, o, next)
+    {
+        opening_destroy(p, o);
+    }
+}
+
+void presence_close(struct node *n, struct session *s)
+{
+    struct address address;
+    struct presence *p = n->presence;
+    struct opening *o = opening_find(p, s->id);
+
+    presence_flush_ack(n, s);
+    if (o && o->in_flight) {
+        return; /* after_open() does it */
+    }
+    session_table_address(s, &address);
+    if (!o || o->was_sent) {
+        send_close(n, address.user_id, s->id);
+    }
+    if (o) {
+        opening_destroy(p, o);
+    }
+}

@@ -1,0 +1,65 @@
+/*
+ * What the files of presence share: presence.c (the whole, refreshes), presence_open.c (opens and
+ * closes), presence_inbox.c (fetches and acks). Nobody else includes it.
+ */
+#ifndef WSNODE_PRESENCE_STATE_H
+#define WSNODE_PRESENCE_STATE_H
+
+#include <sys/queue.h>
+
+#include "wsnode/hash.h"
+#include "wsnode/live_nodes.h"
+#include "wsnode/presence.h"
+#include "wsnode/redis_async.h"
+
+/* A session whose open has not been answered. */
+struct opening {
+    UT_hash_handle by_id;
+    TAILQ_ENTRY(opening) link; /* in waiting, unless in flight */
+    char session_id[SESSION_ID_BYTES];
+    char user_id[ADDRESS_PART_BYTES_MAX + 1];
+    char last_id[MESSAGE_ID_BYTES];
+    int64_t due_ms;
+    bool in_flight;
+    bool was_sent; /* the registry may know it, whatever was answered */
+};
+
+/* A session whose answer is awaited, or that has acknowledged something. */
+struct request {
+    UT_hash_handle by_id;      /* acks only */
+    TAILQ_ENTRY(request) link; /* failed fetches only */
+    char session_id[SESSION_ID_BYTES];
+};
+
+TAILQ_HEAD(opening_queue, opening);
+TAILQ_HEAD(request_queue, request);
+
+struct presence {
+    struct opening *openings;     /* uthash: all of them */
+    struct opening_queue waiting; /* those to be sent, in order of due time */
+    int64_t opens_in_flight;
+    struct request *acks; /* uthash, in order of coming */
+    int64_t acks_due_ms;
+    struct request_queue failed;   /* fetches: told on the next tick */
+    struct live_nodes *live_nodes; /* owned; NULL with on_duplicate = allow */
+    int64_t pending;
+    bool refresh_failed; /* since Redis was last ready */
+};
+
+/* NULL: no memory. */
+struct request *presence_request_create(const struct session *s);
+/* Runs c and finishes it. On ERR_OK, done must count presence->pending down: take_answer() does. */
+enum err presence_run(
+    struct node *n, struct command *c, redis_async_done *done, void *arg) MUST_CHECK;
+/* The answer to a request came: frees it and returns the session, if it is still there. */
+struct session *presence_take_answer(struct node *n, struct request *r);
+void presence_describe(const struct node *n, const struct session *s, struct registry_entry *e);
+
+void presence_send_waiting(struct node *n, int64_t now_ms); /* opens */
+void presence_end_openings(struct presence *p);
+void presence_flush_ack(struct node *n, struct session *s); /* if it has one to be written */
+void presence_flush_acks(struct node *n);                   /* all, up to a bound */
+void presence_tell_failed_fetches(struct node *n);
+void presence_end_requests(struct presence *p);
+
+#endif

@@ -1,0 +1,12 @@
+/*
+ * The listening sockets for browsers.
+ */
+#ifndef WSNODE_PUBLIC_SOCKET_H
+#define WSNODE_PUBLIC_SOCKET_H
+
+#include "shared/option.h"
+
+/* One of several that share node.public_listen; the kernel spreads connections over them. */
+enum err public_socket_open(const struct config *config, int *fd, struct problem *p) MUST_CHECK;
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * Subscribes to the node's control channel and passes on what is published there.
+ */
+#include "wsnode/redis_control.h"
+
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <stddef.h>
+
+#include "shared/redis_reply.h"
+#include "shared/schema.h"
+#include "wsnode/loop.h"
+#include "wsnode/node.h"
+
+static struct redis_control *control_of(struct redis_link *l)
+{
+    return (struct redis_control *)((char *)l - offsetof(struct redis_control, link));
+}
+
+/* {"message", channel, text}; {"subscribe", channel, count} is the answer to the subscription. */
+static void on_message(redisAsyncContext *context, void *data, void *arg)
+{
+    struct redis_control *c = arg;
+    struct reply_reader r = reply_reader_of(data);
+
+    if (c->link.context != context || !data) {
+        return;
+    }
+    if (!slice_equal(reply_next_text(&r), "message")) {
+        return;
+    }
+    (void)reply_next_text(&r); /* there is but one channel */
+    struct slice message = reply_next_text(&r);
+    if (reply_reader_err(&r) == ERR_OK) {
+        c->on_hint(c->node, message);
+    }
+}
+
+static void on_up(struct redis_link *l)
+{
+    struct redis_control *c = control_of(l);
+    const char *argv[COMMAND_ARGS_MAX];
+    size_t lens[COMMAND_ARGS_MAX];
+    struct command subscribe;
+
+    command_init(&subscribe);
+    command_add_str(&subscribe, "SUBSCRIBE");
+    schema_add_control(&subscribe, c->node->config->redis_prefix, c->node->id);
+    bool sent = false;
+    if (command_err(&subscribe) == ERR_OK) {
+        int argc = command_argv(&subscribe, false, argv, lens);
+        sent = redisAsyncCommandArgv(l->context, on_message, c, argc, argv, lens) == REDIS_OK;
+    }
+    command_finish(&subscribe);
+    if (!sent) {
+        redis_link_drop(l, "cannot subscribe");
+    }
+}
+
+static void on_down(struct redis_link *l)
+{
+    (void)l; /* the link comes back by itself, and hints are only hints */
+}
+
+static const struct redis_link_events link_events = {.on_up = on_up, .on_down = on_down};
+
+enum err redis_control_init(struct redis_control *c, struct node *n,
+    void (*on_hint)(struct node *n, struct slice message), struct problem *p)
+{
+    c->node = n;
+    c->on_hint = on_hint;
+    c->link.events = &link_events;
+    return redis_link_init(&c->link, n->config, loop_uv(n->loop), "control", p);
+}
+
+void redis_control_on_tick(struct redis_control *c, int64_t now_ms)
+{
+    redis_link_on_tick(&c->link, now_ms);
+}
+
+void redis_control_stop(struct redis_control *c)
+{
+    redis_link_stop(&c->link);
+}

@@ -1,0 +1,259 @@
+/*
+ * Waits for the head of a handshake, has it parsed, and either hands the connection to ws_protocol
+ * or answers and closes it.
+ */
+#include "wsnode/ws_arrival.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "wsnode/http_answer.h"
+#include "wsnode/loop.h"
+#include "wsnode/ws_protocol.h"
+
+/* A close(2) with unread bytes sends a reset that can overtake the answer, so wait for the peer. */
+#define LINGER_MS 1000
+#define ANSWER_BYTES_MAX 2048
+
+struct arrival {
+    uv_poll_t poll;
+    struct arrivals *all;
+    struct ring_entry entry; /* in waiting or lingering */
+    int fd;
+    size_t seen; /* bytes that have been peeked at */
+    bool lingers;
+};
+
+static void on_poll_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+/* Lets go of the arrival; its connection stays with the caller. */
+static void arrival_release(struct arrival *a)
+{
+    ring_remove(a->lingers ? &a->all->lingering : &a->all->waiting, &a->entry);
+    a->all->count--;
+    uv_close((uv_handle_t *)&a->poll, on_poll_closed);
+}
+
+static void arrival_end(struct arrival *a)
+{
+    int fd = a->fd;
+
+    arrival_release(a);
+    (void)close(fd);
+}
+
+static void send_answer(int fd, const struct problem *p)
+{
+    struct buf body;
+    struct buf answer;
+
+    buf_init(&body, ANSWER_BYTES_MAX);
+    buf_init(&answer, ANSWER_BYTES_MAX);
+    http_answer_problem_body(p, &body);
+    struct http_answer head = {
+        .status = err_http_status(p->err), .body = {buf_str(&body), body.len}, .closes = true};
+    head.allow = head.status == 405 ? "GET" : NULL;
+    http_answer_encode(&head, &answer);
+    if (buf_err(&answer) == ERR_OK) {
+        /* The socket is new, so its buffer takes this; if not, the peer just sees the end. */
+        (void)send(fd, answer.bytes, answer.len, MSG_NOSIGNAL);
+    }
+    (void)shutdown(fd, SHUT_WR);
+    buf_finish(&answer);
+    buf_finish(&body);
+    node_stat_add(refused, 1);
+}
+
+static enum err check(
+    const struct arrivals *as, struct slice head, struct session_handshake *h, struct problem *p)
+{
+    const struct node *n = as->node;
+
+    enum err err = handshake_parse(head, h, p);
+    if (err) {
+        return err;
+    }
+    if (n->draining) {
+        return problem_set(p, ERR_NODE_DRAINING, "", NULL);
+    }
+    if (n->table.count + ws_protocol_unfinished_count(n) >= as->max_sessions) {
+        return problem_set(p, ERR_NODE_FULL, "", NULL);
+    }
+    return ERR_OK;
+}
+
+enum verdict { VERDICT_WAIT, VERDICT_ADOPT, VERDICT_REFUSE, VERDICT_END };
+
+/* Looks at what has come; with VERDICT_WAIT, *seen says how much that is. */
+static enum verdict judge(
+    struct arrivals *as, int fd, size_t *seen, struct session_handshake *h, struct problem *p)
+{
+    ssize_t got = recv(fd, as->head, sizeof(as->head), MSG_PEEK | MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        return VERDICT_END;
+    }
+    struct slice bytes = {as->head, got < 0 ? 0 : (size_t)got};
+    size_t head_bytes = handshake_head_bytes(bytes);
+    if (head_bytes > 0) {
+        return check(as, (struct slice){bytes.at, head_bytes}, h, p) ? VERDICT_REFUSE
+                                                                     : VERDICT_ADOPT;
+    }
+    if (bytes.len == sizeof(as->head)) {
+        return handshake_refuse_long(bytes, p) ? VERDICT_REFUSE : VERDICT_END;
+    }
+    *seen = bytes.len;
+    return VERDICT_WAIT;
+}
+
+/* Readable from so many bytes on: what was peeked at must not wake the loop again and again. */
+static void set_low_water(int fd, size_t bytes)
+{
+    int value = (int)bytes;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value));
+}
+
+static void linger(struct arrival *a)
+{
+    char ignored[4096];
+    ssize_t got;
+
+    do {
+        got = recv(a->fd, ignored, sizeof(ignored), MSG_DONTWAIT);
+    } while (got > 0);
+    if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        arrival_end(a);
+    }
+}
+
+static void start_lingering(struct arrival *a)
+{
+    ring_remove(&a->all->waiting, &a->entry);
+    a->lingers = true;
+    ring_add(&a->all->lingering, &a->entry, clock_mono_ms());
+    set_low_water(a->fd, 1);
+    linger(a);
+}
+
+/* false: the arrival has been handed over, refused or ended. */
+static bool arrival_look(struct arrival *a)
+{
+    struct session_handshake h;
+    struct problem p;
+    size_t seen = 0;
+
+    switch (judge(a->all, a->fd, &seen, &h, &p)) {
+    case VERDICT_WAIT:
+        a->seen = seen;
+        set_low_water(a->fd, seen + 1);
+        return true;
+    case VERDICT_ADOPT:
+        set_low_water(a->fd, 1);
+        arrival_release(a);
+        ws_protocol_adopt(a->all->node, a->fd, &h);
+        return false;
+    case VERDICT_REFUSE:
+        send_answer(a->fd, &p);
+        start_lingering(a);
+        return false;
+    case VERDICT_END:
+        arrival_end(a);
+        return false;
+    }
+    return false;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct arrival *a = poll->data;
+
+    (void)events;
+    if (status < 0) {
+        arrival_end(a);
+    } else if (a->lingers) {
+        linger(a);
+    } else {
+        size_t seen_before = a->seen;
+        if (arrival_look(a) && a->seen == seen_before) {
+            arrival_end(a); /* woken without more bytes: the peer has finished */
+        }
+    }
+}
+
+static struct arrival *arrival_create(struct arrivals *as, int fd)
+{
+    struct arrival *a = calloc(1, sizeof(*a));
+
+    if (!a || uv_poll_init(loop_uv(as->node->loop), &a->poll, fd) < 0) {
+        free(a);
+        return NULL;
+    }
+    a->poll.data = a;
+    a->all = as;
+    a->fd = fd;
+    as->count++;
+    ring_add(&as->waiting, &a->entry, clock_mono_ms());
+    return a;
+}
+
+void arrivals_init(struct arrivals *as, struct node *n, int64_t max_sessions)
+{
+    as->node = n;
+    as->max_sessions = max_sessions;
+    as->count = 0;
+    ring_init(&as->waiting, n->config->node_handshake_timeout_ms);
+    ring_init(&as->lingering, LINGER_MS);
+}
+
+void arrivals_take(struct arrivals *as, int fd)
+{
+    struct session_handshake h;
+    struct problem p;
+    size_t seen;
+
+    /* The listener defers accepting until there are bytes, so mostly nothing is to be waited for.
+     */
+    if (judge(as, fd, &seen, &h, &p) == VERDICT_ADOPT) {
+        ws_protocol_adopt(as->node, fd, &h);
+        return;
+    }
+    struct arrival *a = arrival_create(as, fd);
+    if (!a || uv_poll_start(&a->poll, UV_READABLE, on_readable) < 0) {
+        log_limited(LOG_WARN, "connection not taken", "fd=%d", fd);
+        if (a) {
+            arrival_release(a);
+        }
+        (void)close(fd);
+        return;
+    }
+    (void)arrival_look(a);
+}
+
+static void end_due(struct ring *ring, int64_t now_ms)
+{
+    struct ring_entry *e;
+
+    while ((e = ring_first_due(ring, now_ms))) {
+        arrival_end((struct arrival *)((char *)e - offsetof(struct arrival, entry)));
+    }
+}
+
+void arrivals_on_tick(struct arrivals *as, int64_t now_ms)
+{
+    end_due(&as->waiting, now_ms);
+    end_due(&as->lingering, now_ms);
+}
+
+void arrivals_end_all(struct arrivals *as)
+{
+    end_due(&as->waiting, INT64_MAX);
+    end_due(&as->lingering, INT64_MAX);
+}

@@ -1,0 +1,357 @@
+/*
+ * Reads the opening handshake: request line, headers, then what they mean. Strict where being
+ * lenient would let two readers of the same bytes (a proxy, libwebsockets, this) see different
+ * requests: folded lines, bare line feeds, doubled headers, bodies.
+ */
+#define _GNU_SOURCE /* memmem */
+#include "wsnode/ws_handshake.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "shared/parse.h"
+
+/* libwebsockets has about 90 places for headers and query arguments together. */
+#define HEADERS_MAX 48
+#define SEPARATORS_MAX 24
+/* It also copies the list of subprotocols into 128 bytes. */
+#define SUBPROTOCOLS_BYTES_MAX 120
+#define QUERY_VALUE_BYTES_MAX 1024
+
+struct request {
+    struct slice method;
+    struct slice path;
+    struct slice query;
+    struct slice version;
+    struct slice host;
+    struct slice upgrade;
+    struct slice key;
+    struct slice ws_version;
+    struct slice content_length;
+    char subprotocols[SUBPROTOCOLS_BYTES_MAX + 1]; /* all headers of that name, joined (11.3.4) */
+    bool connection_upgrade;
+    bool has_transfer_encoding;
+};
+
+static struct slice slice_until(struct slice *rest, const char *separator)
+{
+    const char *end = memmem(rest->at, rest->len, separator, strlen(separator));
+    struct slice part = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
+    size_t taken = end ? part.len + strlen(separator) : part.len;
+
+    *rest = (struct slice){rest->at + taken, rest->len - taken};
+    return part;
+}
+
+static struct slice slice_trim(struct slice s)
+{
+    while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
+        s = (struct slice){s.at + 1, s.len - 1};
+    }
+    while (s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t')) {
+        s.len--;
+    }
+    return s;
+}
+
+static bool equals_no_case(struct slice s, const char *text)
+{
+    return s.len == strlen(text) && strncasecmp(s.at, text, s.len) == 0;
+}
+
+/* A character of a token: RFC 9110 5.6.2. */
+static bool is_token_char(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static bool is_token(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (!is_token_char(s.at[i])) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+static bool has_control_char(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is word in a comma-separated list, without regard to case? */
+static bool list_has(struct slice list, const char *word)
+{
+    while (list.len > 0) {
+        if (equals_no_case(slice_trim(slice_until(&list, ",")), word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err malformed(struct problem *p, const char *field, const char *what)
+{
+    return problem_set(p, ERR_BAD_UPGRADE, field, "the handshake is malformed: %s", what);
+}
+
+static enum err read_request_line(struct slice line, struct request *r, struct problem *p)
+{
+    r->method = slice_until(&line, " ");
+    struct slice target = slice_until(&line, " ");
+    r->version = line;
+    if (!is_token(r->method) || target.len == 0 || strncmp(r->version.at, "HTTP/1.", 7) != 0 ||
+        r->version.len != strlen("HTTP/1.1")) {
+        return malformed(p, "", "the first line is not METHOD /path HTTP/1.1");
+    }
+    if (has_control_char(target) || memchr(target.at, '#', target.len)) {
+        return problem_set(p, ERR_BAD_PATH, "", "the path has a character that must be escaped");
+    }
+    r->path = slice_until(&target, "?");
+    r->query = target;
+    return ERR_OK;
+}
+
+/* For headers that may stand only once. */
+static enum err set_once(
+    struct slice *place, struct slice value, const char *name, struct problem *p)
+{
+    if (place->at) {
+        return malformed(p, name, "a header stands twice");
+    }
+    *place = value;
+    return ERR_OK;
+}
+
+static enum err add_subprotocols(struct request *r, struct slice value, struct problem *p)
+{
+    size_t len = strlen(r->subprotocols);
+    int added = snprintf(r->subprotocols + len, sizeof(r->subprotocols) - len, "%s%.*s",
+        len > 0 ? ", " : "", (int)value.len, value.at);
+
+    if (added < 0 || (size_t)added >= sizeof(r->subprotocols) - len) {
+        return malformed(p, "Sec-WebSocket-Protocol", "the list of subprotocols is too long");
+    }
+    return ERR_OK;
+}
+
+static enum err read_header(struct slice line, struct request *r, struct problem *p)
+{
+    struct slice value = line;
+    struct slice name = slice_until(&value, ":");
+
+    /* A token has no space, so this refuses folded lines and "Name : value" too (RFC 9112 5). */
+    if (!is_token(name) || name.len == line.len || has_control_char(value)) {
+        return malformed(p, "", "a header line is not \"Name: value\"");
+    }
+    value = slice_trim(value);
+    struct {
+        const char *name;
+        struct slice *place;
+    } once[] = {{"Host", &r->host}, {"Upgrade", &r->upgrade}, {"Sec-WebSocket-Key", &r->key},
+        {"Sec-WebSocket-Version", &r->ws_version}, {"Content-Length", &r->content_length}};
+    for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+        if (equals_no_case(name, once[i].name)) {
+            return set_once(once[i].place, value, once[i].name, p);
+        }
+    }
+    if (equals_no_case(name, "Connection")) {
+        r->connection_upgrade |= list_has(value, "upgrade");
+    } else if (equals_no_case(name, "Transfer-Encoding")) {
+        r->has_transfer_encoding = true;
+    } else if (equals_no_case(name, "Sec-WebSocket-Protocol")) {
+        return add_subprotocols(r, value, p);
+    }
+    return ERR_OK;
+}
+
+static enum err read_head(struct slice head, struct request *r, struct problem *p)
+{
+    enum err err = read_request_line(slice_until(&head, "\r\n"), r, p);
+    if (err) {
+        return err;
+    }
+    for (int count = 0;; count++) {
+        struct slice line = slice_until(&head, "\r\n");
+        if (line.len == 0) {
+            return ERR_OK;
+        }
+        if (count == HEADERS_MAX) {
+            return malformed(p, "", "too many headers");
+        }
+        err = read_header(line, r, p);
+        if (err) {
+            return err;
+        }
+    }
+}
+
+/* 16 bytes in base64: 22 characters and "==". */
+static bool is_key(struct slice key)
+{
+    static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    if (key.len != 24 || memcmp(key.at + 22, "==", 2) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < 22; i++) {
+        if (!memchr(base64, key.at[i], sizeof(base64) - 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* RFC 6455 4.2.1, after the question whether this is a handshake at all. */
+static enum err check_handshake(const struct request *r, struct problem *p)
+{
+    if (!slice_equal(r->method, "GET")) {
+        return problem_set(p, ERR_WRONG_METHOD, "", NULL);
+    }
+    if (!r->upgrade.at || !equals_no_case(r->upgrade, "websocket")) {
+        return problem_set(p, ERR_UPGRADE_REQUIRED, "Upgrade", NULL);
+    }
+    if (!slice_equal(r->version, "HTTP/1.1")) {
+        return malformed(p, "", "it needs HTTP/1.1");
+    }
+    if (!r->connection_upgrade) {
+        return malformed(p, "Connection", "Connection does not say upgrade");
+    }
+    if (!r->ws_version.at || !slice_equal(r->ws_version, "13")) {
+        return problem_set(p, ERR_UPGRADE_REQUIRED, "Sec-WebSocket-Version",
+            "this port speaks version 13 of the WebSocket protocol");
+    }
+    if (!r->host.at || r->host.len == 0) {
+        return malformed(p, "Host", "Host is missing");
+    }
+    if (!r->key.at || !is_key(r->key)) {
+        return malformed(p, "Sec-WebSocket-Key", "the key is not 16 bytes in base64");
+    }
+    if (r->has_transfer_encoding ||
+        (r->content_length.at && !slice_equal(r->content_length, "0"))) {
+        return malformed(p, "", "it has a body");
+    }
+    return ERR_OK;
+}
+
+/* libwebsockets splits the target at these, also where they are part of a name. */
+static size_t count_separators(struct slice target)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < target.len; i++) {
+        count += target.at[i] == '&' || target.at[i] == ';';
+    }
+    return count;
+}
+
+static enum err read_last_id(struct slice value, struct session_handshake *out, struct problem *p)
+{
+    char text[QUERY_VALUE_BYTES_MAX];
+    struct message_id id;
+
+    if (parse_percent(value, text, sizeof(text)) || message_id_parse(slice_of(text), &id)) {
+        return problem_set(p, ERR_BAD_QUERY, "lastId", "lastId is not the id of a message");
+    }
+    if (*out->last_id) {
+        return problem_set(p, ERR_BAD_QUERY, "lastId", "lastId stands twice");
+    }
+    (void)message_id_format(id, out->last_id);
+    return ERR_OK;
+}
+
+static enum err read_query(struct slice query, struct session_handshake *out, struct problem *p)
+{
+    char ignored[QUERY_VALUE_BYTES_MAX];
+
+    while (query.len > 0) {
+        struct slice value = slice_until(&query, "&");
+        struct slice whole = value;
+        struct slice name = slice_until(&value, "=");
+        if (slice_equal(name, "lastId")) {
+            enum err err = read_last_id(value, out, p);
+            if (err) {
+                return err;
+            }
+        }
+        /* Unknown arguments are for others, but libwebsockets hangs up on one that is malformed. */
+        enum err err = parse_percent(whole, ignored, sizeof(ignored));
+        if (err) {
+            err = err == ERR_URI_TOO_LONG ? err : ERR_BAD_QUERY;
+            return problem_set(p, err, "", NULL);
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err choose_format(struct request *r, struct session_handshake *out, struct problem *p)
+{
+    struct slice names = slice_of(r->subprotocols);
+    struct slice rest = names;
+
+    while (rest.len > 0) {
+        if (!is_token(slice_trim(slice_until(&rest, ",")))) {
+            return malformed(p, "Sec-WebSocket-Protocol", "a subprotocol's name is not a token");
+        }
+    }
+    out->format = format_find(names);
+    if (!out->format) {
+        return problem_set(p, ERR_UNKNOWN_SUBPROTOCOL, "Sec-WebSocket-Protocol", NULL);
+    }
+    return ERR_OK;
+}
+
+size_t handshake_head_bytes(struct slice bytes)
+{
+    const char *end = memmem(bytes.at, bytes.len, "\r\n\r\n", 4);
+
+    return end ? (size_t)(end - bytes.at) + 4 : 0;
+}
+
+enum err handshake_parse(struct slice head, struct session_handshake *out, struct problem *p)
+{
+    struct request r = {0};
+    struct session_handshake h = {0};
+
+    enum err err = read_head(head, &r, p);
+    if (err) {
+        return err;
+    }
+    err = check_handshake(&r, p);
+    if (err) {
+        return err;
+    }
+    err = address_parse_path(r.path, &h.address, p);
+    if (err) {
+        return err;
+    }
+    if (count_separators(r.path) + count_separators(r.query) > SEPARATORS_MAX) {
+        return problem_set(p, ERR_BAD_QUERY, "", "the URL has too many arguments");
+    }
+    err = read_query(r.query, &h, p);
+    if (err) {
+        return err;
+    }
+    err = choose_format(&r, &h, p);
+    if (err) {
+        return err;
+    }
+    *out = h;
+    return ERR_OK;
+}
+
+enum err handshake_refuse_long(struct slice bytes, struct problem *p)
+{
+    if (!memchr(bytes.at, '\n', bytes.len)) {
+        return problem_set(p, ERR_URI_TOO_LONG, "", NULL);
+    }
+    return malformed(p, "", "the headers are too long");
+}

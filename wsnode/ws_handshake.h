@@ -1,0 +1,28 @@
+/*
+ * The opening handshake (RFC 6455 4.2.1), read strictly from a request's bytes; no I/O. It is read
+ * here and not taken from libwebsockets, because that decodes and rewrites the path before anyone
+ * sees it ("a%2Fb" and "a/b", "b+c" and "b c" become the same user), accepts what the RFC forbids,
+ * and ends many bad requests without an answer.
+ */
+#ifndef WSNODE_WS_HANDSHAKE_H
+#define WSNODE_WS_HANDSHAKE_H
+
+#include "wsnode/session.h"
+
+/* A longer head is refused. Cookies of the site come along with every handshake. */
+#define HANDSHAKE_BYTES_MAX 8192
+
+/* How long the request's head is, the empty line included; 0: its end has not come yet. */
+size_t handshake_head_bytes(struct slice bytes);
+
+/*
+ * head: the whole head. On failure p says which status to answer: 400 (malformed; bad path, query
+ * or key; no known subprotocol), 404, 405, 414, 426 (no handshake, or not version 13).
+ */
+enum err handshake_parse(
+    struct slice head, struct session_handshake *out, struct problem *p) MUST_CHECK;
+
+/* The head did not end within HANDSHAKE_BYTES_MAX: 414 if the first line is to blame, else 400. */
+enum err handshake_refuse_long(struct slice bytes, struct problem *p) MUST_CHECK;
+
+#endif

@@ -1,0 +1,354 @@
+/*
+ * A session's connection, on libwebsockets. What the handshake asked for is known before
+ * libwebsockets sees it (ws_arrival.c), so nothing but WebSocket upgrades may happen here: plain
+ * requests, other upgrades and raw connections end at once.
+ */
+#include "wsnode/ws_protocol.h"
+
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "shared/clock.h"
+#include "shared/json.h"
+#include "shared/log.h"
+
+_Static_assert(PAYLOAD_HEADROOM_BYTES >= LWS_PRE, "frames' headers are written before payloads");
+
+/* Per session, so small; and at least a control frame (RFC 6455 5.5). */
+#define RX_BUFFER_BYTES 512
+/* Without it, libwebsockets writes in pieces of the receive buffer's size. */
+#define TX_PACKET_BYTES 65536
+/* A peer that has not closed its end so long after our close frame is cut off. */
+#define CLOSE_TIMEOUT_MS 5000
+
+struct ws_protocol {
+    struct lws_vhost *vhost;           /* borrowed from the context */
+    struct lws_protocols protocols[3]; /* one per subprotocol, and the end */
+    struct ring closings;
+    int64_t unfinished;
+};
+
+struct socket {
+    struct lws *wsi; /* borrowed; valid until LWS_CALLBACK_CLOSED */
+    struct node *node;
+    struct session *session;             /* borrowed; NULL before it opened and after it closed */
+    struct session_handshake *handshake; /* owned; NULL once the session is open */
+    struct buf *message;                 /* owned; the fragments so far, NULL between messages */
+    char *close_reason;                  /* owned */
+    struct ring_entry closing;
+    uint16_t close_code; /* not 0: the connection is to be closed */
+    bool close_sent;
+};
+
+static void socket_free_parts(struct socket *s)
+{
+    if (s->message) {
+        buf_finish(s->message);
+        free(s->message);
+        s->message = NULL;
+    }
+    free(s->handshake);
+    s->handshake = NULL;
+    free(s->close_reason);
+    s->close_reason = NULL;
+}
+
+/* Cuts the connection: libwebsockets notices on its next turn. No timer, so O(1). */
+static void socket_cut(struct socket *s)
+{
+    (void)shutdown(lws_get_socket_fd(s->wsi), SHUT_RDWR);
+}
+
+/* socket.h */
+
+enum socket_write socket_write_text(struct socket *s, struct payload *payload)
+{
+    if (lws_write(s->wsi, payload_bytes(payload), payload->len, LWS_WRITE_TEXT) < 0) {
+        socket_cut(s);
+        return SOCKET_BROKEN;
+    }
+    return lws_partial_buffered(s->wsi) ? SOCKET_BUFFERED : SOCKET_WRITTEN;
+}
+
+bool socket_is_free(const struct socket *s)
+{
+    return !lws_partial_buffered(s->wsi);
+}
+
+void socket_want_writable(struct socket *s)
+{
+    lws_callback_on_writable(s->wsi);
+}
+
+enum socket_write socket_ping(struct socket *s)
+{
+    unsigned char empty[LWS_PRE + 1] = {0};
+
+    if (lws_write(s->wsi, empty + LWS_PRE, 0, LWS_WRITE_PING) < 0) {
+        socket_cut(s);
+        return SOCKET_BROKEN;
+    }
+    return lws_partial_buffered(s->wsi) ? SOCKET_BUFFERED : SOCKET_WRITTEN;
+}
+
+void socket_close(struct socket *s, uint16_t code, const char *reason)
+{
+    if (s->close_code) {
+        return;
+    }
+    s->close_code = code;
+    s->close_reason = strdup(reason); /* no memory: the code alone must do */
+    ring_add(&s->node->ws->closings, &s->closing, clock_mono_ms());
+    lws_callback_on_writable(s->wsi);
+}
+
+/* Events of libwebsockets; what they return is what the callback returns. */
+
+static int end_now(struct socket *s, uint16_t code, const char *reason)
+{
+    size_t len = strlen(reason);
+
+    /* lws_close_reason() does not write to the text, it only forgot to say so. */
+    lws_close_reason(s->wsi, (enum lws_close_status)code, (unsigned char *)(uintptr_t)reason,
+        len < CLOSE_REASON_BYTES_MAX ? len : CLOSE_REASON_BYTES_MAX);
+    s->close_sent = true;
+    return -1;
+}
+
+static int on_established(struct socket *s)
+{
+    struct node *n = s->node;
+
+    s->session = session_on_open(n, s, s->handshake, clock_mono_ms());
+    free(s->handshake);
+    s->handshake = NULL;
+    n->ws->unfinished--;
+    return s->session ? 0 : -1;
+}
+
+static int on_message(struct socket *s, struct slice text)
+{
+    if (!json_utf8_valid(text.at, text.len)) {
+        session_close(s->node, s->session, CLOSE_BAD_UTF8);
+        return 0;
+    }
+    session_on_text(s->node, s->session, text, clock_mono_ms());
+    return 0;
+}
+
+static bool message_add(struct socket *s, struct slice fragment)
+{
+    if (!s->message) {
+        s->message = malloc(sizeof(*s->message));
+        if (!s->message) {
+            return false;
+        }
+        buf_init(s->message, (size_t)s->node->config->node_message_max_bytes);
+    }
+    buf_add(s->message, fragment.at, fragment.len);
+    return buf_err(s->message) == ERR_OK;
+}
+
+static size_t message_bytes_so_far(const struct socket *s)
+{
+    return s->message ? s->message->len : 0;
+}
+
+/* A piece of a frame: at most RX_BUFFER_BYTES, the end of a frame, or the end of a message. */
+static int on_receive(struct socket *s, struct slice piece)
+{
+    if (s->close_code || !s->session) {
+        return 0;
+    }
+    if (lws_frame_is_binary(s->wsi)) {
+        session_close(s->node, s->session, CLOSE_BAD_DATA);
+        return 0;
+    }
+    size_t known = message_bytes_so_far(s) + piece.len + lws_remaining_packet_payload(s->wsi);
+    if (known > (size_t)s->node->config->node_message_max_bytes) {
+        session_close(s->node, s->session, CLOSE_TOO_BIG);
+        return 0;
+    }
+    bool last = lws_is_final_fragment(s->wsi);
+    if (last && !s->message) {
+        return on_message(s, piece);
+    }
+    if (!message_add(s, piece)) {
+        return -1;
+    }
+    if (!last) {
+        session_on_alive(s->node, s->session, clock_mono_ms());
+        return 0;
+    }
+    int result = on_message(s, (struct slice){buf_str(s->message), s->message->len});
+    buf_finish(s->message);
+    free(s->message);
+    s->message = NULL;
+    return result;
+}
+
+static int on_pong(struct socket *s)
+{
+    if (s->session && !s->close_code) {
+        session_on_alive(s->node, s->session, clock_mono_ms());
+    }
+    return 0;
+}
+
+static int on_writable(struct socket *s)
+{
+    if (s->close_sent || !s->session) {
+        return 0;
+    }
+    if (s->close_code) {
+        return end_now(s, s->close_code, s->close_reason ? s->close_reason : "");
+    }
+    session_on_writable(s->node, s->session);
+    return 0;
+}
+
+/* libwebsockets echoes what it gets, and what it gets may be no valid close frame (RFC 6455 7.4).
+ */
+static int on_peer_close(struct socket *s, const unsigned char *payload, size_t len)
+{
+    bool valid = len == 0 || (len >= 2 && (payload[0] << 8 | payload[1]) < 5000 &&
+                                 json_utf8_valid((const char *)payload + 2, len - 2));
+
+    return valid ? 0 : end_now(s, LWS_CLOSE_STATUS_PROTOCOL_ERR, "invalid close frame");
+}
+
+static int on_closed(struct socket *s)
+{
+    ring_remove(&s->node->ws->closings, &s->closing);
+    if (s->session) {
+        session_on_closed(s->node, s->session);
+        s->session = NULL;
+    }
+    return 0;
+}
+
+static int on_destroy(struct lws *wsi)
+{
+    struct socket *s = lws_get_opaque_user_data(wsi);
+
+    if (!s) {
+        return 0;
+    }
+    (void)on_closed(s); /* libwebsockets has paths without LWS_CALLBACK_CLOSED */
+    s->node->ws->unfinished -= s->handshake != NULL;
+    socket_free_parts(s);
+    free(s);
+    lws_set_opaque_user_data(wsi, NULL);
+    return 0;
+}
+
+static int on_event(
+    struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    (void)user;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return lws_get_opaque_user_data(wsi) && strcasecmp(in, "websocket") == 0 ? 0 : -1;
+    case LWS_CALLBACK_HTTP:
+    case LWS_CALLBACK_RAW_ADOPT:
+    case LWS_CALLBACK_RAW_RX:
+        return -1;
+    case LWS_CALLBACK_ESTABLISHED:
+        return on_established(lws_get_opaque_user_data(wsi));
+    case LWS_CALLBACK_RECEIVE:
+        return on_receive(lws_get_opaque_user_data(wsi), (struct slice){in, len});
+    case LWS_CALLBACK_RECEIVE_PONG:
+        return on_pong(lws_get_opaque_user_data(wsi));
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return on_writable(lws_get_opaque_user_data(wsi));
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return on_peer_close(lws_get_opaque_user_data(wsi), in, len);
+    case LWS_CALLBACK_CLOSED:
+        return on_closed(lws_get_opaque_user_data(wsi));
+    case LWS_CALLBACK_WSI_DESTROY:
+        return on_destroy(wsi);
+    default:
+        /* Not 0 would have effects of its own, down to ending libwebsockets' event pipe. */
+        return 0;
+    }
+}
+
+static struct lws_protocols protocol_of(const struct format *format)
+{
+    return (struct lws_protocols){.name = format->subprotocol,
+        .callback = on_event,
+        .rx_buffer_size = RX_BUFFER_BYTES,
+        .tx_packet_size = TX_PACKET_BYTES};
+}
+
+enum err ws_protocol_create(struct node *n, struct lws_context *context)
+{
+    /* All zero: no timer per connection. The default arms one, in a list that is sorted. */
+    static const lws_retry_bo_t no_timers;
+
+    struct ws_protocol *ws = calloc(1, sizeof(*ws));
+    if (!ws) {
+        return ERR_NO_MEMORY;
+    }
+    ws->protocols[0] = protocol_of(&format_plain); /* the first one is for no subprotocol */
+    ws->protocols[1] = protocol_of(&format_v1);
+    ring_init(&ws->closings, CLOSE_TIMEOUT_MS);
+
+    struct lws_context_creation_info info = {.port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .vhost_name = "public",
+        .protocols = ws->protocols,
+        .retry_and_idle_policy = &no_timers};
+    ws->vhost = lws_create_vhost(context, &info);
+    if (!ws->vhost) {
+        free(ws);
+        return ERR_INTERNAL;
+    }
+    n->ws = ws;
+    return ERR_OK;
+}
+
+void ws_protocol_destroy(struct node *n)
+{
+    free(n->ws);
+    n->ws = NULL;
+}
+
+void ws_protocol_adopt(struct node *n, int fd, const struct session_handshake *h)
+{
+    struct socket *s = calloc(1, sizeof(*s));
+    struct session_handshake *copy = malloc(sizeof(*copy));
+    struct lws *wsi = lws_adopt_socket_vhost(n->ws->vhost, fd); /* closes fd if it fails */
+
+    if (!s || !copy || !wsi) {
+        log_limited(LOG_WARN, "connection not adopted", "sessions=%lld", (long long)n->table.count);
+        free(s);
+        free(copy);
+        if (wsi) {
+            (void)shutdown(lws_get_socket_fd(wsi), SHUT_RDWR);
+        }
+        return;
+    }
+    *copy = *h;
+    *s = (struct socket){.wsi = wsi, .node = n, .handshake = copy};
+    lws_set_opaque_user_data(wsi, s);
+    n->ws->unfinished++;
+}
+
+int64_t ws_protocol_unfinished_count(const struct node *n)
+{
+    return n->ws->unfinished;
+}
+
+void ws_protocol_on_tick(struct node *n, int64_t now_ms)
+{
+    struct ring_entry *e;
+
+    while ((e = ring_first_due(&n->ws->closings, now_ms))) {
+        struct socket *s = (struct socket *)((char *)e - offsetof(struct socket, closing));
+        ring_remove(&n->ws->closings, e);
+        socket_cut(s);
+    }
+}
