@@ -226,7 +226,7 @@ function statusChips({ code, msg, data }) {
         return [element("span", "status failed", `${code}: ${msg}`)];
     }
     const chips = data.sessions.map(({ key, node, status }) => {
-        const chip = element("span", `status ${status}`, status);
+        const chip = element("span", `status ${status}`, `${status} · ${key.split(":")[1]}`);
         chip.title = `${key} on ${node}`;
         return chip;
     });
