@@ -7,7 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-BUILD = Path(os.environ.get("BUILD", "build/release")).resolve()
+ROOT = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("BUILD", ROOT / "build" / "release")).resolve()
 
 live_processes = []
 _given_ports = set()
