@@ -1,0 +1,404 @@
+/* The registry on a real Redis: who may touch which entry, and what a new session is told. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/clock.h"
+#include "tests/unit/domain.h"
+
+static int close_session(const struct registry_entry *e)
+{
+    struct command c;
+
+    command_init(&c);
+    registry_close_command(&c, PREFIX, e->address.user_id, e->session_id, e->node_id, e->boot);
+    return (int)run_int(&c);
+}
+
+static void entry_survives_encoding(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:J\u00fcrgen\"\\"), decoded;
+    struct buf json;
+
+    (void)state;
+    buf_init(&json, 4096);
+    registry_encode_entry(&e, &json);
+    assert_int_equal(buf_err(&json), ERR_OK);
+    assert_int_equal(
+        registry_decode_entry(slice_of(e.session_id), slice_of(buf_str(&json)), &decoded), ERR_OK);
+    assert_string_equal(decoded.session_id, e.session_id);
+    assert_string_equal(decoded.addr, e.addr);
+    assert_string_equal(decoded.node_id, e.node_id);
+    assert_string_equal(decoded.boot, e.boot);
+    assert_string_equal(decoded.address.user_id, e.address.user_id);
+    assert_int_equal(decoded.since_ms, e.since_ms);
+    assert_int_equal(decoded.until_ms, e.until_ms);
+    buf_finish(&json);
+}
+
+static void entry_that_is_not_one_is_refused(void **state)
+{
+    static const char *const bad[] = {"", "5", "[]", "{}", "{\"ip\":1}",
+        "{\"ip\":\"a\",\"node\":\"n\",\"boot\":\"b\",\"key\":\"only:two\",\"since\":1,\"until\":2}",
+        "{\"ip\":\"a\",\"node\":\"n\",\"boot\":\"much too long\",\"key\":\"a:b:c\",\"until\":2}",
+        "{\"ip\":\"a\",\"node\":\"n\",\"boot\":\"b\",\"key\":\"a:b:c\",\"since\":1,\"until\":-2}"};
+    struct registry_entry e;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_not_equal(
+            registry_decode_entry(slice_of(session_id("s1")), slice_of(bad[i]), &e), ERR_OK);
+    }
+    assert_int_equal(registry_decode_entry(slice_of("short"), slice_of("{}"), &e), ERR_BAD_VALUE);
+}
+
+static void open_registers_with_expiry(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:u1");
+    struct registry_opened opened = open_session(&e, "");
+    long long ttl_ms = redis_server_ask_int(&server, "PTTL %s", PREFIX "{u1}");
+
+    (void)state;
+    assert_false(opened.rejected);
+    assert_true(opened.recovered);
+    assert_true(message_id_is_zero(opened.position));
+    assert_int_equal(opened.page.count, 0);
+    assert_int_equal(sessions_of("u1"), 1);
+    assert_true(ttl_ms > TTL_MS - 5000 && ttl_ms <= TTL_MS);
+    registry_opened_finish(&opened);
+}
+
+static void close_removes_only_its_own_entry(void **state)
+{
+    struct registry_entry mine = session_at("s1", "pc:home:u1");
+    struct registry_entry other = session_at("s2", "pc:home:u1");
+
+    (void)state;
+    enter(&mine);
+    enter(&other);
+    assert_int_equal(close_session(&mine), 1);
+    assert_int_equal(close_session(&mine), 0);
+    assert_int_equal(sessions_of("u1"), 1);
+}
+
+static void late_close_of_an_old_boot_or_another_node_removes_nothing(void **state)
+{
+    struct registry_entry now = session_at("s1", "pc:home:u1");
+    struct registry_entry old_boot = now, other_node = now;
+
+    (void)state;
+    enter(&now);
+    memcpy(old_boot.boot, "boot0", sizeof("boot0"));
+    memcpy(other_node.node_id, "n2", sizeof("n2"));
+    assert_int_equal(close_session(&old_boot), 0);
+    assert_int_equal(close_session(&other_node), 0);
+    assert_int_equal(sessions_of("u1"), 1);
+}
+
+static void close_survives_foreign_values(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:u1");
+    static const char *const foreign[] = {"5", "no json", "[]", "null", "{\"node\":1}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        redis_server_do(&server, "HSET %s %s %s", PREFIX "{u1}", e.session_id, foreign[i]);
+        assert_int_equal(close_session(&e), 0);
+    }
+}
+
+static void lookup_leaves_out_what_is_expired_or_foreign(void **state)
+{
+    struct registry_entry live = session_at("s1", "pc:home:u1");
+    struct registry_entry expired = session_at("s2", "pc:home:u1");
+
+    (void)state;
+    expired.until_ms = clock_wall_ms() - 1;
+    enter(&live);
+    enter(&expired);
+    redis_server_do(&server, "HSET %s %s %s", PREFIX "{u1}", session_id("s3"), "no json");
+    redis_server_do(&server, "HSET %s %s %s", PREFIX "{u1}", "no session id", "{}");
+    assert_int_equal(sessions_of("u1"), 1);
+}
+
+static void refresh_writes_again_what_redis_lost(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:u1");
+
+    (void)state;
+    enter(&e);
+    redis_server_do(&server, "FLUSHALL");
+    assert_false(refresh(&e, REGISTRY_ALLOW).replaced);
+    assert_int_equal(sessions_of("u1"), 1);
+    assert_true(redis_server_ask_int(&server, "PTTL %s", PREFIX "{u1}") > TTL_MS - 5000);
+}
+
+static void refresh_tells_the_inbox_position(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:u1");
+    struct message_id id;
+
+    (void)state;
+    enter(&e);
+    assert_true(message_id_is_zero(refresh(&e, REGISTRY_ALLOW).position));
+    id = send_and_forget("{\"userId\":\"u1\",\"json\":1}");
+    assert_id_equal(refresh(&e, REGISTRY_ALLOW).position, id);
+}
+
+static void refresh_removes_expired_and_foreign_entries_of_others(void **state)
+{
+    struct registry_entry live = session_at("s1", "pc:home:u1");
+    struct registry_entry expired = session_at("s2", "pc:home:u1");
+
+    (void)state;
+    expired.until_ms = clock_wall_ms() - 1;
+    enter(&live);
+    enter(&expired);
+    redis_server_do(&server, "HSET %s %s %s", PREFIX "{u1}", session_id("s3"), "[]");
+    redis_server_do(&server, "HSET %s %s %s", PREFIX "{u1}", session_id("s4"), "{\"until\":\"x\"}");
+    assert_false(refresh(&live, REGISTRY_REPLACE).replaced);
+    assert_int_equal(redis_server_ask_int(&server, "HLEN %s", PREFIX "{u1}"), 1);
+}
+
+/* Opens a second session of the same key next to one of node "n2". */
+static struct registry_opened open_second(enum on_duplicate_mode mode, const char *alive)
+{
+    struct registry_entry older = session_at("s1", "pc:home:u1");
+    struct registry_entry newer = session_at("s2", "pc:home:u1");
+
+    memcpy(older.node_id, "n2", sizeof("n2"));
+    memcpy(older.boot, "boot2", sizeof("boot2"));
+    enter(&older);
+    return open_as(&(struct registry_open){.entry = &newer,
+        .ttl_ms = TTL_MS,
+        .mode = mode,
+        .alive = alive,
+        .last_id = "",
+        .page_messages = 100});
+}
+
+static void duplicates_are_allowed_and_not_told(void **state)
+{
+    struct registry_opened opened = open_second(REGISTRY_ALLOW, "n2 boot2\n");
+
+    (void)state;
+    assert_false(opened.rejected);
+    assert_int_equal(opened.duplicate_count, 0);
+    assert_int_equal(sessions_of("u1"), 2);
+    registry_opened_finish(&opened);
+}
+
+static void duplicates_are_told_with_notify(void **state)
+{
+    struct registry_opened opened = open_second(REGISTRY_NOTIFY, "n2 boot2\n");
+
+    (void)state;
+    assert_false(opened.rejected);
+    assert_int_equal(opened.duplicate_count, 1);
+    assert_string_equal(opened.duplicates[0].session_id, session_id("s1"));
+    assert_string_equal(opened.duplicates[0].node_id, "n2");
+    assert_int_equal(sessions_of("u1"), 2);
+    registry_opened_finish(&opened);
+}
+
+static void duplicates_are_removed_with_replace(void **state)
+{
+    struct registry_opened opened = open_second(REGISTRY_REPLACE, "n2 boot2\n");
+
+    (void)state;
+    assert_int_equal(opened.duplicate_count, 1);
+    assert_int_equal(sessions_of("u1"), 1);
+    registry_opened_finish(&opened);
+}
+
+static void newer_session_is_refused_with_reject(void **state)
+{
+    struct registry_opened opened = open_second(REGISTRY_REJECT, "n2 boot2\n");
+    redisReply *reply;
+
+    (void)state;
+    assert_true(opened.rejected);
+    assert_int_equal(sessions_of("u1"), 1);
+    reply = redis_server_ask(&server, "HGET %s %s", PREFIX "{u1}", session_id("s2"));
+    assert_int_equal(reply->type, REDIS_REPLY_NIL);
+    freeReplyObject(reply);
+    registry_opened_finish(&opened);
+}
+
+static void duplicates_of_dead_nodes_and_old_boots_dont_count(void **state)
+{
+    static const char *const alive[] = {"", "n2 boot3\n", "n3 boot2\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(alive) / sizeof(alive[0]); i++) {
+        struct registry_opened opened = open_second(REGISTRY_REJECT, alive[i]);
+
+        assert_false(opened.rejected);
+        assert_int_equal(opened.duplicate_count, 0);
+        registry_opened_finish(&opened);
+        redis_server_do(&server, "FLUSHALL");
+    }
+}
+
+static void own_node_counts_as_alive_without_being_listed(void **state)
+{
+    struct registry_entry older = session_at("s1", "pc:home:u1");
+    struct registry_entry newer = session_at("s2", "pc:home:u1");
+    struct registry_opened opened;
+
+    (void)state;
+    enter(&older);
+    opened = open_as(&(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", 100});
+    assert_true(opened.rejected);
+    registry_opened_finish(&opened);
+}
+
+static void another_page_is_no_duplicate(void **state)
+{
+    struct registry_entry older = session_at("s1", "pc:home:u1");
+    struct registry_entry newer = session_at("s2", "pc:shop:u1");
+    struct registry_opened opened;
+
+    (void)state;
+    enter(&older);
+    opened = open_as(&(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", 100});
+    assert_false(opened.rejected);
+    registry_opened_finish(&opened);
+}
+
+static void refresh_tells_the_older_session_that_it_was_replaced(void **state)
+{
+    struct registry_entry older = session_at("s1", "pc:home:u1");
+    struct registry_entry newer = session_at("s2", "pc:home:u1");
+
+    (void)state;
+    newer.since_ms = older.since_ms + 1;
+    enter(&newer); /* the hint to the older one's node is lost */
+    assert_true(refresh(&older, REGISTRY_REPLACE).replaced);
+    assert_int_equal(sessions_of("u1"), 1);
+    assert_false(refresh(&newer, REGISTRY_REPLACE).replaced);
+    assert_false(refresh(&older, REGISTRY_NOTIFY).replaced);
+}
+
+static void exactly_one_of_two_sessions_of_one_millisecond_is_replaced(void **state)
+{
+    struct registry_entry one = session_at("s1", "pc:home:u1");
+    struct registry_entry two = session_at("s2", "pc:home:u1");
+
+    (void)state;
+    two.since_ms = one.since_ms;
+    enter(&one);
+    enter(&two);
+    assert_int_equal(
+        refresh(&one, REGISTRY_REPLACE).replaced + refresh(&two, REGISTRY_REPLACE).replaced, 1);
+}
+
+static void hints_survive_the_channel(void **state)
+{
+    enum hint hint;
+    struct slice subject;
+
+    (void)state;
+    for (enum hint h = HINT_RESYNC; h <= HINT_REPLACED; h++) {
+        struct command c;
+        const char *argv[COMMAND_ARGS_MAX];
+        size_t lens[COMMAND_ARGS_MAX];
+
+        command_init(&c);
+        registry_hint_command(&c, PREFIX, "n1", h, "subject");
+        assert_int_equal(command_argv(&c, 0, argv, lens), 3);
+        assert_slice_equal(((struct slice){argv[1], lens[1]}), PREFIX "control:n1");
+        assert_int_equal(
+            registry_hint_decode((struct slice){argv[2], lens[2]}, &hint, &subject), ERR_OK);
+        assert_int_equal(hint, h);
+        assert_slice_equal(subject, "subject");
+        command_finish(&c);
+    }
+    assert_int_equal(registry_hint_decode(slice_of(""), &hint, &subject), ERR_BAD_VALUE);
+    assert_int_equal(registry_hint_decode(slice_of("resync"), &hint, &subject), ERR_BAD_VALUE);
+    assert_int_equal(registry_hint_decode(slice_of("dance u1"), &hint, &subject), ERR_BAD_VALUE);
+}
+
+/* Every decoder on one reply that is not its own. */
+static void expect_refused(const redisReply *reply)
+{
+    struct registry_opened opened;
+    struct registry_refreshed refreshed;
+    struct registry_entry *entries;
+    struct inbox_fetched fetched;
+    struct inbox_sent sent;
+    struct node_info *nodes;
+    size_t count;
+
+    assert_int_equal(registry_open_decode(reply, &opened), ERR_INTERNAL);
+    assert_int_equal(registry_refresh_decode(reply, &refreshed), ERR_INTERNAL);
+    assert_int_equal(registry_lookup_decode(reply, 0, &entries, &count), ERR_INTERNAL);
+    assert_int_equal(inbox_fetch_decode(reply, &fetched), ERR_INTERNAL);
+    assert_int_equal(inbox_send_decode(reply, 0, &sent), ERR_INTERNAL);
+    assert_int_equal(nodes_list_decode(reply, &nodes, &count), ERR_INTERNAL);
+}
+
+static void decoders_survive_replies_of_any_shape(void **state)
+{
+    static const char *const scripts[] = {"return 1", "return 'x'", "return {1}", "return {1,{},1}",
+        "return {0,{'a'},{},{},{}}", "return {0,0,0,'x','y',{},0}", "return {{},{},{}}",
+        "return {0,{},'0-0','x',2,3,{1,'0-0'},{},'0-0',0}", "return {0,{'1-1'},'1-1',0}",
+        "return {0,{'x','y'},'1-1',0}", "return {'a',1,'b'}", "return {'a'}"};
+
+    (void)state;
+    expect_refused(NULL);
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        redisReply *reply = redis_server_ask(&server, "EVAL %s 0", scripts[i]);
+
+        expect_refused(reply);
+        freeReplyObject(reply);
+    }
+}
+
+/* open's reply, cut after each of its elements. */
+static void open_decoder_survives_truncation(void **state)
+{
+    redisReply *reply = redis_server_ask(&server, "EVAL %s 0",
+        "return {0,{},'1-1',1,2,3,{1,'0-0','0-0','0-0'},{'1-1','{}'},'1-1',0}");
+    size_t whole = reply->elements;
+    struct registry_opened opened;
+
+    (void)state;
+    assert_int_equal(registry_open_decode(reply, &opened), ERR_OK);
+    registry_opened_finish(&opened);
+    for (reply->elements = 0; reply->elements < whole; reply->elements++) {
+        assert_int_equal(registry_open_decode(reply, &opened), ERR_INTERNAL);
+    }
+    freeReplyObject(reply);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, domain_empty)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(entry_survives_encoding),
+        TEST(entry_that_is_not_one_is_refused),
+        TEST(open_registers_with_expiry),
+        TEST(close_removes_only_its_own_entry),
+        TEST(late_close_of_an_old_boot_or_another_node_removes_nothing),
+        TEST(close_survives_foreign_values),
+        TEST(lookup_leaves_out_what_is_expired_or_foreign),
+        TEST(refresh_writes_again_what_redis_lost),
+        TEST(refresh_tells_the_inbox_position),
+        TEST(refresh_removes_expired_and_foreign_entries_of_others),
+        TEST(duplicates_are_allowed_and_not_told),
+        TEST(duplicates_are_told_with_notify),
+        TEST(duplicates_are_removed_with_replace),
+        TEST(newer_session_is_refused_with_reject),
+        TEST(duplicates_of_dead_nodes_and_old_boots_dont_count),
+        TEST(own_node_counts_as_alive_without_being_listed),
+        TEST(another_page_is_no_duplicate),
+        TEST(refresh_tells_the_older_session_that_it_was_replaced),
+        TEST(exactly_one_of_two_sessions_of_one_millisecond_is_replaced),
+        TEST(hints_survive_the_channel),
+        TEST(decoders_survive_replies_of_any_shape),
+        TEST(open_decoder_survives_truncation),
+    };
+
+    return cmocka_run_group_tests(tests, domain_start, domain_stop);
+}
