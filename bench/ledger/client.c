@@ -185,9 +185,12 @@ static void on_message(struct clients *c, struct client *k, const char *text)
     const char *id = strstr(text, "\"id\":\""), *body = strstr(text, "\"json\":{\"u\":");
     unsigned long long ms, n;
     int user, number;
-    if (id == NULL || body == NULL || sscanf(id + 6, "%llu-%llu", &ms, &n) != 2 ||
-        sscanf(body + 8, "{\"u\":%d,\"s\":%d}", &user, &number) != 2 || user != k->user) {
+    if (body == NULL || sscanf(body + 7, "{\"u\":%d,\"s\":%d}", &user, &number) != 2 || user != k->user) {
         fprintf(stderr, "ledger: a frame that is none of ours: %.200s\n", text);
+        return;
+    }
+    if (id == NULL || sscanf(id + 6, "%llu-%llu", &ms, &n) != 2) { /* a design that keeps nothing has no ids */
+        book_receive(c->o.book, k->number, user, number);
         return;
     }
     if (ms < k->last_ms || (ms == k->last_ms && n <= k->last_n)) {

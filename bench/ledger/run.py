@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from reference_stack import DESIGNS, ReferenceStack
 from stack import BUILD, KEY, Stack
 
 LEASE_S = 3
@@ -25,6 +26,8 @@ class Run:
     def __init__(self, stack, arguments, scale):
         self.stack, self.scale = stack, scale
         nodes = [word for address in stack.public for word in ("--node", address)]
+        if not stack.resumes:
+            arguments = [*arguments, "--no-resume"]
         self.process = subprocess.Popen(
             [BUILD / "bench" / "ledger", "--url", stack.url, "--key", KEY, *nodes, *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -154,9 +157,27 @@ FAULTS = [
     ("clients that read slowly", clients_slow),
 ]
 
+# Parts that the reference designs don't have.
+OURS_ONLY = {"worker killed (-9)", "node cut off from senders"}
+
+
+def make_stack(options):
+    directory = tempfile.mkdtemp(prefix="ledger-")
+    if options.design == "socketsend":
+        return Stack(directory, fsync=options.fsync, lease=f"{LEASE_S}s")
+    return ReferenceStack(directory, options.design, fsync=options.fsync)
+
+
+def selected_faults(options):
+    for name, fault in FAULTS:
+        if options.faults in name and (options.design == "socketsend" or name not in OURS_ONLY):
+            yield name, fault
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--design", choices=["socketsend", *DESIGNS], default="socketsend",
+                        help="what is measured: the product, or a reference design of bench/reference/")
     parser.add_argument("--fsync", choices=["always", "everysec"], default="always", help="Redis' appendfsync")
     parser.add_argument("--scale", type=float, default=1.0, help="how long each fault lasts, relative to the full length")
     parser.add_argument("--rounds", type=int, default=1, help="how often the whole schedule runs")
@@ -168,20 +189,19 @@ def main():
     options = parser.parse_args()
 
     os.chdir(Path(__file__).resolve().parents[2])
-    stack = Stack(tempfile.mkdtemp(prefix="ledger-"), fsync=options.fsync, lease=f"{LEASE_S}s")
+    stack = make_stack(options)
     status = 2
     try:
         stack.start()
         run = Run(stack, ["--users", options.users, "--clients", options.clients, "--rate", options.rate], options.scale)
         for _ in range(options.rounds):
-            for name, fault in FAULTS:
-                if options.faults in name:
-                    print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
-                    run.say(f"phase {name}")
-                    fault(run)
+            for name, fault in selected_faults(options):
+                print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
+                run.say(f"phase {name}")
+                fault(run)
         run.say("phase after the last fault")
         run.pause(3)
-        print(f"\nappendfsync {options.fsync}")
+        print(f"\n{options.design}, appendfsync {options.fsync}")
         status = run.finish()
     finally:
         stack.stop()

@@ -139,15 +139,10 @@ class Process:
 
 
 class Stack:
+    resumes = True  # its clients may ask for what came after a message
+
     def __init__(self, directory, fsync="always", lease="3s", nodes=2, environment=None):
-        self.directory = Path(directory)
-        self.redis_port, self.http_port = free_port(), free_port()
-        self.redis = Process(
-            "redis",
-            ["redis-server", "--bind", "127.0.0.1", "--port", self.redis_port, "--dir", self.directory, "--save", "",
-             "--appendonly", "yes", "--appendfsync", fsync],
-            self.directory,
-        )
+        self._make_redis(directory, fsync)
         common = {
             "SOCKETSEND_CONFIG": "/dev/null",
             "SOCKETSEND_CLUSTER_SECRET": SECRET,
@@ -156,7 +151,6 @@ class Stack:
             **(environment or {}),
         }
         common = {name: value for name, value in common.items()}
-        self.nodes, self.to_redis, self.to_node, self.public = [], [], [], []
         for number in range(nodes):
             self._add_node(number, common)
         sender = {
@@ -169,6 +163,17 @@ class Stack:
         self.lighttpd = Process(
             "lighttpd", ["lighttpd", "-D", "-f", self._lighttpd_config()], self.directory
         )
+
+    def _make_redis(self, directory, fsync):
+        self.directory = Path(directory)
+        self.redis_port, self.http_port = free_port(), free_port()
+        self.redis = Process(
+            "redis",
+            ["redis-server", "--bind", "127.0.0.1", "--port", self.redis_port, "--dir", self.directory, "--save", "",
+             "--appendonly", "yes", "--appendfsync", fsync],
+            self.directory,
+        )
+        self.nodes, self.to_redis, self.to_node, self.public = [], [], [], []
 
     def _add_node(self, number, common):
         internal, public = free_port(), free_port()
@@ -217,6 +222,9 @@ fastcgi.server = ("/" => (("socket" => "{self.directory}/send.sock", "check-loca
             node.start()
         for node in self.nodes:
             self.wait_for_node(node)
+        self.start_senders()
+
+    def start_senders(self):
         self.send.start()
         wait_until(lambda: (self.directory / "send.sock").exists(), "fcgi-send")
         self.lighttpd.start()
@@ -233,8 +241,12 @@ fastcgi.server = ("/" => (("socket" => "{self.directory}/send.sock", "check-loca
     def wait_for_node(self, node):
         wait_until(lambda: urllib.request.urlopen(node.ready, timeout=1).status == 200, node.name)
 
+    def parts(self):
+        """In the order in which they are stopped."""
+        return (self.lighttpd, self.send, *self.nodes, self.redis)
+
     def stop(self):
-        for process in (self.lighttpd, self.send, *self.nodes, self.redis):
+        for process in self.parts():
             if process.process is not None and process.process.poll() is None:
                 process.signal(signal.SIGCONT)
             process.stop()
