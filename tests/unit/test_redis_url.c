@@ -1,0 +1,134 @@
+/* redis.url: what it may say, and that a complaint does not show the password. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "shared/redis_url.h"
+
+static struct redis_url parse(const char *text)
+{
+    struct redis_url u;
+
+    assert_int_equal(redis_url_parse(text, &u, NULL), ERR_OK);
+    return u;
+}
+
+static void tcp_has_defaults(void **state)
+{
+    struct redis_url u = parse("redis://10.0.0.1");
+
+    (void)state;
+    assert_string_equal(u.host, "10.0.0.1");
+    assert_int_equal(u.port, 6379);
+    assert_int_equal(u.db, 0);
+    assert_string_equal(u.path, "");
+    assert_string_equal(u.user, "");
+    assert_string_equal(u.password, "");
+}
+
+static void tcp_takes_everything(void **state)
+{
+    struct redis_url u = parse("redis://app:p%40ss%2Fword@[::1]:6380/15");
+
+    (void)state;
+    assert_string_equal(u.user, "app");
+    assert_string_equal(u.password, "p@ss/word");
+    assert_string_equal(u.host, "::1");
+    assert_int_equal(u.port, 6380);
+    assert_int_equal(u.db, 15);
+    u = parse("redis://:secret@[fe80::1]/");
+    assert_string_equal(u.user, "");
+    assert_string_equal(u.password, "secret");
+    assert_string_equal(u.host, "fe80::1");
+    assert_int_equal(u.port, 6379);
+}
+
+static void unix_socket_takes_parameters(void **state)
+{
+    struct redis_url u = parse("unix:///run/redis%20a.sock?db=3&user=app&password=p%26w");
+
+    (void)state;
+    assert_string_equal(u.path, "/run/redis a.sock");
+    assert_int_equal(u.db, 3);
+    assert_string_equal(u.user, "app");
+    assert_string_equal(u.password, "p&w");
+    assert_string_equal(parse("unix:///s").path, "/s");
+}
+
+static void what_is_not_a_url_is_refused_without_its_password(void **state)
+{
+    static const char *const bad[] = {"", "10.0.0.1", "http://10.0.0.1", "redis://",
+        "redis://localhost", "redis://10.0.0.1:0", "redis://10.0.0.1:65536", "redis://10.0.0.1:x",
+        "redis://[::1", "redis://::1", "redis://10.0.0.1/x", "redis://10.0.0.1/10000",
+        "redis://10.0.0.1/0/1", "redis://hunter2@10.0.0.1", "redis://app:@10.0.0.1",
+        "redis://app:hunter2%zz@10.0.0.1", "redis://app:hunter2@nowhere",
+        "redis://app:hunter2%00@10.0.0.1", "redis://[]", "redis://[]:1", "unix://relative",
+        "unix://", "unix:///s?", "unix:///s?db", "unix:///s?db=-1",
+        "unix:///s?password=hunter2&port=1", "unix:///s?user=app", "unix:///s?db=1&"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct problem p = {0};
+        struct redis_url u;
+
+        assert_int_equal(redis_url_parse(bad[i], &u, &p), ERR_BAD_VALUE);
+        assert_string_equal(p.field, "redis.url");
+        assert_null(strstr(p.msg, "hunter2"));
+        assert_non_null(strstr(p.msg, "redis.url: "));
+    }
+}
+
+static void too_long_parts_are_refused(void **state)
+{
+    char text[1024] = "unix:///";
+    struct redis_url u;
+
+    (void)state;
+    memset(text + 8, 'x', 107);
+    assert_int_equal(redis_url_parse(text, &u, NULL), ERR_BAD_VALUE); /* 108 bytes and the NUL */
+    text[8 + 106] = '\0';
+    assert_int_equal(redis_url_parse(text, &u, NULL), ERR_OK);
+    memset(text, 'x', sizeof(text) - 1);
+    memcpy(text, "redis://:", 9);
+    memcpy(text + 300, "@1.1.1.1", 9);
+    assert_int_equal(redis_url_parse(text, &u, NULL), ERR_BAD_VALUE);
+    memset(text, '1', sizeof(text) - 1);
+    memcpy(text, "redis://", 8);
+    assert_int_equal(redis_url_parse(text, &u, NULL), ERR_BAD_VALUE);
+}
+
+static void description_has_no_password(void **state)
+{
+    static const char *const urls[][2] = {
+        {"redis://app:hunter2@10.0.0.1:6380/2", "redis://10.0.0.1:6380/2"},
+        {"redis://[::1]", "redis://[::1]:6379/0"},
+        {"unix:///run/redis.sock?db=1&password=hunter2", "unix:///run/redis.sock?db=1"},
+    };
+    char text[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+        struct redis_url u = parse(urls[i][0]);
+
+        redis_url_describe(&u, text, sizeof(text));
+        assert_string_equal(text, urls[i][1]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tcp_has_defaults),
+        cmocka_unit_test(tcp_takes_everything),
+        cmocka_unit_test(unix_socket_takes_parameters),
+        cmocka_unit_test(what_is_not_a_url_is_refused_without_its_password),
+        cmocka_unit_test(too_long_parts_are_refused),
+        cmocka_unit_test(description_has_no_password),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
