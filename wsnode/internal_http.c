@@ -306,12 +306,13 @@ static int on_gone(struct internal_request *r)
 enum err internal_query(const struct internal_request *r, const char *name, char *out,
     size_t out_bytes, struct problem *p)
 {
-    char with_equals[64];
-    char value[HEADER_BYTES_MAX];
+    char argument[HEADER_BYTES_MAX];
+    char start[64];
 
     *out = '\0';
-    (void)snprintf(with_equals, sizeof(with_equals), "%s=", name);
-    if (!lws_get_urlarg_by_name(r->wsi, with_equals, value, sizeof(value))) {
+    (void)snprintf(start, sizeof(start), "%s=", name);
+    const char *value = lws_get_urlarg_by_name(r->wsi, start, argument, sizeof(argument));
+    if (!value) {
         return ERR_OK;
     }
     if (strlen(value) >= out_bytes) {

@@ -1,7 +1,7 @@
 /*
- * Commands on the link: in flight in the order of sending, which is also the order of replies and
- * of deadlines, so only the oldest one is watched. When the link comes up, the scripts are loaded
- * and the server is asked who it is.
+ * Commands on the connection: in flight in the order of sending, which is also the order of replies
+ * and of deadlines, so only the oldest one is watched. When it comes up, the scripts are loaded and
+ * the server is asked who it is.
  */
 #include "wsnode/redis_async.h"
 
@@ -33,7 +33,7 @@ struct call {
 struct redis_async {
     struct node *node; /* borrowed */
     const struct redis_async_events *events;
-    struct redis_link link;
+    struct redis_connection connection;
     struct redis_control control;
     TAILQ_HEAD(calls, call) calls;
     int64_t in_flight;
@@ -78,11 +78,12 @@ static enum err call_send(struct call *call, const struct command *c, int as_eva
     const char *argv[COMMAND_ARGS_MAX];
     size_t lens[COMMAND_ARGS_MAX];
 
-    if (r->link.state != LINK_UP) {
+    if (r->connection.state != REDIS_UP) {
         return ERR_REDIS_DOWN;
     }
     int argc = command_argv(c, as_eval, argv, lens);
-    if (redisAsyncCommandArgv(r->link.context, on_reply, call, argc, argv, lens) != REDIS_OK) {
+    if (redisAsyncCommandArgv(r->connection.context, on_reply, call, argc, argv, lens) !=
+        REDIS_OK) {
         return ERR_REDIS_DOWN;
     }
     call->deadline_ms = clock_mono_ms() + r->node->config->redis_command_timeout_ms;
@@ -131,7 +132,7 @@ static void on_reply(redisAsyncContext *context, void *data, void *arg)
     }
     call_destroy(call);
     if (is_replica) {
-        redis_link_drop(&r->link, "it is a replica");
+        redis_connection_drop(&r->connection, "it is a replica");
     }
 }
 
@@ -209,13 +210,14 @@ static enum err ask_who(struct redis_async *r)
     return err;
 }
 
-static void on_up(struct redis_link *l)
+static void on_up(struct redis_connection *l)
 {
     /* All that a node runs: so commands keep their order, which EVAL in place of one could change.
      */
     static const struct script *const scripts[] = {
         &script_open, &script_fetch, &script_refresh, &script_close, &script_ack, &script_release};
-    struct redis_async *r = (struct redis_async *)((char *)l - offsetof(struct redis_async, link));
+    struct redis_async *r =
+        (struct redis_async *)((char *)l - offsetof(struct redis_async, connection));
 
     enum err err = ERR_OK;
     for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]) && !err; i++) {
@@ -225,13 +227,14 @@ static void on_up(struct redis_link *l)
         err = ask_who(r);
     }
     if (err) {
-        redis_link_drop(l, err_text(err));
+        redis_connection_drop(l, err_text(err));
     }
 }
 
-static void on_down(struct redis_link *l)
+static void on_down(struct redis_connection *l)
 {
-    struct redis_async *r = (struct redis_async *)((char *)l - offsetof(struct redis_async, link));
+    struct redis_async *r =
+        (struct redis_async *)((char *)l - offsetof(struct redis_async, connection));
 
     if (r->ready) {
         r->ready = false;
@@ -240,7 +243,8 @@ static void on_down(struct redis_link *l)
     }
 }
 
-static const struct redis_link_events link_events = {.on_up = on_up, .on_down = on_down};
+static const struct redis_connection_events connection_events = {
+    .on_up = on_up, .on_down = on_down};
 
 enum err redis_async_create(struct node *n, const struct redis_async_events *events,
     struct redis_async **out, struct problem *p)
@@ -252,9 +256,10 @@ enum err redis_async_create(struct node *n, const struct redis_async_events *eve
     }
     r->node = n;
     r->events = events;
-    r->link.events = &link_events;
+    r->connection.events = &connection_events;
     TAILQ_INIT(&r->calls);
-    enum err err = redis_link_init(&r->link, n->config, loop_uv(n->loop), "commands", p);
+    enum err err =
+        redis_connection_init(&r->connection, n->config, loop_uv(n->loop), "commands", p);
     if (!err) {
         err = redis_control_init(&r->control, n, events->on_hint, p);
     }
@@ -269,13 +274,13 @@ enum err redis_async_create(struct node *n, const struct redis_async_events *eve
 void redis_async_stop(struct redis_async *r)
 {
     r->ready = false;
-    redis_link_stop(&r->link);
+    redis_connection_stop(&r->connection);
     redis_control_stop(&r->control);
 }
 
 void redis_async_destroy(struct redis_async *r)
 {
-    free(r); /* the calls ended with the link */
+    free(r); /* the calls ended with the connection */
 }
 
 void redis_async_on_tick(struct redis_async *r, int64_t now_ms)
@@ -283,9 +288,9 @@ void redis_async_on_tick(struct redis_async *r, int64_t now_ms)
     const struct call *oldest = TAILQ_FIRST(&r->calls);
 
     if (oldest && now_ms >= oldest->deadline_ms) {
-        redis_link_drop(&r->link, "a command was not answered in time");
+        redis_connection_drop(&r->connection, "a command was not answered in time");
     }
-    redis_link_on_tick(&r->link, now_ms);
+    redis_connection_on_tick(&r->connection, now_ms);
     redis_control_on_tick(&r->control, now_ms);
 }
 

@@ -1,6 +1,7 @@
 /*
  * The worker's connection to Redis on its loop: commands with deadlines, and readiness. The
- * connection is kept up by redis_link.c; redis_control.c listens to the control channel besides.
+ * connection is kept up by redis_connection.c; redis_control.c listens to the control channel
+ * besides.
  */
 #ifndef WSNODE_REDIS_ASYNC_H
 #define WSNODE_REDIS_ASYNC_H

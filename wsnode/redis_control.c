@@ -12,9 +12,9 @@
 #include "wsnode/loop.h"
 #include "wsnode/node.h"
 
-static struct redis_control *control_of(struct redis_link *l)
+static struct redis_control *control_of(struct redis_connection *l)
 {
-    return (struct redis_control *)((char *)l - offsetof(struct redis_control, link));
+    return (struct redis_control *)((char *)l - offsetof(struct redis_control, connection));
 }
 
 /* {"message", channel, text}; {"subscribe", channel, count} is the answer to the subscription. */
@@ -23,7 +23,7 @@ static void on_message(redisAsyncContext *context, void *data, void *arg)
     struct redis_control *c = arg;
     struct reply_reader r = reply_reader_of(data);
 
-    if (c->link.context != context || !data) {
+    if (c->connection.context != context || !data) {
         return;
     }
     if (!slice_equal(reply_next_text(&r), "message")) {
@@ -36,7 +36,7 @@ static void on_message(redisAsyncContext *context, void *data, void *arg)
     }
 }
 
-static void on_up(struct redis_link *l)
+static void on_up(struct redis_connection *l)
 {
     struct redis_control *c = control_of(l);
     const char *argv[COMMAND_ARGS_MAX];
@@ -53,32 +53,33 @@ static void on_up(struct redis_link *l)
     }
     command_finish(&subscribe);
     if (!sent) {
-        redis_link_drop(l, "cannot subscribe");
+        redis_connection_drop(l, "cannot subscribe");
     }
 }
 
-static void on_down(struct redis_link *l)
+static void on_down(struct redis_connection *l)
 {
-    (void)l; /* the link comes back by itself, and hints are only hints */
+    (void)l; /* the connection comes back by itself, and hints are only hints */
 }
 
-static const struct redis_link_events link_events = {.on_up = on_up, .on_down = on_down};
+static const struct redis_connection_events connection_events = {
+    .on_up = on_up, .on_down = on_down};
 
 enum err redis_control_init(struct redis_control *c, struct node *n,
     void (*on_hint)(struct node *n, struct slice message), struct problem *p)
 {
     c->node = n;
     c->on_hint = on_hint;
-    c->link.events = &link_events;
-    return redis_link_init(&c->link, n->config, loop_uv(n->loop), "control", p);
+    c->connection.events = &connection_events;
+    return redis_connection_init(&c->connection, n->config, loop_uv(n->loop), "control", p);
 }
 
 void redis_control_on_tick(struct redis_control *c, int64_t now_ms)
 {
-    redis_link_on_tick(&c->link, now_ms);
+    redis_connection_on_tick(&c->connection, now_ms);
 }
 
 void redis_control_stop(struct redis_control *c)
 {
-    redis_link_stop(&c->link);
+    redis_connection_stop(&c->connection);
 }

@@ -6,12 +6,12 @@
 #define WSNODE_REDIS_CONTROL_H
 
 #include "shared/buf.h"
-#include "wsnode/redis_link.h"
+#include "wsnode/redis_connection.h"
 
 struct node;
 
 struct redis_control {
-    struct redis_link link;
+    struct redis_connection connection;
     struct node *node; /* borrowed */
     void (*on_hint)(struct node *n, struct slice message);
 };

@@ -94,29 +94,60 @@ enum socket_write socket_ping(struct socket *s)
     return lws_partial_buffered(s->wsi) ? SOCKET_BUFFERED : SOCKET_WRITTEN;
 }
 
+/* A reason that fits; cut at a character's edge where it is too long. */
+static size_t close_reason_bytes(const char *reason)
+{
+    size_t len = strlen(reason);
+
+    if (len <= CLOSE_REASON_BYTES_MAX) {
+        return len;
+    }
+    len = CLOSE_REASON_BYTES_MAX;
+    while (len > 0 && ((unsigned char)reason[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return len;
+}
+
+/* RFC 6455 5.5.1: a final, unmasked frame of opcode 8, in it the code and the reason. */
+static void send_close_frame(struct socket *s, const char *reason)
+{
+    unsigned char bytes[LWS_PRE + 4 + CLOSE_REASON_BYTES_MAX];
+    unsigned char *frame = bytes + LWS_PRE;
+    size_t len = close_reason_bytes(reason);
+
+    frame[0] = 0x88;
+    frame[1] = (unsigned char)(2 + len);
+    frame[2] = (unsigned char)(s->close_code >> 8);
+    frame[3] = (unsigned char)(s->close_code & 0xff);
+    memcpy(frame + 4, reason, len);
+    s->close_sent = true;
+    /* LWS_WRITE_HTTP: the bytes as they are. There is no public name for a close frame. */
+    if (lws_write(s->wsi, frame, 4 + len, LWS_WRITE_HTTP) < 0) {
+        socket_cut(s);
+    }
+}
+
+/*
+ * The close frame is written here and not left to libwebsockets: on libuv, its debug build (which
+ * is what Debian has) closes twice, "to test that", and the second time drops the frame.
+ */
 void socket_close(struct socket *s, uint16_t code, const char *reason)
 {
     if (s->close_code) {
         return;
     }
     s->close_code = code;
-    s->close_reason = strdup(reason); /* no memory: the code alone must do */
     ring_add(&s->node->ws->closings, &s->closing, clock_mono_ms());
-    lws_callback_on_writable(s->wsi);
+    if (socket_is_free(s)) {
+        send_close_frame(s, reason);
+        return;
+    }
+    s->close_reason = strdup(reason); /* no memory: the code alone must do */
+    socket_want_writable(s);
 }
 
 /* Events of libwebsockets; what they return is what the callback returns. */
-
-static int end_now(struct socket *s, uint16_t code, const char *reason)
-{
-    size_t len = strlen(reason);
-
-    /* lws_close_reason() does not write to the text, it only forgot to say so. */
-    lws_close_reason(s->wsi, (enum lws_close_status)code, (unsigned char *)(uintptr_t)reason,
-        len < CLOSE_REASON_BYTES_MAX ? len : CLOSE_REASON_BYTES_MAX);
-    s->close_sent = true;
-    return -1;
-}
 
 static int on_established(struct socket *s)
 {
@@ -200,24 +231,35 @@ static int on_pong(struct socket *s)
 
 static int on_writable(struct socket *s)
 {
-    if (s->close_sent || !s->session) {
+    if (s->close_sent || !s->session || !socket_is_free(s)) {
         return 0;
     }
     if (s->close_code) {
-        return end_now(s, s->close_code, s->close_reason ? s->close_reason : "");
+        send_close_frame(s, s->close_reason ? s->close_reason : "");
+    } else {
+        session_on_writable(s->node, s->session);
     }
-    session_on_writable(s->node, s->session);
     return 0;
 }
 
-/* libwebsockets echoes what it gets, and what it gets may be no valid close frame (RFC 6455 7.4).
- */
+/* RFC 6455 7.4: no payload, or a code and text. */
+static bool is_close_payload(const unsigned char *payload, size_t len)
+{
+    return len == 0 || (len >= 2 && (payload[0] << 8 | payload[1]) < 5000 &&
+                           json_utf8_valid((const char *)payload + 2, len - 2));
+}
+
 static int on_peer_close(struct socket *s, const unsigned char *payload, size_t len)
 {
-    bool valid = len == 0 || (len >= 2 && (payload[0] << 8 | payload[1]) < 5000 &&
-                                 json_utf8_valid((const char *)payload + 2, len - 2));
-
-    return valid ? 0 : end_now(s, LWS_CLOSE_STATUS_PROTOCOL_ERR, "invalid close frame");
+    if (s->close_sent) {
+        return -1; /* the answer to ours: the connection is done */
+    }
+    if (is_close_payload(payload, len)) {
+        return 0; /* libwebsockets answers with the same, and ends the connection */
+    }
+    s->close_code = LWS_CLOSE_STATUS_PROTOCOL_ERR;
+    send_close_frame(s, "invalid close frame");
+    return -1;
 }
 
 static int on_closed(struct socket *s)
