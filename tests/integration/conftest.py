@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from harness import ApacheWeb, CgiWeb, LighttpdWeb, Stack, live_processes
+from harness import BUILD, ApacheWeb, CgiWeb, LighttpdWeb, Stack, live_processes
 
 
 @pytest.fixture(scope="session")
@@ -100,3 +100,9 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
         report.sections += [(f"log of {process.name}", process.log()) for process in live_processes]
+
+
+def pytest_sessionstart():
+    missing = [name for name in ("wsnode", "fcgi-send") if not (BUILD / name / name).exists()]
+    if missing:
+        pytest.exit(f"not in {BUILD}: {', '.join(missing)}; use `make test-integration`", 3)

@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from harness import Client, free_port, request, wait_until
-from harness.process import BUILD, can_connect
+from harness import BUILD, Client, free_port, request, wait_until
+from harness.process import can_connect
 
 ROOT = Path(__file__).resolve().parents[2]
 
