@@ -113,7 +113,7 @@ static enum err fail_repeated(struct slice text, struct json_object *tree, struc
         found = find_repeated_name(place.text, &name);
     }
     json_path(field, sizeof(field), place.path, found ? buf_str(&name) : "");
-    enum err err = problem_set(p, ERR_DUPLICATE_FIELD, field, "%s stands twice", field);
+    enum err err = problem_set(p, ERR_DUPLICATE_FIELD, field, "\"%s\" stands twice", field);
     buf_finish(&name);
     return err;
 }

@@ -4,6 +4,7 @@
  */
 #include "shared/option.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
@@ -108,8 +109,22 @@ static void load_defaults(struct load *l)
     }
 }
 
-/* An indented line: inih takes it as more of the value above. Wanted for lists of keys, elsewhere a
- * trap. */
+/* inih takes a comment and the space before it off the first line of a value only. */
+static size_t len_without_comment(const char *text)
+{
+    size_t len = 0;
+
+    while (text[len] && !(text[len] == ';' && len > 0 && isblank((unsigned char)text[len - 1]))) {
+        len++;
+    }
+    while (len > 0 && isblank((unsigned char)text[len - 1])) {
+        len--;
+    }
+    return len;
+}
+
+/* inih takes an indented line as more of the value above. That suits lists of keys; elsewhere it
+ * would be a trap. */
 static void extend_value(struct load *l, const struct option *o, const char *more)
 {
     char place[PLACE_BYTES];
@@ -122,7 +137,7 @@ static void extend_value(struct load *l, const struct option *o, const char *mor
     }
     buf_init(&whole, OPTION_VALUE_BYTES_MAX);
     option_add_value(o, &l->config, &whole);
-    buf_addf(&whole, " %s", more);
+    buf_addf(&whole, " %.*s", (int)len_without_comment(more), more);
     if (buf_err(&whole) == ERR_OK) {
         set_value(l, o, buf_str(&whole));
     } else {
