@@ -1,0 +1,274 @@
+"""Nothing is lost and nothing comes twice: the inbox, resuming, gaps, acknowledgements, safe retries."""
+
+import json
+import threading
+
+import pytest
+from harness import LighttpdWeb, wait_until
+
+
+def inbox_key(user):
+    return f"WebSocket_{{{user}}}:inbox"
+
+
+def cursors(stack, user):
+    return stack.redis.client.hgetall(f"WebSocket_{{{user}}}:read")
+
+
+def store_silently(stack, user, text):
+    """Puts a message into the inbox as a send does whose forward and hint get lost. Returns its id."""
+    redis = stack.redis.client
+    newest = redis.xrevrange(inbox_key(user), count=1)
+    previous = newest[0][0] if newest else "0-0"
+    return redis.xadd(inbox_key(user), {"m": json.dumps({"msgInfo": text}), "p": previous})
+
+
+def texts(messages):
+    return [message["msgInfo"] for message in messages]
+
+
+@pytest.fixture
+def deaf_web(stack, directory):
+    """A sender whose forwards every node refuses: its messages are stored and hinted, and nothing more."""
+    web = LighttpdWeb(directory / "deaf", stack.redis.url, "not the secret of this cluster")
+    try:
+        yield web.start()
+        web.stop()
+    finally:
+        web.kill()
+
+
+# Gaps
+
+
+def test_missed_message_comes_with_the_next_one_and_before_it(stack, connect, user):
+    client = connect()
+    stack.web.send(userId=user, msgInfo="one")
+    store_silently(stack, user, "two")
+    stack.web.send(userId=user, msgInfo="three")
+    assert texts(client.receive_messages(3)) == ["one", "two", "three"]
+    assert client.frames_so_far() == []
+
+
+def test_last_message_before_a_silence_comes_within_the_resync_interval(make_stack, user):
+    stack = make_stack(options={"inbox.resync_interval": "1s"})
+    client = stack.connect(0, f"/websocket/{user}")
+    store_silently(stack, user, "alone")
+    assert client.receive_message(timeout=3)["msgInfo"] == "alone"
+
+
+def test_node_is_hinted_of_what_could_not_be_forwarded(deaf_web, connect, user):
+    client = connect()
+    data = deaf_web.send(userId=user, msgInfo="by the hint")
+    assert data["stored"] and [s["status"] for s in data["sessions"]] == ["unreachable"]
+    assert client.receive_message(timeout=3)["msgInfo"] == "by the hint"
+
+
+def test_retry_completes_an_attempt_that_reached_no_node(stack, deaf_web, connect, user):
+    client = connect()
+    message = {"userId": user, "msgInfo": "once", "messageId": "retry"}
+    first = deaf_web.send(**message)
+    retry = stack.web.send(**message, wait="written")
+    assert (retry["id"], retry["duplicate"]) == (first["id"], True)
+    assert [s["status"] for s in retry["sessions"]] == ["written"]
+    stack.web.send(userId=user, msgInfo="end")
+    assert texts(client.receive_messages(2)) == ["once", "end"]
+
+
+def test_attempts_at_the_same_time_are_one_send(stack, connect, user):
+    client = connect()
+    answers = []
+
+    def attempt():
+        answers.append(stack.web.send(userId=user, msgInfo="once", messageId="race"))
+
+    attempts = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in attempts:
+        thread.start()
+    for thread in attempts:
+        thread.join()
+    assert len({answer["id"] for answer in answers}) == 1
+    assert sorted(answer["duplicate"] for answer in answers) == [False] + [True] * 7
+    stack.web.send(userId=user, msgInfo="end")
+    assert texts(client.receive_messages(2)) == ["once", "end"]
+
+
+# Resuming
+
+
+def test_position_resumes_a_client_that_has_seen_no_message(stack, connect, user):
+    first, other = connect(), connect(page="other")
+    assert first.connected["position"] == "0-0"
+    first.drop()
+    data = stack.web.send(userId=user, msgInfo="while away")
+    other.ack(data["id"])
+    wait_until(lambda: cursors(stack, user).get("*") == data["id"], what="the other tab's acknowledgement")
+    again = connect(last_id="0-0")
+    assert (again.connected["recovered"], again.connected["missed"]) == (True, 1)
+    assert again.receive_message()["msgInfo"] == "while away"
+
+
+def test_resume_shows_what_others_have_read_meanwhile(stack, connect, user):
+    reader, resumed = connect(), connect()
+    first = stack.web.send(userId=user, msgInfo="one")
+    resumed.receive_message()
+    resumed.drop()
+    second = stack.web.send(userId=user, msgInfo="two")
+    reader.ack(second["id"])
+    wait_until(lambda: cursors(stack, user).get("*") == second["id"], what="the acknowledgement")
+    again = connect(last_id=first["id"])
+    assert (again.connected["recovered"], again.connected["missed"], again.connected["unread"]) == (True, 1, 0)
+    assert again.receive_message()["msgInfo"] == "two"
+
+
+@pytest.mark.parametrize("last_id", ["1-1", "99999999999999-0"], ids=["never given", "from the future"])
+def test_unknown_place_is_told_and_what_is_unread_comes(stack, connect, user, last_id):
+    data = stack.web.send(userId=user, msgInfo="unread")
+    client = connect(last_id=last_id)
+    assert (client.connected["recovered"], client.connected["unread"]) == (False, 1)
+    assert client.receive_message()["id"] == data["id"]
+
+
+def test_trimmed_place_is_told(make_stack, user):
+    stack = make_stack(options={"inbox.max_messages": 3})
+    ids = [stack.web.send(userId=user, json=n)["id"] for n in range(5)]
+    path = f"/websocket/{user}"
+    # Messages 2, 3 and 4 are left: after 1 nothing is missing, after 0 message 1 is.
+    known, unknown = stack.connect(0, path, last_id=ids[1]), stack.connect(0, path, last_id=ids[0])
+    assert (known.connected["recovered"], unknown.connected["recovered"]) == (True, False)
+    assert [m["json"] for m in known.receive_messages(3)] == [2, 3, 4]
+    assert [m["json"] for m in unknown.receive_messages(3)] == [2, 3, 4]
+
+
+def test_place_from_before_a_loss_of_data_is_told(make_stack, user):
+    stack = make_stack()
+    path = f"/websocket/{user}"
+    before = stack.web.send(userId=user, msgInfo="lost with Redis")
+    stack.redis.client.flushall()
+    stack.web.send(userId=user, msgInfo="after it")
+    client = stack.connect(0, path, last_id=before["id"])
+    assert client.connected["recovered"] is False
+    assert client.receive_message()["msgInfo"] == "after it"
+
+
+def test_live_session_that_fell_behind_the_inbox_is_sent_to_reconnect(make_stack, user):
+    """It cannot be told what it missed, so it must not go on as if nothing had happened."""
+    stack = make_stack(options={"inbox.max_messages": 2})
+    client = stack.connect(0, f"/websocket/{user}")
+    stack.web.send(userId=user, msgInfo="seen")
+    last = client.receive_message()["id"]
+    for n in range(3):
+        store_silently(stack, user, f"missed {n}")
+    stack.redis.client.xtrim(inbox_key(user), maxlen=1, approximate=False)
+    stack.web.send(userId=user, msgInfo="next")
+    assert client.wait_closed() == 4201
+    again = stack.connect(1, f"/websocket/{user}", last_id=last)
+    assert again.connected["recovered"] is False
+
+
+def test_long_replay_comes_in_pages_and_in_order(make_stack, user):
+    stack = make_stack(options={"inbox.page_messages": 7})
+    for n in range(40):
+        stack.web.send(userId=user, json=n)
+    client = stack.connect(0, f"/websocket/{user}")
+    assert client.connected["unread"] == 40
+    stack.web.send(userId=user, json=40)
+    assert [m["json"] for m in client.receive_messages(41)] == list(range(41))
+
+
+def test_replay_larger_than_the_queue_arrives(make_stack, user):
+    """A replay asks for the next page when the socket has taken the last one: it is no burst that fills the queue."""
+    stack = make_stack(options={"node.queue_max": "64k"})
+    for n in range(40):
+        stack.web.send(userId=user, json=n, msgInfo="x" * 20_000)
+    client = stack.connect(0, f"/websocket/{user}")
+    assert [m["json"] for m in client.receive_messages(40)] == list(range(40))
+
+
+# Acknowledgements
+
+
+def test_acknowledgement_moves_the_cursors_of_the_session(stack, connect, user):
+    client = connect()
+    ids = [stack.web.send(userId=user, json=n)["id"] for n in range(3)]
+    client.receive_messages(3)
+    client.ack(ids[2])
+    wait_until(lambda: cursors(stack, user) == dict.fromkeys(["*", "pc", "pc:home"], ids[2]), what="the cursors")
+    client.ack(ids[0])
+    client.ping()
+    late = connect(page="late")
+    assert late.connected["unread"] == 0
+    assert cursors(stack, user)["*"] == ids[2], "a cursor never goes back"
+
+
+def test_what_was_only_for_the_phone_waits_for_the_phone(stack, connect, user):
+    desk = connect(server_client="pc")
+    only_phone = stack.web.send(userId=user, serverClient="phone", msgInfo="for the phone")
+    everyone = stack.web.send(userId=user, msgInfo="for all")
+    assert desk.receive_message()["msgInfo"] == "for all"
+    desk.ack(everyone["id"])
+    wait_until(lambda: cursors(stack, user).get("*") == everyone["id"], what="the acknowledgement")
+    phone = connect(server_client="phone")
+    assert phone.connected["unread"] == 1
+    assert phone.receive_message()["id"] == only_phone["id"]
+
+
+@pytest.mark.parametrize("ack_id", ["99999999999999-0", "not an id", ""], ids=["future", "malformed", "empty"])
+def test_acknowledgement_of_what_was_never_sent_is_refused(stack, connect, user, ack_id):
+    client = connect()
+    stack.web.send(userId=user, msgInfo="one")
+    client.receive_message()
+    client.ack(ack_id)
+    error = client.receive()
+    assert (error["type"], error["temporary"]) == ("error", False)
+    assert cursors(stack, user) == {}
+
+
+def test_plain_client_has_read_what_was_written(stack, connect, user):
+    client = connect(subprotocol=None)
+    data = stack.web.send(userId=user, msgInfo="written is read", wait="written")
+    client.receive_message()
+    wait_until(lambda: cursors(stack, user).get("*") == data["id"], what="the cursor")
+
+
+def test_waits_have_a_bound_of_their_own(stack, connect, user):
+    """More than send.max_waits are refused before anything is stored, and other sends go on meanwhile."""
+    client = connect()
+    others = [stack.web.send_options["send.max_waits"], LighttpdWeb.process_count]
+    answers = []
+
+    def wait_for_ack():
+        message = {"userId": user, "msgInfo": "wait", "wait": "ack", "timeoutMs": 2500}
+        answers.append(stack.web.post(message))
+
+    threads = [threading.Thread(target=wait_for_ack) for _ in range(others[0] * others[1] + 6)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: any(a.status == 429 for a in answers), 5, "a refused wait")
+    assert stack.web.send(userId=user, msgInfo="not held up")["stored"]
+    for thread in threads:
+        thread.join()
+    refused = [answer for answer in answers if answer.status == 429]
+    served = [answer for answer in answers if answer.status == 200]
+    assert {answer.code for answer in refused} == {42901} and all("retry-after" in a.headers for a in refused)
+    assert served and all(a.data["acked"] == 0 for a in served)
+    assert len(client.frames_so_far()) == len(served) + 1, "refused sends must not have been stored"
+
+
+# Cost
+
+
+def calls(stack, command):
+    return stack.redis.client.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"]
+
+
+def test_durable_send_is_one_round_trip_to_redis(stack, connect, user):
+    connect()
+    stack.web.send(userId=user, msgInfo="warm up")
+    before = {name: calls(stack, name) for name in ("evalsha", "eval", "xadd")}
+    for n in range(50):
+        stack.web.send(userId=user, json=n)
+    spent = {name: calls(stack, name) - count for name, count in before.items()}
+    # Sessions' refreshes and acknowledgements are scripts too, and may fall into this time.
+    assert spent["xadd"] == 50 and spent["eval"] == 0
+    assert 50 <= spent["evalsha"] <= 55
