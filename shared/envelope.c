@@ -12,6 +12,15 @@
 
 static const char *const wait_words[] = {"none", "written", "ack"};
 
+/* Says what is wrong with a member. */
+static enum err bad(struct problem *p, struct json_field field, const char *what)
+{
+    char path[sizeof(p->field)];
+
+    json_path(path, sizeof(path), field.path, field.name);
+    return problem_set(p, ERR_BAD_ENVELOPE, path, "%s %s", path, what);
+}
+
 static void encode_message(const struct envelope_message *m, struct buf *out)
 {
     char id[MESSAGE_ID_BYTES];
@@ -72,8 +81,7 @@ static enum err parse_message_id(struct json_field field, struct message_id *out
         return err;
     }
     if (message_id_parse(text, out)) {
-        return problem_set(
-            p, ERR_BAD_ENVELOPE, field.path, "%s.%s is not a message id", field.path, field.name);
+        return bad(p, field, "is not a message id");
     }
     return ERR_OK;
 }
@@ -96,59 +104,87 @@ static enum err parse_identity(
     return parse_message_id((struct json_field){object, path, "prevId"}, &m->prev_id, p);
 }
 
+static enum err parse_session_id(struct json_object *element, char out[SESSION_ID_BYTES])
+{
+    struct slice id;
+
+    if (!json_object_is_type(element, json_type_string)) {
+        return ERR_WRONG_TYPE;
+    }
+    id.at = json_object_get_string(element);
+    id.len = (size_t)json_object_get_string_len(element);
+    if (!id_is_session(id)) {
+        return ERR_BAD_VALUE;
+    }
+    memcpy(out, id.at, id.len);
+    return ERR_OK;
+}
+
 static enum err parse_sessions(
     struct json_object *object, const char *path, struct envelope_message *m, struct problem *p)
 {
+    struct json_field field = {object, path, "sessions"};
     struct json_object *array = NULL;
-    enum err err = json_get_array((struct json_field){object, path, "sessions"}, &array, p);
+    enum err err = json_get_array(field, &array, p);
+    size_t count = array ? json_object_array_length(array) : 0;
 
     if (err) {
         return err;
     }
-    if (!array || json_object_array_length(array) == 0) {
-        return problem_set(p, ERR_BAD_ENVELOPE, path, "%s has no sessions", path);
+    if (count == 0) {
+        return bad(p, field, "has no element");
     }
-    m->sessions = calloc(json_object_array_length(array), sizeof(*m->sessions));
+    m->sessions = calloc(count, sizeof(*m->sessions));
     if (!m->sessions) {
         return problem_set(p, ERR_NO_MEMORY, "", NULL);
     }
-    for (; m->session_count < json_object_array_length(array); m->session_count++) {
+    for (; m->session_count < count; m->session_count++) {
         struct json_object *element = json_object_array_get_idx(array, m->session_count);
-        struct slice id;
 
-        id.at = json_object_get_string(element);
-        id.len = (size_t)json_object_get_string_len(element);
-        if (!json_object_is_type(element, json_type_string) || !id_is_session(id)) {
-            return problem_set(p, ERR_BAD_ENVELOPE, path, "%s.sessions[%zu] is not a session id",
-                path, m->session_count);
+        if (parse_session_id(element, m->sessions[m->session_count])) {
+            char name[sizeof("sessions[18446744073709551615]")];
+
+            snprintf(name, sizeof(name), "sessions[%zu]", m->session_count);
+            return bad(p, (struct json_field){object, path, name}, "is not a session id");
         }
-        memcpy(m->sessions[m->session_count], id.at, id.len);
     }
     return ERR_OK;
+}
+
+/* A problem inside the payload is told at the place that announces it. */
+static enum err check_payload(struct slice payload, struct json_field field, struct problem *p)
+{
+    char path[sizeof(p->field)];
+    struct problem inside = {0};
+    enum err err = json_check(payload, NULL, &inside);
+
+    if (!err) {
+        return ERR_OK;
+    }
+    json_path(path, sizeof(path), field.path, field.name);
+    return problem_set(p, err, path, "the payload that %s counts: %s", path, inside.msg);
 }
 
 /* Takes the message's payload off the start of rest. */
 static enum err take_payload(struct json_object *object, const char *path, struct slice *rest,
     struct envelope_message *m, struct problem *p)
 {
+    struct json_field field = {object, path, "bytes"};
     int64_t bytes = 0;
-    enum err err =
-        json_get_int((struct json_field){object, path, "bytes"}, 0, INT64_MAX, &bytes, p);
+    enum err err = json_get_int(field, 0, INT64_MAX, &bytes, p);
 
     if (err) {
         return err;
     }
     if ((uint64_t)bytes > rest->len) {
-        return problem_set(
-            p, ERR_BAD_ENVELOPE, path, "%s.bytes is more than what is left of the body", path);
+        return bad(p, field, "is more than what is left of the body");
     }
     m->payload = (struct slice){rest->at, (size_t)bytes};
     *rest = (struct slice){rest->at + bytes, rest->len - (size_t)bytes};
     if (m->payload.len == 0 || m->payload.at[0] != '{') {
-        return problem_set(
-            p, ERR_BAD_ENVELOPE, path, "the payload of %s is not a JSON object", path);
+        return bad(p, field, "does not count a JSON object");
     }
-    return json_check(m->payload, NULL, p);
+    return check_payload(m->payload, field, p);
 }
 
 static enum err parse_message(struct json_object *object, const char *path, struct slice *rest,

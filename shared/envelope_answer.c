@@ -71,6 +71,9 @@ static enum err parse_status(
              (struct json_field){object, path, "idleMs"}, 0, INT64_MAX, &out->idle_ms, p))) {
         return err;
     }
+    if (!id_is_session(slice_of(out->session_id))) {
+        return bad(p, path, "a sessionId is not one");
+    }
     for (size_t i = 0; i < DELIVERY_STATUS_COUNT; i++) {
         if (slice_equal(word, status_words[i])) {
             out->status = (enum delivery_status)i;
