@@ -4,7 +4,6 @@
  */
 #include "shared/history.h"
 
-#include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,18 +131,9 @@ void history_unread_command(struct command *c, const char *prefix, const struct 
     command_add_str(c, t->page);
 }
 
-static enum err decode_int(const struct redisReply *reply, int64_t *out)
-{
-    if (!reply || reply->type != REDIS_REPLY_INTEGER) {
-        return ERR_INTERNAL;
-    }
-    *out = reply->integer;
-    return ERR_OK;
-}
-
 enum err history_unread_decode(const struct redisReply *reply, int64_t *out)
 {
-    return decode_int(reply, out);
+    return redis_reply_int(reply, out);
 }
 
 void history_cursors_command(struct command *c, const char *prefix, const char *user_id)
@@ -197,7 +187,7 @@ enum err history_sent_decode(const struct redisReply *reply, bool *found, struct
 {
     struct slice record = redis_reply_text(reply);
 
-    if (reply && reply->type == REDIS_REPLY_NIL) {
+    if (redis_reply_is_nil(reply)) {
         *found = false;
         return ERR_OK;
     }
@@ -213,7 +203,7 @@ enum err history_sent_decode(const struct redisReply *reply, bool *found, struct
 enum err history_sent_ttl_decode(const struct redisReply *reply, int64_t *left_ms)
 {
     int64_t ttl_ms;
-    enum err err = decode_int(reply, &ttl_ms);
+    enum err err = redis_reply_int(reply, &ttl_ms);
 
     if (!err) {
         *left_ms = ttl_ms > 0 ? ttl_ms : 0;

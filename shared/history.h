@@ -1,7 +1,7 @@
 /*
  * Looking back into a user's inbox: commands as data, and the decoding of their replies. Nothing
- * here changes anything in Redis. Conventions as in registry.h, but what is decoded is borrowed from
- * the reply, which must outlive it.
+ * here changes anything in Redis. Conventions as in registry.h, but what is decoded is borrowed
+ * from the reply, which must outlive it.
  */
 #ifndef SHARED_HISTORY_H
 #define SHARED_HISTORY_H

@@ -47,6 +47,20 @@ struct slice redis_reply_text(const struct redisReply *reply)
     return (struct slice){reply->str, reply->len};
 }
 
+enum err redis_reply_int(const struct redisReply *reply, int64_t *out)
+{
+    if (!reply || reply->type != REDIS_REPLY_INTEGER) {
+        return ERR_INTERNAL;
+    }
+    *out = reply->integer;
+    return ERR_OK;
+}
+
+bool redis_reply_is_nil(const struct redisReply *reply)
+{
+    return reply && reply->type == REDIS_REPLY_NIL;
+}
+
 struct reply_reader reply_reader_of(const struct redisReply *reply)
 {
     bool is_array = reply && reply->type == REDIS_REPLY_ARRAY;

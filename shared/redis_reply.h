@@ -23,6 +23,9 @@ bool redis_reply_is_noscript(const struct redisReply *reply);
 
 /* A string's or a status' bytes; at == NULL for any other reply. Borrowed. */
 struct slice redis_reply_text(const struct redisReply *reply);
+/* An integer reply's value; ERR_INTERNAL for any other reply. */
+enum err redis_reply_int(const struct redisReply *reply, int64_t *out) MUST_CHECK;
+bool redis_reply_is_nil(const struct redisReply *reply);
 
 /*
  * Reads the elements of an array one after another. A wrong type or a missing element breaks the

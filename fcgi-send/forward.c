@@ -1,0 +1,300 @@
+/*
+ * Parallel POSTs with libcurl's multi interface. Knows HTTP and outcomes, and nothing of what is in
+ * an envelope.
+ */
+#include "fcgi-send/forward.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "shared/clock.h"
+#include "shared/log.h"
+
+/* An answer has about 80 bytes per session. */
+#define ANSWER_BYTES_MAX (16 * 1024 * 1024)
+/* Kept connections of one thread: more than a cluster has nodes, mostly. */
+#define CONNECTIONS_MAX 256L
+/* Younger than the node's own limit for idle connections, so that it is us who end them. */
+#define CONNECTION_AGE_MAX_S 60L
+/* What a stop leaves to forwards that are under way. */
+#define STOP_GRACE_MS 300
+#define POLL_MS_MAX 1000
+
+/* A handle and what it receives; kept from one forward to the next. */
+struct call {
+    CURL *easy;              /* owned */
+    struct buf answer;       /* owned */
+    struct forward *forward; /* borrowed while it is under way; NULL afterwards */
+};
+
+struct forwarder {
+    const struct config *config; /* borrowed */
+    int stop_fd;
+    CURLM *multi;               /* owned */
+    struct curl_slist *headers; /* owned; the same for all calls */
+    struct call **calls;        /* owned, each; as many as one send has needed so far */
+    size_t call_count;
+};
+
+enum err forward_init_library(void)
+{
+    return curl_global_init(CURL_GLOBAL_NOTHING) ? ERR_NO_MEMORY : ERR_OK;
+}
+
+void forward_finish_library(void)
+{
+    curl_global_cleanup();
+}
+
+static struct curl_slist *make_headers(const struct config *config)
+{
+    struct buf secret;
+    struct curl_slist *headers = NULL;
+
+    buf_init(&secret, 4096);
+    buf_addf(&secret, "Authorization: Bearer %s", config->cluster_secret);
+    /* No Expect: the node would never say 100, and curl would wait a second for it. */
+    const char *const lines[] = {
+        buf_str(&secret), "Content-Type: application/x-socketsend-envelope", "Expect:", "Accept:"};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct curl_slist *longer = buf_err(&secret) ? NULL : curl_slist_append(headers, lines[i]);
+        if (!longer) {
+            curl_slist_free_all(headers);
+            headers = NULL;
+            break;
+        }
+        headers = longer;
+    }
+    buf_finish(&secret);
+    return headers;
+}
+
+struct forwarder *forwarder_create(const struct config *config, int stop_fd)
+{
+    struct forwarder *f = calloc(1, sizeof(*f));
+
+    if (!f) {
+        return NULL;
+    }
+    f->config = config;
+    f->stop_fd = stop_fd;
+    f->headers = make_headers(config);
+    f->multi = curl_multi_init();
+    if (!f->headers || !f->multi ||
+        curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_MAX) ||
+        curl_multi_setopt(f->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING)) {
+        forwarder_destroy(f);
+        return NULL;
+    }
+    return f;
+}
+
+static void call_destroy(struct call *c)
+{
+    if (c->easy) {
+        curl_easy_cleanup(c->easy);
+    }
+    buf_finish(&c->answer);
+    free(c);
+}
+
+void forwarder_destroy(struct forwarder *f)
+{
+    if (!f) {
+        return;
+    }
+    for (size_t i = 0; i < f->call_count; i++) {
+        call_destroy(f->calls[i]);
+    }
+    free(f->calls);
+    if (f->multi) {
+        curl_multi_cleanup(f->multi);
+    }
+    curl_slist_free_all(f->headers);
+    free(f);
+}
+
+static size_t on_answer_bytes(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct call *c = arg;
+
+    buf_add(&c->answer, bytes, size * count);
+    return buf_err(&c->answer) ? 0 : size * count;
+}
+
+/* What is the same for all forwards. */
+static bool prepare_handle(const struct forwarder *f, struct call *c)
+{
+    CURL *easy = c->easy;
+
+    return !curl_easy_setopt(easy, CURLOPT_PRIVATE, c) &&
+           !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_PROXY, "") &&
+           !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") &&
+           !curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
+           !curl_easy_setopt(easy, CURLOPT_POST, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, f->headers) &&
+           !curl_easy_setopt(
+               easy, CURLOPT_CONNECTTIMEOUT_MS, (long)f->config->send_connect_timeout_ms) &&
+           !curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
+           !curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_AGE_MAX_S) &&
+           !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_answer_bytes) &&
+           !curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
+}
+
+static struct call *call_create(const struct forwarder *f)
+{
+    struct call *c = calloc(1, sizeof(*c));
+
+    if (!c) {
+        return NULL;
+    }
+    buf_init(&c->answer, ANSWER_BYTES_MAX);
+    c->easy = curl_easy_init();
+    if (!c->easy || !prepare_handle(f, c)) {
+        call_destroy(c);
+        return NULL;
+    }
+    return c;
+}
+
+/* As many calls as there are forwards, as far as the memory goes. */
+static size_t ensure_calls(struct forwarder *f, size_t count)
+{
+    if (count > f->call_count) {
+        struct call **calls = realloc(f->calls, count * sizeof(struct call *));
+        f->calls = calls ? calls : f->calls;
+        while (calls && f->call_count < count) {
+            struct call *c = call_create(f);
+            if (!c) {
+                break;
+            }
+            f->calls[f->call_count++] = c;
+        }
+    }
+    return count < f->call_count ? count : f->call_count;
+}
+
+static bool start(struct forwarder *f, struct call *c, struct forward *forward, int64_t limit_ms)
+{
+    char url[sizeof("http:///forwardSend") + NODE_ADDR_BYTES];
+
+    snprintf(url, sizeof(url), "http://%s/forwardSend", forward->addr);
+    buf_reset(&c->answer);
+    c->forward = forward;
+    return !curl_easy_setopt(c->easy, CURLOPT_URL, url) &&
+           !curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, forward->body.at) &&
+           !curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)forward->body.len) &&
+           !curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)limit_ms) &&
+           !curl_multi_add_handle(f->multi, c->easy);
+}
+
+static enum forward_outcome outcome_without_answer(CURL *easy, CURLcode result)
+{
+    long os_error = 0;
+
+    if (result == CURLE_COULDNT_CONNECT && !curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error) &&
+        os_error == ECONNREFUSED) {
+        return FORWARD_REFUSED;
+    }
+    return FORWARD_FAILED;
+}
+
+static void finish(struct call *c, CURLcode result)
+{
+    struct forward *forward = c->forward;
+    long status = 0;
+
+    c->forward = NULL;
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (result) {
+        forward->outcome = outcome_without_answer(c->easy, result);
+        log_limited(LOG_WARN, "forward failed", "addr=%s reason=\"%s\"", forward->addr,
+            curl_easy_strerror(result));
+        return;
+    }
+    if (status == 410) {
+        forward->outcome = FORWARD_WRONG_BOOT;
+        return;
+    }
+    struct slice body = {buf_str(&c->answer), c->answer.len};
+    if (status == 200 && !envelope_answer_decode(body, &forward->answer, NULL)) {
+        forward->outcome = FORWARD_ANSWERED;
+        return;
+    }
+    log_limited(LOG_ERROR, "forward refused", "addr=%s status=%ld", forward->addr, status);
+}
+
+/* Takes what has ended off the multi handle. */
+static void collect(struct forwarder *f)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(f->multi, &left))) {
+        CURLcode result = message->data.result;
+        CURL *easy = message->easy_handle;
+        struct call *c;
+
+        curl_multi_remove_handle(f->multi, easy);
+        if (!curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&c)) {
+            finish(c, result);
+        }
+    }
+}
+
+/* Sleeps until something happens; once the stop is there, the deadline draws near. */
+static void await(struct forwarder *f, bool *stopping, int64_t *deadline_ms)
+{
+    int64_t now_ms = clock_mono_ms();
+    int64_t left_ms = *deadline_ms - now_ms;
+    struct curl_waitfd stop = {.fd = f->stop_fd, .events = CURL_WAIT_POLLIN};
+
+    if (left_ms > 0) {
+        int timeout_ms = (int)(left_ms < POLL_MS_MAX ? left_ms : POLL_MS_MAX);
+        curl_multi_poll(f->multi, &stop, *stopping ? 0 : 1, timeout_ms, NULL);
+    }
+    if (!*stopping && stop.revents) {
+        *stopping = true;
+        *deadline_ms = left_ms > STOP_GRACE_MS ? now_ms + STOP_GRACE_MS : *deadline_ms;
+    }
+}
+
+/* Ends what is still under way. */
+static void abandon(struct forwarder *f, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (f->calls[i]->forward) {
+            curl_multi_remove_handle(f->multi, f->calls[i]->easy);
+            f->calls[i]->forward = NULL;
+        }
+    }
+}
+
+void forward_all(struct forwarder *f, struct forward *forwards, size_t count, int64_t wait_ms)
+{
+    int64_t limit_ms =
+        f->config->send_connect_timeout_ms + f->config->send_forward_timeout_ms + wait_ms;
+    int64_t deadline_ms = clock_mono_ms() + limit_ms;
+    size_t started = ensure_calls(f, count);
+    bool stopping = false;
+    int running = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        forwards[i].outcome = FORWARD_FAILED;
+        if (i < started && !start(f, f->calls[i], &forwards[i], limit_ms)) {
+            f->calls[i]->forward = NULL;
+        }
+    }
+    for (;;) {
+        CURLMcode code = curl_multi_perform(f->multi, &running);
+        collect(f);
+        if (code || !running || clock_mono_ms() >= deadline_ms) {
+            break;
+        }
+        await(f, &stopping, &deadline_ms);
+    }
+    abandon(f, started);
+}

@@ -1,0 +1,40 @@
+/*
+ * POST /forwardSend to several nodes at the same time, through connections that are kept. One
+ * forwarder per thread: neither it nor its connections are shared.
+ */
+#ifndef FCGI_SEND_FORWARD_H
+#define FCGI_SEND_FORWARD_H
+
+#include "shared/envelope.h"
+#include "shared/option.h"
+
+struct forwarder;
+
+enum forward_outcome {
+    FORWARD_ANSWERED,   /* with statuses */
+    FORWARD_REFUSED,    /* nobody listens at the address any more */
+    FORWARD_WRONG_BOOT, /* another node listens there */
+    FORWARD_FAILED, /* no answer in time, or none that makes sense: the node may have it or not */
+};
+
+struct forward {
+    const char *addr;  /* borrowed: ip:port */
+    struct slice body; /* borrowed: an envelope */
+    enum forward_outcome outcome;
+    struct envelope_answer answer; /* FORWARD_ANSWERED: the caller's (envelope_answer_finish) */
+};
+
+/* config is borrowed. Once stop_fd is readable, forwards are not waited for any longer than a
+ * moment. NULL: no memory. */
+struct forwarder *forwarder_create(const struct config *config, int stop_fd);
+void forwarder_destroy(struct forwarder *f); /* NULL is fine */
+
+/* Returns when all have an outcome, at latest after send.connect_timeout, send.forward_timeout and
+ * wait_ms together. */
+void forward_all(struct forwarder *f, struct forward *forwards, size_t count, int64_t wait_ms);
+
+/* Once per process, before there are threads. */
+enum err forward_init_library(void) MUST_CHECK;
+void forward_finish_library(void);
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * Finds ghosts by their node's lease, and removes them. Entries of nodes that the pool knows to be
+ * alive cost nothing; for the others the leases themselves are asked for, all in one pipeline. Each
+ * ghost costs that once, as it is removed then.
+ */
+#include "fcgi-send/ghosts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi-send/pipeline.h"
+#include "fcgi-send/stats.h"
+
+/* A start of a node that is not known to be alive. */
+struct suspect {
+    const struct registry_entry *node; /* any of its entries */
+    bool is_alive;
+};
+
+static struct suspect *find_suspect(
+    struct suspect *suspects, size_t count, const struct registry_entry *entry)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(suspects[i].node->boot, entry->boot) == 0 &&
+            strcmp(suspects[i].node->node_id, entry->node_id) == 0) {
+            return &suspects[i];
+        }
+    }
+    return NULL;
+}
+
+static size_t list_suspects(
+    struct worker *w, const struct delivery *deliveries, size_t count, struct suspect *suspects)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct registry_entry *entry = deliveries[i].entry;
+
+        if (!find_suspect(suspects, found, entry) &&
+            !node_pool_knows_alive(w->service->nodes, entry->boot)) {
+            suspects[found++] = (struct suspect){entry, true};
+        }
+    }
+    return found;
+}
+
+static enum err ask_leases(struct worker *w, struct suspect *suspects, size_t count)
+{
+    struct pipeline pipeline;
+    enum err err = pipeline_init(&pipeline, count);
+
+    if (err) {
+        return err;
+    }
+    for (size_t i = 0; i < count; i++) {
+        nodes_get_lease_command(
+            pipeline_add(&pipeline), w->service->config->redis_prefix, suspects[i].node->node_id);
+    }
+    err = pipeline_run(&pipeline, w->redis, true);
+    for (size_t i = 0; !err && i < count; i++) {
+        struct slice boot = redis_reply_text(pipeline.replies[i]);
+
+        suspects[i].is_alive = boot.at && slice_equal(boot, suspects[i].node->boot);
+    }
+    pipeline_finish(&pipeline);
+    return err;
+}
+
+void ghosts_mark(struct worker *w, struct delivery *deliveries, size_t count)
+{
+    struct suspect *suspects;
+    size_t suspect_count;
+
+    if (count == 0) {
+        return;
+    }
+    node_pool_refresh(w->service->nodes, w->redis);
+    suspects = calloc(count, sizeof(*suspects));
+    if (!suspects) {
+        return;
+    }
+    suspect_count = list_suspects(w, deliveries, count, suspects);
+    if (suspect_count > 0 && !ask_leases(w, suspects, suspect_count)) {
+        for (size_t i = 0; i < count; i++) {
+            const struct suspect *s = find_suspect(suspects, suspect_count, deliveries[i].entry);
+
+            if (s && !s->is_alive) {
+                deliveries[i].status = DELIVERY_GONE;
+            }
+        }
+    }
+    free(suspects);
+}
+
+static void add_command(
+    struct pipeline *pipeline, const char *prefix, const struct registry_entry *ghost)
+{
+    registry_close_command(pipeline_add(pipeline), prefix, ghost->address.user_id,
+        ghost->session_id, ghost->node_id, ghost->boot);
+}
+
+void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t count)
+{
+    struct pipeline pipeline;
+
+    if (pipeline_init(&pipeline, count)) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (deliveries[i].status == DELIVERY_GONE) {
+            add_command(&pipeline, w->service->config->redis_prefix, deliveries[i].entry);
+        }
+    }
+    /* If it fails, the ghosts stay until the next send meets them. */
+    if (!pipeline_run(&pipeline, w->redis, true)) {
+        send_stat_add(ghosts, (int64_t)pipeline.count);
+    }
+    pipeline_finish(&pipeline);
+}

@@ -1,0 +1,20 @@
+/*
+ * Ghosts: entries of the registry whose session is gone, because its node died before it could say
+ * so. Whoever meets one removes it.
+ */
+#ifndef FCGI_SEND_GHOSTS_H
+#define FCGI_SEND_GHOSTS_H
+
+#include "fcgi-send/delivery.h"
+#include "fcgi-send/service.h"
+
+/*
+ * Gives DELIVERY_GONE to entries whose node's lease is gone or carries another boot. The entries
+ * must have been read before the call: a node takes its lease before it registers anything. Where
+ * Redis does not answer, nothing becomes a ghost; forwards will tell.
+ */
+void ghosts_mark(struct worker *w, struct delivery *deliveries, size_t count);
+/* Removes the entries of all that are DELIVERY_GONE, whoever found it out. */
+void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t count);
+
+#endif

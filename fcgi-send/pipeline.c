@@ -1,0 +1,50 @@
+/*
+ * Keeps the commands of one round trip and their replies together, and frees them together.
+ */
+#include "fcgi-send/pipeline.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum err pipeline_init(struct pipeline *p, size_t max)
+{
+    *p = (struct pipeline){.max = max,
+        .commands = calloc(max + 1, sizeof(*p->commands)),
+        .replies = calloc(max + 1, sizeof(struct redisReply *))};
+
+    if (p->commands && p->replies) {
+        return ERR_OK;
+    }
+    pipeline_finish(p);
+    return ERR_NO_MEMORY;
+}
+
+void pipeline_finish(struct pipeline *p)
+{
+    if (p->replies) {
+        redis_sync_free_replies(p->replies, p->count);
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        command_finish(&p->commands[i]);
+    }
+    free(p->commands);
+    free(p->replies);
+}
+
+struct command *pipeline_add(struct pipeline *p)
+{
+    struct command *command = &p->commands[p->count];
+
+    assert(p->count < p->max);
+    p->count++;
+    command_init(command);
+    return command;
+}
+
+enum err pipeline_run(struct pipeline *p, struct redis_sync *redis, bool repeatable)
+{
+    if (p->count == 0) {
+        return ERR_OK;
+    }
+    return redis_sync_run(redis, p->commands, p->count, repeatable, p->replies);
+}
