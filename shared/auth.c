@@ -20,15 +20,19 @@ static enum err digest(struct slice secret, unsigned char out[AUTH_DIGEST_BYTES]
                                                                             : ERR_NO_MEMORY;
 }
 
-/* Cuts off and returns what stands before the first `at`, or everything where there is none. */
-static struct slice cut(struct slice *rest, char at)
+/* Takes what stands before the first `at` off rest, or everything where there is none: false. */
+static bool cut(struct slice *rest, char at, struct slice *part)
 {
     const char *found = memchr(rest->at, at, rest->len);
-    struct slice part = {rest->at, found ? (size_t)(found - rest->at) : rest->len};
-    size_t used = found ? part.len + 1 : part.len;
 
-    *rest = (struct slice){rest->at + used, rest->len - used};
-    return part;
+    *part = *rest;
+    if (!found) {
+        *rest = (struct slice){rest->at + rest->len, 0};
+        return false;
+    }
+    part->len = (size_t)(found - part->at);
+    *rest = (struct slice){found + 1, rest->len - part->len - 1};
+    return true;
 }
 
 static enum err bad_key(struct problem *p, const struct auth_key *key, const char *what)
@@ -37,21 +41,32 @@ static enum err bad_key(struct problem *p, const struct auth_key *key, const cha
         p, ERR_BAD_VALUE, "send.api_keys", "send.api_keys: key \"%s\": %s", key->name, what);
 }
 
+static enum err add_scope(struct slice word, struct auth_key *key, struct problem *p)
+{
+    for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+        if (slice_equal(word, scopes[i].word)) {
+            key->scopes |= scopes[i].scope;
+            return ERR_OK;
+        }
+    }
+    return bad_key(p, key, "a scope is not send, presence or admin");
+}
+
 /* scope+scope */
 static enum err parse_scopes(struct slice text, struct auth_key *key, struct problem *p)
 {
-    do {
-        struct slice word = cut(&text, '+');
-        size_t i = 0;
+    bool more;
 
-        while (i < sizeof(scopes) / sizeof(scopes[0]) && !slice_equal(word, scopes[i].word)) {
-            i++;
+    do {
+        struct slice word;
+        enum err err;
+
+        more = cut(&text, '+', &word);
+        err = add_scope(word, key, p);
+        if (err) {
+            return err;
         }
-        if (i == sizeof(scopes) / sizeof(scopes[0])) {
-            return bad_key(p, key, "a scope is not send, presence or admin");
-        }
-        key->scopes |= scopes[i].scope;
-    } while (text.len > 0);
+    } while (more);
     return ERR_OK;
 }
 
@@ -59,18 +74,19 @@ static enum err parse_scopes(struct slice text, struct auth_key *key, struct pro
 static enum err parse_key(struct slice text, struct auth_key *key, struct problem *p)
 {
     struct slice rest = text;
-    struct slice name = cut(&rest, ':');
-    struct slice secret = cut(&rest, ':');
-    bool has_scopes = secret.at + secret.len < text.at + text.len;
+    struct slice name;
+    struct slice secret;
+    bool has_secret = cut(&rest, ':', &name);
+    bool has_scopes = cut(&rest, ':', &secret);
 
-    if (name.len == 0 || name.len >= sizeof(key->name)) {
-        return problem_set(p, ERR_BAD_VALUE, "send.api_keys",
-            "send.api_keys: a name is empty or longer than %d characters", AUTH_NAME_BYTES - 1);
-    }
-    if (name.len == text.len) {
+    if (!has_secret) {
         /* It may be a secret that lacks its name, so it is not shown. */
         return problem_set(p, ERR_BAD_VALUE, "send.api_keys",
             "send.api_keys: a key is not of the form name:secret[:scope+scope]");
+    }
+    if (name.len == 0 || name.len >= sizeof(key->name)) {
+        return problem_set(p, ERR_BAD_VALUE, "send.api_keys",
+            "send.api_keys: a name is empty or longer than %d characters", AUTH_NAME_BYTES - 1);
     }
     memcpy(key->name, name.at, name.len);
     if (secret.len < AUTH_SECRET_BYTES_MIN) {
@@ -122,9 +138,13 @@ enum err auth_keys_parse(struct auth_keys *out, const char *text, bool anonymous
         return problem_set(p, ERR_NO_MEMORY, "", NULL);
     }
     while (rest.len > 0) {
-        struct slice word = cut(&rest, ' ');
-        enum err err = word.len > 0 ? add_key(&keys, word, p) : ERR_OK;
+        struct slice word;
+        enum err err = ERR_OK;
 
+        cut(&rest, ' ', &word);
+        if (word.len > 0) {
+            err = add_key(&keys, word, p);
+        }
         if (err) {
             auth_keys_finish(&keys);
             return err;

@@ -300,22 +300,21 @@ static void cut_answer_is_refused_at_each_byte(void **state)
     buf_finish(&body);
 }
 
+#define ANSWER(messages) "{\"code\":0,\"data\":{\"boot\":\"b\",\"messages\":[" messages "]}}"
+
 static void wrong_answers_are_refused(void **state)
 {
     static const char *const wrong[] = {
         "{}",
-        "{\"code\":41001,\"msg\":\"x\",\"data\":{\"boot\":\"b\",\"messages\":[]}}",
+        "{\"code\":41001,\"data\":{\"boot\":\"b\",\"messages\":[]}}",
         "{\"code\":0,\"data\":[]}",
         "{\"code\":0,\"data\":{}}",
         "{\"code\":0,\"data\":{\"boot\":\"b\"}}",
-        "{\"code\":0,\"data\":{\"boot\":\"b\",\"messages\":[1]}}",
-        "{\"code\":0,\"data\":{\"boot\":\"b\",\"messages\":[{\"sessions\":[1]}]}}",
-        "{\"code\":0,\"data\":{\"boot\":\"b\",\"messages\":[{\"sessions\":[{\"sessionId\":\"" A
-        "\"}]}]}}",
-        "{\"code\":0,\"data\":{\"boot\":\"b\",\"messages\":[{\"sessions\":[{\"sessionId\":\"" A
-        "\",\"status\":\"lost\"}]}]}}",
-        "{\"code\":0,\"data\":{\"boot\":\"b\",\"messages\":[{\"sessions\":[{\"sessionId\":\"x\","
-        "\"status\":\"gone\"}]}]}}",
+        ANSWER("1"),
+        ANSWER("{\"sessions\":[1]}"),
+        ANSWER("{\"sessions\":[{\"sessionId\":\"" A "\"}]}"),
+        ANSWER("{\"sessions\":[{\"sessionId\":\"" A "\",\"status\":\"lost\"}]}"),
+        ANSWER("{\"sessions\":[{\"sessionId\":\"x\",\"status\":\"gone\"}]}"),
     };
     struct envelope_answer a;
 

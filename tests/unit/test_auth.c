@@ -1,0 +1,172 @@
+/* Who may call what, and that complaints never show a secret. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "shared/auth.h"
+
+#define SECRET "0123456789abcdef"
+#define OTHER "fedcba9876543210"
+
+static struct auth_keys parse(const char *text, bool anonymous)
+{
+    struct auth_keys keys;
+
+    assert_int_equal(auth_keys_parse(&keys, text, anonymous, NULL), ERR_OK);
+    return keys;
+}
+
+static void keys_have_names_secrets_and_scopes(void **state)
+{
+    struct auth_keys keys = parse(" shop:" SECRET ":send+presence  ops:" OTHER " ", false);
+
+    (void)state;
+    assert_int_equal(keys.count, 2);
+    assert_string_equal(keys.keys[0].name, "shop");
+    assert_int_equal(keys.keys[0].scopes, AUTH_SEND | AUTH_PRESENCE);
+    assert_string_equal(keys.keys[1].name, "ops");
+    assert_int_equal(keys.keys[1].scopes, AUTH_ALL);
+    auth_keys_finish(&keys);
+}
+
+static void bad_keys_are_named_without_their_secret(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *said;
+    } bad[] = {
+        {"shop", "name:secret"},
+        {SECRET, "name:secret"},
+        {"shop:", "\"shop\": the secret has fewer than 16"},
+        {"shop:0123456789abcde", "\"shop\": the secret has fewer than 16"},
+        {":" SECRET, "a name is empty"},
+        {"shop:" SECRET ":", "\"shop\": a scope is not"},
+        {"shop:" SECRET ":everything", "\"shop\": a scope is not"},
+        {"shop:" SECRET ":send+", "\"shop\": a scope is not"},
+        {"shop:" SECRET ":send:x", "\"shop\": a scope is not"},
+        {"shop:" SECRET " shop:" OTHER, "\"shop\": the name stands twice"},
+        {"", "allow_anonymous = yes"},
+        {"  ", "allow_anonymous = yes"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct auth_keys keys;
+        struct problem p = {0};
+
+        assert_int_equal(auth_keys_parse(&keys, bad[i].text, false, &p), ERR_BAD_VALUE);
+        if (!strstr(p.msg, bad[i].said) || strstr(p.msg, "0123456789")) {
+            fail_msg("\"%s\" gave: %s", bad[i].text, p.msg);
+        }
+    }
+}
+
+static void name_of_64_characters_fits(void **state)
+{
+    char text[128];
+    struct auth_keys keys;
+
+    (void)state;
+    memset(text, 'n', sizeof(text));
+    memcpy(text + 64, ":" SECRET, sizeof(":" SECRET));
+    keys = parse(text, false);
+    assert_int_equal(strlen(keys.keys[0].name), 64);
+    auth_keys_finish(&keys);
+    text[64] = 'n';
+    memcpy(text + 65, ":" SECRET, sizeof(":" SECRET));
+    assert_int_equal(auth_keys_parse(&keys, text, false, NULL), ERR_BAD_VALUE);
+}
+
+static void caller_is_known_by_either_header(void **state)
+{
+    struct auth_keys keys = parse("shop:" SECRET " ops:" OTHER, false);
+    const char *name = "";
+
+    (void)state;
+    assert_int_equal(auth_check(&keys, "Bearer " SECRET, NULL, AUTH_SEND, &name), ERR_OK);
+    assert_string_equal(name, "shop");
+    assert_int_equal(auth_check(&keys, "bEARER   " OTHER, NULL, AUTH_SEND, &name), ERR_OK);
+    assert_string_equal(name, "ops");
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &name), ERR_OK);
+    assert_string_equal(name, "shop");
+    assert_int_equal(auth_check(&keys, "Basic dTpw", OTHER, AUTH_SEND, &name), ERR_OK);
+    assert_string_equal(name, "ops");
+    auth_keys_finish(&keys);
+}
+
+static void caller_without_or_with_a_wrong_key_is_refused(void **state)
+{
+    struct auth_keys keys = parse("shop:" SECRET, false);
+    const char *name = "untouched";
+
+    (void)state;
+    assert_int_equal(auth_check(&keys, NULL, NULL, AUTH_SEND, &name), ERR_NO_TOKEN);
+    assert_int_equal(auth_check(&keys, "", NULL, AUTH_SEND, &name), ERR_NO_TOKEN);
+    assert_int_equal(auth_check(&keys, "Basic dTpw", NULL, AUTH_SEND, &name), ERR_NO_TOKEN);
+    assert_int_equal(auth_check(&keys, SECRET, NULL, AUTH_SEND, &name), ERR_NO_TOKEN);
+    assert_int_equal(auth_check(&keys, "Bearer ", NULL, AUTH_SEND, &name), ERR_BAD_TOKEN);
+    assert_int_equal(
+        auth_check(&keys, "Bearer " SECRET "x", NULL, AUTH_SEND, &name), ERR_BAD_TOKEN);
+    assert_int_equal(
+        auth_check(&keys, "Bearer 0123456789abcde", NULL, AUTH_SEND, &name), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check(&keys, NULL, "", AUTH_SEND, &name), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check(&keys, "Bearer " SECRET, OTHER, AUTH_SEND, &name), ERR_BAD_TOKEN);
+    assert_string_equal(name, "untouched");
+    auth_keys_finish(&keys);
+}
+
+static void key_serves_its_scopes_only(void **state)
+{
+    struct auth_keys keys = parse("shop:" SECRET ":send", false);
+    const char *name;
+
+    (void)state;
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &name), ERR_OK);
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_PRESENCE, &name), ERR_FORBIDDEN);
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_ADMIN, &name), ERR_FORBIDDEN);
+    auth_keys_finish(&keys);
+}
+
+static void anonymous_is_for_callers_without_a_key_only(void **state)
+{
+    struct auth_keys keys = parse("", true);
+    const char *name;
+
+    (void)state;
+    assert_int_equal(auth_check(&keys, NULL, NULL, AUTH_ADMIN, &name), ERR_OK);
+    assert_string_equal(name, "anonymous");
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &name), ERR_BAD_TOKEN);
+    auth_keys_finish(&keys);
+}
+
+static void cluster_secret_is_a_bearer(void **state)
+{
+    (void)state;
+    assert_int_equal(auth_check_secret(SECRET, "Bearer " SECRET), ERR_OK);
+    assert_int_equal(auth_check_secret(SECRET, "bearer " SECRET), ERR_OK);
+    assert_int_equal(auth_check_secret(SECRET, "Bearer " OTHER), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check_secret(SECRET, "Bearer " SECRET "0"), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check_secret(SECRET, SECRET), ERR_NO_TOKEN);
+    assert_int_equal(auth_check_secret(SECRET, NULL), ERR_NO_TOKEN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_have_names_secrets_and_scopes),
+        cmocka_unit_test(bad_keys_are_named_without_their_secret),
+        cmocka_unit_test(name_of_64_characters_fits),
+        cmocka_unit_test(caller_is_known_by_either_header),
+        cmocka_unit_test(caller_without_or_with_a_wrong_key_is_refused),
+        cmocka_unit_test(key_serves_its_scopes_only),
+        cmocka_unit_test(anonymous_is_for_callers_without_a_key_only),
+        cmocka_unit_test(cluster_secret_is_a_bearer),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
