@@ -1,7 +1,8 @@
 /*
  * HTTP on libwebsockets for the internal listener. What the library gets wrong is caught here: the
  * secret is checked before anything else of a request counts, lengths are validated, bodies that it
- * cannot decode are refused, and connections of callers without a secret are never kept.
+ * cannot decode are refused, and a connection is kept only after a POST that was answered: there is
+ * no pipelining, and without the secret there is no second request.
  */
 #include "wsnode/internal_http.h"
 
@@ -251,11 +252,10 @@ static int on_head(struct lws *wsi, const char *path)
         fail(r, &p, p.err == ERR_WRONG_METHOD ? allow : NULL);
         return send_answer(r);
     }
-    /* Only who has shown the secret may keep the connection. */
-    r->closes = r->route->is_open;
     if (strcmp(r->route->method, "POST") == 0) {
         return 0;
     }
+    r->closes = true;
     r->started = true;
     r->route->run(r);
     return send_answer(r);
@@ -270,13 +270,17 @@ static int on_body(struct internal_request *r, const void *bytes, size_t len)
     return 0;
 }
 
+/*
+ * The answer goes out when the socket is writable, not from here: the library loops for ever over a
+ * pipelined request if the one before is completed in this callback. As it is, bytes after a body
+ * look like a second end of it, and end the connection.
+ */
 static int on_body_end(struct internal_request *r)
 {
     struct problem p;
 
     if (!r || r->started) {
-        return -1; /* bytes after a body whose answer is awaited look like another end to the
-                      library */
+        return -1;
     }
     r->started = true;
     enum err err = buf_err(&r->body);
@@ -284,10 +288,13 @@ static int on_body_end(struct internal_request *r)
         r->closes = true;
         (void)problem_set(&p, err, "", NULL);
         internal_fail(r, &p);
-        return send_answer(r);
+    } else {
+        r->route->run(r);
     }
-    r->route->run(r);
-    return r->delivery ? 0 : send_answer(r);
+    if (!r->delivery) {
+        lws_callback_on_writable(r->wsi);
+    }
+    return 0;
 }
 
 static int on_writable(struct internal_request *r)

@@ -37,10 +37,20 @@ static void schedule_retry(struct redis_connection *c)
     }
 }
 
+/* One that was up for a moment only, as a replica's is, does not count as a success. */
+static bool was_stable(const struct redis_connection *c)
+{
+    return c->state == REDIS_UP && clock_mono_ms() - c->up_ms > c->config->redis_retry_max_ms;
+}
+
 static void after_loss(struct redis_connection *c, const char *why)
 {
     bool was_up = c->state == REDIS_UP;
 
+    if (was_stable(c)) {
+        c->pause_ms = c->config->redis_retry_min_ms;
+        c->told = false;
+    }
     schedule_retry(c);
     if (!c->told) {
         char place[160];
@@ -114,8 +124,7 @@ static void on_pong(redisAsyncContext *context, void *data, void *unused)
         return;
     }
     c->state = REDIS_UP;
-    c->pause_ms = c->config->redis_retry_min_ms;
-    c->told = false;
+    c->up_ms = clock_mono_ms();
     c->events->on_up(c);
 }
 

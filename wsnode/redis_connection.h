@@ -32,6 +32,7 @@ struct redis_connection {
     enum redis_connection_state state;
     int64_t due_ms;   /* AWAY: connect then. CONNECTING: give up then */
     int64_t pause_ms; /* before the next attempt; doubles */
+    int64_t up_ms;    /* UP: since when */
     bool told;        /* the loss has been logged */
 };
 
