@@ -56,16 +56,19 @@ class Consumer:
         )
         return [(entry[0], dict(zip(entry[1][::2], entry[1][1::2]))) for entry in answer[1] if entry[1]]
 
-    async def handle(self, entry_id, fields):
-        """Returns whether the message was for somebody here."""
-        if self.sessions.deliver(fields["u"], fields["p"]):
-            await self.done(args=[entry_id])
-            return True
-        if time.time() - int(fields["t"]) > GIVE_UP_S:
-            await self.done(args=[entry_id])
-        else:
-            await self.done(args=[entry_id, fields["u"], fields["p"], fields["t"]])
-        return False
+    async def handle(self, entries):
+        """Writes what is for somebody here, puts back the rest. Returns whether anything was for here."""
+        delivered = False
+        async with self.redis.pipeline(transaction=False) as confirmations:
+            for entry_id, fields in entries:
+                back = []
+                if self.sessions.deliver(fields["u"], fields["p"]):
+                    delivered = True
+                elif time.time() - int(fields["t"]) < GIVE_UP_S:
+                    back = [fields["u"], fields["p"], fields["t"]]
+                await self.done(args=[entry_id, *back], client=confirmations)
+            await confirmations.execute()
+        return delivered
 
 
 def node(redis_port):
@@ -75,8 +78,7 @@ def node(redis_port):
         ready.set()
         while True:
             entries = await consumer.take()
-            delivered = [await consumer.handle(*entry) for entry in entries]
-            if entries and not any(delivered):
+            if entries and not await consumer.handle(entries):
                 await asyncio.sleep(0.01)  # nobody here wants them: leave them to the others for a moment
 
     return work
