@@ -31,20 +31,26 @@ static void encode_status(const struct envelope_status *s, struct buf *out)
     buf_add_char(out, '}');
 }
 
+static void encode_message(const struct envelope_answer_message *m, struct buf *out)
+{
+    buf_add_str(out, "{\"sessions\":[");
+    for (size_t i = 0; i < m->session_count; i++) {
+        if (i) {
+            buf_add_char(out, ',');
+        }
+        encode_status(&m->sessions[i], out);
+    }
+    buf_add_str(out, "]}");
+}
+
 void envelope_answer_encode(const struct envelope_answer *a, struct buf *out)
 {
     buf_addf(out, "{\"code\":0,\"msg\":\"ok\",\"data\":{\"boot\":\"%s\",\"messages\":[", a->boot);
     for (size_t i = 0; i < a->message_count; i++) {
-        const struct envelope_answer_message *m = &a->messages[i];
-
-        buf_add_str(out, i ? ",{\"sessions\":[" : "{\"sessions\":[");
-        for (size_t j = 0; j < m->session_count; j++) {
-            if (j) {
-                buf_add_char(out, ',');
-            }
-            encode_status(&m->sessions[j], out);
+        if (i) {
+            buf_add_char(out, ',');
         }
-        buf_add_str(out, "]}");
+        encode_message(&a->messages[i], out);
     }
     buf_add_str(out, "]}}");
 }

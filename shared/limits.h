@@ -36,7 +36,7 @@
 #define COMMAND_ARGS_MAX 40
 /* All arguments of one Redis command: the largest message (send.message_max: 16m) and what goes
  * with it. */
-#define COMMAND_BYTES_MAX (32 * 1024 * 1024)
+#define COMMAND_BYTES_MAX (32L * 1024 * 1024)
 /* RFC 6455 5.5: a control frame's payload is at most 125 bytes, two of them the close code. */
 #define CLOSE_REASON_BYTES_MAX 123
 /* Bytes that libwebsockets wants free before a payload (LWS_PRE; checked at compile time). */

@@ -315,7 +315,7 @@ enum err message_hash(const struct message *m, char out[MESSAGE_HASH_BYTES])
     if (!ok) {
         return ERR_NO_MEMORY;
     }
-    for (unsigned i = 0; i < digest_bytes; i++) {
+    for (size_t i = 0; i < digest_bytes; i++) {
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
     }
     return ERR_OK;

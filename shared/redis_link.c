@@ -72,25 +72,30 @@ static enum redis_outcome read_reply(redisContext *context, int64_t deadline_ms,
     }
 }
 
-/* Runs one command of the log-in; any error reply means that Redis does not want us. */
-static enum err log_in_step(
-    redisContext *context, int argc, const char **argv, const char *name, int64_t deadline_ms)
+/* Any error reply to the log-in means that Redis does not want us. */
+static enum err log_in_err(const redisReply *reply, const char *command)
+{
+    if (!redis_reply_err(reply)) {
+        return ERR_OK;
+    }
+    log_limited(
+        LOG_ERROR, "redis refused the log-in", "command=%s reply=\"%s\"", command, reply->str);
+    return ERR_REDIS_REFUSED;
+}
+
+/* Runs one command of the log-in. */
+static enum err log_in_step(redisContext *context, int argc, const char **argv, int64_t deadline_ms)
 {
     redisReply *reply = NULL;
-    enum err err = ERR_REDIS_DOWN;
+    enum err err;
 
-    if (redisAppendCommandArgv(context, argc, argv, NULL) == REDIS_OK &&
-        flush(context, deadline_ms) == REDIS_LINK_ANSWERED &&
-        read_reply(context, deadline_ms, &reply) == REDIS_LINK_ANSWERED) {
-        err = redis_reply_err(reply) ? ERR_REDIS_REFUSED : ERR_OK;
+    if (redisAppendCommandArgv(context, argc, argv, NULL) != REDIS_OK ||
+        flush(context, deadline_ms) != REDIS_LINK_ANSWERED ||
+        read_reply(context, deadline_ms, &reply) != REDIS_LINK_ANSWERED) {
+        return ERR_REDIS_DOWN;
     }
-    if (err == ERR_REDIS_REFUSED) {
-        log_limited(
-            LOG_ERROR, "redis refused the log-in", "command=%s reply=\"%s\"", name, reply->str);
-    }
-    if (reply) {
-        freeReplyObject(reply);
-    }
+    err = log_in_err(reply, argv[0]);
+    freeReplyObject(reply);
     return err;
 }
 
@@ -104,7 +109,7 @@ static enum err log_in(const struct redis_url *url, redisContext *context, int64
         const char *without[] = {"AUTH", url->password};
 
         err = log_in_step(
-            context, url->user[0] ? 3 : 2, url->user[0] ? with_user : without, "AUTH", deadline_ms);
+            context, url->user[0] ? 3 : 2, url->user[0] ? with_user : without, deadline_ms);
         if (err) {
             return err;
         }
@@ -113,7 +118,7 @@ static enum err log_in(const struct redis_url *url, redisContext *context, int64
         return ERR_OK;
     }
     snprintf(db, sizeof(db), "%d", url->db);
-    return log_in_step(context, 2, (const char *[]){"SELECT", db}, "SELECT", deadline_ms);
+    return log_in_step(context, 2, (const char *[]){"SELECT", db}, deadline_ms);
 }
 
 static bool is_connected(int fd)

@@ -179,6 +179,15 @@ static enum err after_outcome(struct redis_sync *r, enum redis_outcome outcome)
     return ERR_INTERNAL;
 }
 
+static void after_error_reply(struct redis_sync *r, enum err err, const redisReply *reply)
+{
+    log_limited(LOG_ERROR, "redis answered an error", "reply=\"%s\"", reply->str);
+    if (err == ERR_REDIS_REFUSED) {
+        /* Another server may stand behind the address by now. */
+        disconnect(r);
+    }
+}
+
 /* The first error among the replies. */
 static enum err check_replies(struct redis_sync *r, redisReply *const *replies, size_t count)
 {
@@ -186,13 +195,7 @@ static enum err check_replies(struct redis_sync *r, redisReply *const *replies, 
         enum err err = redis_reply_err(replies[i]);
 
         if (err) {
-            log_limited(LOG_ERROR, "redis answered an error", "reply=\"%s\"", replies[i]->str);
-        }
-        if (err == ERR_REDIS_REFUSED) {
-            /* Another server may stand behind the address by now. */
-            disconnect(r);
-        }
-        if (err) {
+            after_error_reply(r, err, replies[i]);
             return err;
         }
     }
@@ -217,7 +220,9 @@ enum err redis_sync_run(struct redis_sync *r, const struct command *commands, si
     enum redis_outcome outcome;
     enum err err;
 
-    memset(replies, 0, count * sizeof(*replies));
+    for (size_t i = 0; i < count; i++) {
+        replies[i] = NULL;
+    }
     if ((err = check_commands(commands, count)) || (err = ensure_connected(r))) {
         return err;
     }

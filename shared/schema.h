@@ -1,16 +1,24 @@
 /*
- * Every Redis key: name, type, expiry, who writes and reads it. P is the prefix (redis.prefix, "WebSocket_"); {…} is a literal
- * hash tag, so that all keys of one user share a slot of a Redis Cluster.
+ * Every Redis key: name, type, expiry, who writes and reads it. P is the prefix (redis.prefix,
+ * "WebSocket_"); {…} is a literal hash tag, so that all keys of one user share a slot of a Redis
+ * Cluster.
  *
- * key                      type    content                                        expiry             written by       read by
- * P{userId}                hash    sessionId -> entry (registry.h)                session_ttl        open refresh     send, /online
- *                                                                                                   close
- * P{userId}:inbox          stream  m payload, to narrowing, p id before, x expiry  inbox_ttl          send             open fetch refresh
- * P{userId}:read           hash    narrowing -> highest id acknowledged            inbox_ttl          ack              open, /unread
- * P{userId}:sent:<msgId>   string  "<id> <prev id> <payload hash>"                 idempotency_window send             send, /status
- * Pnodes                   hash    nodeId -> heartbeat (nodes.h)                   none               wsnode           fcgi-send
- * Pnode:<nodeId>           string  boot: the lease                                 node_lease         wsnode           fcgi-send
- * Pcontrol:<nodeId>        pub/sub hints (registry.h)                              -                  both             wsnode
+ * P{userId}               hash: sessionId -> entry (registry.h)
+ *                         expires session_ttl after the last open or refresh
+ *                         written by open refresh close; read by open refresh send, /online
+ * P{userId}:inbox         stream: m payload, to narrowing, p id before, x time of expiry
+ *                         expires inbox_ttl after the last send
+ *                         written by send; read by open fetch refresh, /history
+ * P{userId}:read          hash: narrowing -> highest id acknowledged
+ *                         expires inbox_ttl after the last ack or send
+ *                         written by ack; read by open, /unread
+ * P{userId}:sent:<msgId>  string: "<id> <id before> <payload hash>"
+ *                         expires after idempotency_window; written by send; read by send, /status
+ * Pnodes                  hash: nodeId -> heartbeat (nodes.h)
+ *                         does not expire; written by wsnode; read by fcgi-send, wsnode
+ * Pnode:<nodeId>          string: boot; the lease
+ *                         expires after node_lease; written by wsnode; read by fcgi-send, wsnode
+ * Pcontrol:<nodeId>       pub/sub channel: hints (registry.h); from both to wsnode
  */
 #ifndef SHARED_SCHEMA_H
 #define SHARED_SCHEMA_H
@@ -21,7 +29,8 @@
 void schema_add_registry(struct command *c, const char *prefix, const char *user_id);
 void schema_add_inbox(struct command *c, const char *prefix, const char *user_id);
 void schema_add_read(struct command *c, const char *prefix, const char *user_id);
-void schema_add_sent(struct command *c, const char *prefix, const char *user_id, const char *message_id);
+void schema_add_sent(
+    struct command *c, const char *prefix, const char *user_id, const char *message_id);
 void schema_add_nodes(struct command *c, const char *prefix);
 void schema_add_lease(struct command *c, const char *prefix, const char *node_id);
 void schema_add_control(struct command *c, const char *prefix, const char *node_id);
