@@ -26,7 +26,7 @@ struct book {
     unsigned char *times;    /* (client) * messages_max + number: how often received */
     int *last;               /* per client: highest number received so far, -1 */
     struct phase phases[PHASES_MAX];
-    int phase_count;
+    int phase_count, phase; /* phase: the current one */
     int64_t raw_duplicates;
     int64_t *replays; /* growing */
     size_t replay_count, replay_cap;
@@ -78,11 +78,17 @@ void book_destroy(struct book *b)
 
 void book_start_phase(struct book *b, const char *name)
 {
+    int i = 0;
     pthread_mutex_lock(&b->mutex);
-    if (b->phase_count < PHASES_MAX) {
-        struct phase *phase = &b->phases[b->phase_count++];
-        snprintf(phase->name, sizeof phase->name, "%s", name);
+    while (i < b->phase_count && strcmp(b->phases[i].name, name) != 0)
+        i++;
+    if (i == PHASES_MAX) {
+        fprintf(stderr, "book: more than %d phases\n", PHASES_MAX);
+        exit(2);
     }
+    if (i == b->phase_count)
+        snprintf(b->phases[b->phase_count++].name, PHASE_NAME_BYTES, "%s", name);
+    b->phase = i;
     pthread_mutex_unlock(&b->mutex);
 }
 
@@ -99,7 +105,7 @@ int book_send(struct book *b, int user)
         number = b->sent[user]++;
         struct entry *e = entry_of(b, user, number);
         e->sent_us = book_now_us();
-        e->phase = (unsigned char)(b->phase_count - 1);
+        e->phase = (unsigned char)b->phase;
     }
     pthread_mutex_unlock(&b->mutex);
     return number;

@@ -19,7 +19,7 @@ struct book *book_create(int users, int clients_per_user, int messages_per_user_
 void book_destroy(struct book *b);
 
 int64_t book_now_us(void);
-/* What is sent from now on belongs to this phase. */
+/* What is sent from now on belongs to this phase; the same name again continues it. */
 void book_start_phase(struct book *b, const char *name);
 
 /* The sender of a user starts its next message. Returns its number (from 0), or -1: the book is full. */

@@ -29,6 +29,7 @@ struct client {
     bool has_place;                     /* last_ms, last_n hold a place: the last id seen, or where it first connected */
     unsigned long long last_ms, last_n;
     unsigned long long acked_ms, acked_n;
+    int missed; /* messages that this connection still has to replay */
     char *rx; /* owned; NULL while empty */
     size_t rx_len;
 };
@@ -201,17 +202,20 @@ static void on_message(struct clients *c, struct client *k, const char *text)
     k->last_ms = ms;
     k->last_n = n;
     book_receive(c->o.book, k->number, user, number);
-    if (strstr(text, "\"replay\":true") != NULL)
+    if (k->missed > 0) {
+        k->missed--;
         book_replay(c->o.book, book_now_us() - k->asked_us);
+    }
 }
 
 static void on_connected(struct clients *c, struct client *k, const char *text)
 {
-    const char *position = strstr(text, "\"position\":\"");
+    const char *position = strstr(text, "\"position\":\""), *missed = strstr(text, "\"missed\":");
     k->backoff_ms = c->o.backoff_min_ms;
     if (strstr(text, "\"recovered\":false") != NULL)
         c->unrecovered++;
-    if (!k->has_place && position != NULL && strstr(text, "\"missed\":0") != NULL) {
+    k->missed = missed != NULL ? atoi(missed + 9) : 0;
+    if (!k->has_place && position != NULL && k->missed == 0) {
         k->has_place = sscanf(position + 12, "%llu-%llu", &k->last_ms, &k->last_n) == 2;
         k->acked_ms = k->last_ms;
         k->acked_n = k->last_n;

@@ -42,6 +42,12 @@ class Run:
     def pause(self, seconds):
         time.sleep(seconds * self.scale)
 
+    def spread_clients(self):
+        """All reconnect, so that every fault finds half of them on each node, wherever the last one drove them."""
+        self.say("phase all clients reconnect")
+        self.say("cut 100")
+        time.sleep(3)
+
     def finish(self):
         self.say("stop")
         output, _ = self.process.communicate()
@@ -197,6 +203,7 @@ def main():
         for _ in range(options.rounds):
             for name, fault in selected_faults(options):
                 print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
+                run.spread_clients()
                 run.say(f"phase {name}")
                 fault(run)
         run.say("phase after the last fault")
