@@ -8,7 +8,7 @@
 #include "wsnode/deliver.h"
 #include "wsnode/internal_http.h"
 
-#define ANSWER_BYTES_MAX (64 * 1024 * 1024)
+#define ANSWER_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 static void answer_statuses(struct internal_request *r, struct envelope_answer *statuses)
 {

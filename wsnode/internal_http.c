@@ -9,9 +9,7 @@
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "shared/auth.h"
 #include "shared/log.h"
 #include "shared/parse.h"
 #include "wsnode/deliver.h"
@@ -19,10 +17,9 @@
 #include "wsnode/loop.h"
 
 /* /sessions and the statuses of the largest forward. */
-#define ANSWER_BYTES_MAX (64 * 1024 * 1024)
+#define ANSWER_BYTES_MAX ((size_t)64 * 1024 * 1024)
 /* Longer than senders keep an idle connection, so that it is they who close. */
 #define KEEPALIVE_TIMEOUT_S 120
-#define HEADER_BYTES_MAX 1024
 #define TX_PACKET_BYTES 65536
 
 struct internal_http {
@@ -147,93 +144,7 @@ static int send_answer(struct internal_request *r)
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
-/* Heads */
-
-static bool copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t out_bytes)
-{
-    return lws_hdr_total_length(wsi, token) > 0 &&
-           lws_hdr_copy(wsi, out, (int)out_bytes, token) > 0;
-}
-
-static const char *method_of(struct lws *wsi)
-{
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0) {
-        return "GET";
-    }
-    return lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0 ? "POST" : "";
-}
-
-static enum err check_secret(struct internal_request *r, struct problem *p)
-{
-    char authorization[HEADER_BYTES_MAX];
-    bool given =
-        copy_header(r->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, authorization, sizeof(authorization));
-
-    enum err err = auth_check_secret(r->node->config->cluster_secret, given ? authorization : NULL);
-    return err ? problem_set(p, err, "", NULL) : ERR_OK;
-}
-
-/* libwebsockets neither decodes chunks nor validates lengths. */
-static enum err check_length(struct internal_request *r, struct problem *p)
-{
-    char text[32];
-    uint64_t length;
-
-    if (lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
-        lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) == 0) {
-        return problem_set(p, ERR_LENGTH_REQUIRED, "", NULL);
-    }
-    if (!copy_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text, sizeof(text)) ||
-        parse_u64(slice_of(text), INT64_MAX, &length)) {
-        return problem_set(p, ERR_BAD_LENGTH, "", "Content-Length is not a number");
-    }
-    if (length > r->body.max) {
-        return problem_set(p, ERR_BODY_TOO_LARGE, "", NULL);
-    }
-    return ERR_OK;
-}
-
-static bool is_json_type(const char *content_type)
-{
-    size_t len = strcspn(content_type, "; \t");
-
-    return len == strlen("application/json") &&
-           strncasecmp(content_type, "application/json", len) == 0;
-}
-
-static enum err check_content_type(struct internal_request *r, struct problem *p)
-{
-    char type[HEADER_BYTES_MAX];
-
-    r->is_json =
-        copy_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, type, sizeof(type)) && is_json_type(type);
-    if (r->route->wants_json && !r->is_json) {
-        return problem_set(p, ERR_WRONG_CONTENT_TYPE, "", NULL);
-    }
-    return ERR_OK;
-}
-
-static enum err check_head(
-    struct internal_request *r, const char *path, const char **allow, struct problem *p)
-{
-    const char *method = method_of(r->wsi);
-    enum err found = internal_route_find(path, method, &r->route, allow);
-
-    if (found || !r->route->is_open) {
-        enum err err = check_secret(r, p);
-        if (err) {
-            return err;
-        }
-    }
-    if (found) {
-        return problem_set(p, found, "", NULL);
-    }
-    if (strcmp(method, "POST") != 0) {
-        return ERR_OK;
-    }
-    enum err err = check_length(r, p);
-    return err ? err : check_content_type(r, p);
-}
+/* Events of libwebsockets */
 
 static int on_head(struct lws *wsi, const char *path)
 {
@@ -247,7 +158,7 @@ static int on_head(struct lws *wsi, const char *path)
     if (!r) {
         return -1;
     }
-    if (check_head(r, path, &allow, &p)) {
+    if (internal_check_head(r, path, &allow, &p)) {
         r->closes = true; /* its body, if any, will not be read */
         fail(r, &p, p.err == ERR_WRONG_METHOD ? allow : NULL);
         return send_answer(r);
@@ -308,25 +219,6 @@ static int on_gone(struct internal_request *r)
         request_destroy(r);
     }
     return 0;
-}
-
-enum err internal_query(const struct internal_request *r, const char *name, char *out,
-    size_t out_bytes, struct problem *p)
-{
-    char argument[HEADER_BYTES_MAX];
-    char start[64];
-
-    *out = '\0';
-    (void)snprintf(start, sizeof(start), "%s=", name);
-    const char *value = lws_get_urlarg_by_name(r->wsi, start, argument, sizeof(argument));
-    if (!value) {
-        return ERR_OK;
-    }
-    if (strlen(value) >= out_bytes) {
-        return problem_set(p, ERR_BAD_QUERY, name, "%s is too long", name);
-    }
-    memcpy(out, value, strlen(value) + 1);
-    return ERR_OK;
 }
 
 static int on_event(

@@ -45,12 +45,17 @@ void internal_answer(
 void internal_fail(struct internal_request *r, const struct problem *p);
 /* The answer comes with deliver_on_done(). */
 void internal_await(struct internal_request *r, uint64_t delivery);
+/* The one that awaits this delivery; NULL: its caller has gone. */
+struct internal_request *internal_find_awaiting(const struct node *n, uint64_t delivery);
+
+/* internal_head.c */
+
+/* Finds the route and checks what its body will be. On ERR_WRONG_METHOD, *allow has the methods. */
+enum err internal_check_head(
+    struct internal_request *r, const char *path, const char **allow, struct problem *p) MUST_CHECK;
 /* A query argument, decoded. ERR_BAD_QUERY if it is too long; "" where there is none. */
 enum err internal_query(const struct internal_request *r, const char *name, char *out,
     size_t out_bytes, struct problem *p) MUST_CHECK;
-
-/* The one that awaits this delivery; NULL: its caller has gone. */
-struct internal_request *internal_find_awaiting(const struct node *n, uint64_t delivery);
 
 /* internal_routes.c. ERR_UNKNOWN_PATH; ERR_WRONG_METHOD, with the methods in *allow. */
 enum err internal_route_find(const char *path, const char *method,

@@ -7,7 +7,7 @@
 #include "wsnode/internal_http.h"
 #include "wsnode/ready.h"
 
-#define METRICS_BYTES_MAX (64 * 1024)
+#define METRICS_BYTES_MAX ((size_t)64 * 1024)
 #define SMALL_ANSWER_BYTES_MAX 1024
 
 static void run_healthz(struct internal_request *r)

@@ -11,7 +11,7 @@
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 10000
 /* A session takes at most some 600 bytes: its key, escaped. */
-#define ANSWER_BYTES_MAX (LIMIT_MAX * 4096)
+#define ANSWER_BYTES_MAX ((size_t)LIMIT_MAX * 4096)
 
 struct listing {
     struct buf body;

@@ -13,7 +13,7 @@
 #define REFRESH_MS 1000
 /* A second, and the time that asking takes. */
 #define USABLE_MS 2000
-#define TEXT_BYTES_MAX (1024 * 1024)
+#define TEXT_BYTES_MAX ((size_t)1024 * 1024)
 
 struct live_nodes {
     struct node *node;       /* borrowed */

@@ -3,6 +3,7 @@
  */
 #include "wsnode/public_socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -69,12 +70,13 @@ static enum err resolve(const char *listen_at, struct addrinfo **out, struct pro
 
 enum err public_socket_open(const struct config *config, int *fd, struct problem *p)
 {
-    struct addrinfo *address;
+    struct addrinfo *address = NULL;
 
     enum err err = resolve(config->node_public_listen, &address, p);
     if (err) {
         return err;
     }
+    assert(address); /* getaddrinfo() says so unless it failed */
     int s = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s < 0 || !set_options(s, config) || bind(s, address->ai_addr, address->ai_addrlen) < 0 ||
         listen(s, BACKLOG) < 0) {

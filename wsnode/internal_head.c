@@ -1,0 +1,118 @@
+/*
+ * The head of an internal request: which route, with the secret, of what length and type; and its
+ * query.
+ */
+#include <libwebsockets.h>
+#include <string.h>
+#include <strings.h>
+
+#include "shared/auth.h"
+#include "shared/parse.h"
+#include "wsnode/internal_http.h"
+
+#define HEADER_BYTES_MAX 1024
+
+static bool copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t out_bytes)
+{
+    return lws_hdr_total_length(wsi, token) > 0 &&
+           lws_hdr_copy(wsi, out, (int)out_bytes, token) > 0;
+}
+
+static const char *method_of(struct lws *wsi)
+{
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0) {
+        return "GET";
+    }
+    return lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0 ? "POST" : "";
+}
+
+static enum err check_secret(struct internal_request *r, struct problem *p)
+{
+    char authorization[HEADER_BYTES_MAX];
+    bool given =
+        copy_header(r->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, authorization, sizeof(authorization));
+
+    enum err err = auth_check_secret(r->node->config->cluster_secret, given ? authorization : NULL);
+    return err ? problem_set(p, err, "", NULL) : ERR_OK;
+}
+
+/* libwebsockets neither decodes chunks nor validates lengths. */
+static enum err check_length(struct internal_request *r, struct problem *p)
+{
+    char text[32];
+    uint64_t length;
+
+    if (lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
+        lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) == 0) {
+        return problem_set(p, ERR_LENGTH_REQUIRED, "", NULL);
+    }
+    if (!copy_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text, sizeof(text)) ||
+        parse_u64(slice_of(text), INT64_MAX, &length)) {
+        return problem_set(p, ERR_BAD_LENGTH, "", "Content-Length is not a number");
+    }
+    if (length > r->body.max) {
+        return problem_set(p, ERR_BODY_TOO_LARGE, "", NULL);
+    }
+    return ERR_OK;
+}
+
+static bool is_json_type(const char *content_type)
+{
+    size_t len = strcspn(content_type, "; \t");
+
+    return len == strlen("application/json") &&
+           strncasecmp(content_type, "application/json", len) == 0;
+}
+
+static enum err check_content_type(struct internal_request *r, struct problem *p)
+{
+    char type[HEADER_BYTES_MAX];
+
+    r->is_json =
+        copy_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, type, sizeof(type)) && is_json_type(type);
+    if (r->route->wants_json && !r->is_json) {
+        return problem_set(p, ERR_WRONG_CONTENT_TYPE, "", NULL);
+    }
+    return ERR_OK;
+}
+
+enum err internal_check_head(
+    struct internal_request *r, const char *path, const char **allow, struct problem *p)
+{
+    const char *method = method_of(r->wsi);
+    enum err found = internal_route_find(path, method, &r->route, allow);
+
+    if (found || !r->route->is_open) {
+        enum err err = check_secret(r, p);
+        if (err) {
+            return err;
+        }
+    }
+    if (found) {
+        return problem_set(p, found, "", NULL);
+    }
+    if (strcmp(method, "POST") != 0) {
+        return ERR_OK;
+    }
+    enum err err = check_length(r, p);
+    return err ? err : check_content_type(r, p);
+}
+
+enum err internal_query(const struct internal_request *r, const char *name, char *out,
+    size_t out_bytes, struct problem *p)
+{
+    char argument[HEADER_BYTES_MAX];
+    char start[64];
+
+    *out = '\0';
+    (void)snprintf(start, sizeof(start), "%s=", name);
+    const char *value = lws_get_urlarg_by_name(r->wsi, start, argument, sizeof(argument));
+    if (!value) {
+        return ERR_OK;
+    }
+    if (strlen(value) >= out_bytes) {
+        return problem_set(p, ERR_BAD_QUERY, name, "%s is too long", name);
+    }
+    memcpy(out, value, strlen(value) + 1);
+    return ERR_OK;
+}
