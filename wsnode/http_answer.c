@@ -23,19 +23,22 @@ static const struct status_text statuses[] = {
     {403, "Forbidden", ""},
     {404, "Not Found", ""},
     {405, "Method Not Allowed", ""},
+
+    {409, "Conflict", ""},
     {410, "Gone", ""},
     {411, "Length Required", ""},
     {413, "Content Too Large", ""},
     {414, "URI Too Long", ""},
     {415, "Unsupported Media Type", ""},
     {426, "Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
+    {429, "Too Many Requests", ""},
     {500, "Internal Server Error", ""},
     {503, "Service Unavailable", ""},
 };
 
 static const struct status_text *find_status(int status)
 {
-    static const struct status_text unknown = {0, "Error", ""};
+    static const struct status_text unknown = {0, "Unknown", ""};
 
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
         if (statuses[i].status == status) {
