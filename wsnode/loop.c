@@ -21,7 +21,7 @@
 /* For an adopted handshake, whose bytes are all there, and for pauses in an internal body. */
 #define LWS_TIMEOUT_S 5
 
-enum { SIGNAL_COUNT = 3 };
+enum { SIGNAL_COUNT = 4 };
 
 struct loop {
     uv_loop_t uv;
@@ -113,7 +113,7 @@ static void on_signal(uv_signal_t *handle, int signal)
 
 static enum err start_signals(struct node *n)
 {
-    static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGUSR2};
+    static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGUSR2, SIGQUIT};
 
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         uv_signal_t *handle = &n->loop->signals[i];

@@ -67,6 +67,9 @@ void node_on_tick(struct node *n, int64_t now_ms)
 void node_on_signal(struct node *n, int signal)
 {
     node_stop_begin(n, signal == SIGUSR2 ? CLOSE_DRAINED : CLOSE_GOING_AWAY);
+    if (signal == SIGQUIT) {
+        node_stop_at_once(n);
+    }
 }
 
 /* The acceptor comes first: it raises the limit that libwebsockets sizes its tables by. */

@@ -17,6 +17,9 @@
 /* Sessions are told within the first half of the time; a tick's slice has at least so many. */
 #define SLICE_MIN 500
 #define TICK_MS 50
+/* The lease is given back even if the time is over: else senders would try this node until it ends.
+ */
+#define RELEASE_MS 200
 
 enum stop_step { STOP_CLOSING, STOP_REGISTRY, STOP_RELEASING };
 
@@ -37,8 +40,6 @@ void node_stop_begin(struct node *n, enum close_reason reason)
     int64_t now_ms = clock_mono_ms();
 
     if (n->stop) {
-        log_info("stopping at once", "node=%s", n->id);
-        n->stop->deadline_ms = now_ms;
         return;
     }
     n->stop = calloc(1, sizeof(*n->stop));
@@ -55,6 +56,13 @@ void node_stop_begin(struct node *n, enum close_reason reason)
     n->draining = true;
     log_info("stopping", "node=%s sessions=%lld", n->id, (long long)n->table.count);
     acceptor_stop(n);
+}
+
+void node_stop_at_once(struct node *n)
+{
+    if (n->stop) {
+        n->stop->deadline_ms = clock_mono_ms();
+    }
 }
 
 static void close_in_slice(struct session *s, void *arg)
@@ -88,29 +96,48 @@ static bool step_is_done(struct node *n)
     return true;
 }
 
-void node_stop_on_tick(struct node *n, int64_t now_ms)
+static void release(struct node *n, int64_t deadline_ms)
 {
-    struct node_stop *stop = n->stop;
+    n->stop->step = STOP_RELEASING;
+    n->stop->deadline_ms = deadline_ms;
+    heartbeat_release(n);
+}
 
-    if (!stop) {
+static void go_on(struct node *n)
+{
+    switch (n->stop->step) {
+    case STOP_CLOSING:
+        n->stop->step = STOP_REGISTRY;
         return;
-    }
-    bool overdue = now_ms >= stop->deadline_ms;
-    if (!overdue && !step_is_done(n)) {
+    case STOP_REGISTRY:
+        release(n, n->stop->deadline_ms);
         return;
-    }
-    if (overdue && stop->step != STOP_RELEASING) {
-        log_warn("not all closed in time", "node=%s sessions=%lld answers_awaited=%lld", n->id,
-            (long long)n->table.count, (long long)presence_pending_count(n));
-        heartbeat_release(n);
-    }
-    if (overdue || stop->step == STOP_RELEASING) {
+    case STOP_RELEASING:
         loop_stop(n->loop);
         return;
     }
-    stop->step = stop->step == STOP_CLOSING ? STOP_REGISTRY : STOP_RELEASING;
-    if (stop->step == STOP_RELEASING) {
-        heartbeat_release(n);
+}
+
+static void give_up(struct node *n, int64_t now_ms)
+{
+    if (n->stop->step == STOP_RELEASING) {
+        loop_stop(n->loop);
+        return;
+    }
+    log_warn("not all closed in time", "node=%s sessions=%lld answers_awaited=%lld", n->id,
+        (long long)n->table.count, (long long)presence_pending_count(n));
+    release(n, now_ms + RELEASE_MS);
+}
+
+void node_stop_on_tick(struct node *n, int64_t now_ms)
+{
+    if (!n->stop) {
+        return;
+    }
+    if (step_is_done(n)) {
+        go_on(n);
+    } else if (now_ms >= n->stop->deadline_ms) {
+        give_up(n, now_ms);
     }
 }
 

@@ -77,6 +77,8 @@ static enum err open_sockets(struct supervisor *s, struct problem *p)
 /* In the new process; its exit status. */
 static int become_worker(struct supervisor *s, int number, pid_t supervisor_pid)
 {
+    /* A terminal's Ctrl-C is for the supervisor, which passes it on. */
+    (void)setpgid(0, 0);
     /* Workers must not outlive the supervisor; it may have died before the kernel was told. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != supervisor_pid) {
         return 1;
@@ -164,7 +166,9 @@ static void on_signal(struct supervisor *s, int signal)
     case SIGTERM:
     case SIGINT:
     case SIGUSR2:
-        signal_workers(s, signal); /* a worker that gets a second one ends at once */
+        /* Workers take SIGTERM as often as it comes (systemd may send it to them as well): that it
+         * is the second one is known here. */
+        signal_workers(s, s->stopping ? SIGQUIT : signal);
         if (!s->stopping) {
             begin_stop(s);
         }
