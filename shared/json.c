@@ -168,7 +168,7 @@ enum err json_parse(struct slice text, struct json_object **out, struct problem 
 
 enum err json_parse_object(struct slice text, struct json_object **out, struct problem *p)
 {
-    struct json_object *value;
+    struct json_object *value = NULL;
     enum err err = json_parse(text, &value, p);
 
     if (err != ERR_OK) {

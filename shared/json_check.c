@@ -170,23 +170,26 @@ static enum err scan_escape(struct scan *s)
     return ERR_OK;
 }
 
+static enum err scan_char(struct scan *s)
+{
+    size_t bytes = utf8_char_bytes(s->text.at + s->at, s->text.len - s->at);
+
+    if (bytes == 0 || peek(s) < 0x20) {
+        return fail_expecting(s, "'\"' or a character that is no control character");
+    }
+    s->at += bytes;
+    return ERR_OK;
+}
+
 static enum err scan_string(struct scan *s)
 {
     s->nul_escaped = false;
     s->at++;
     while (!skip_char(s, '"')) {
-        if (peek(s) == '\\') {
-            enum err err = scan_escape(s);
-            if (err != ERR_OK) {
-                return err;
-            }
-            continue;
+        enum err err = peek(s) == '\\' ? scan_escape(s) : scan_char(s);
+        if (err != ERR_OK) {
+            return err;
         }
-        size_t bytes = utf8_char_bytes(s->text.at + s->at, s->text.len - s->at);
-        if (bytes == 0 || peek(s) < 0x20) {
-            return fail_expecting(s, "'\"' or a character that is no control character");
-        }
-        s->at += bytes;
     }
     s->step = STEP_AFTER_VALUE;
     return ERR_OK;

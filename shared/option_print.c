@@ -7,18 +7,16 @@
 
 #include "shared/option_table.h"
 
-/* The next option of one of these programs, from place i on; NULL where there is none. */
-static const struct option *next_option(size_t i, unsigned programs)
+/* The next option of one of these programs, the first one after NULL; NULL where there is none. */
+static const struct option *next_option(const struct option *before, unsigned programs)
 {
+    size_t i = before ? (size_t)(before - options) + 1 : 0;
+
     while (i < OPTIONS_COUNT && !(options[i].programs & programs)) {
         i++;
     }
     return i < OPTIONS_COUNT ? &options[i] : NULL;
 }
-
-#define FOR_EACH_OPTION(o, programs)                                                               \
-    for (const struct option *o = next_option(0, programs); o;                                     \
-         o = next_option((size_t)(o - options) + 1, programs))
 
 /* A secret that is not the default, which everybody knows. */
 static bool must_hide(const struct option *o, const char *value)
@@ -32,8 +30,7 @@ void config_print(const struct config *c, enum program program, FILE *out)
     struct buf value;
 
     buf_init(&value, OPTION_VALUE_BYTES_MAX);
-    FOR_EACH_OPTION(o, program)
-    {
+    for (const struct option *o = next_option(NULL, program); o; o = next_option(o, program)) {
         if (strcmp(section, o->section) != 0) {
             fprintf(out, "%s[%s]\n", *section ? "\n" : "", o->section);
             section = o->section;
@@ -93,10 +90,10 @@ static void print_allowed(const struct option *o, FILE *out, void (*print)(const
 
 void config_print_docs(FILE *out)
 {
+    const unsigned both = PROGRAM_SEND | PROGRAM_NODE;
     const char *section = "";
 
-    FOR_EACH_OPTION(o, PROGRAM_SEND | PROGRAM_NODE)
-    {
+    for (const struct option *o = next_option(NULL, both); o; o = next_option(o, both)) {
         if (strcmp(section, o->section) != 0) {
             fprintf(out, "%s### [%s]\n\n", *section ? "\n" : "", o->section);
             fputs("| key | default | allowed | read by | meaning |\n", out);
@@ -122,8 +119,7 @@ void option_print_help(enum program program, FILE *out)
 {
     const char *section = "";
 
-    FOR_EACH_OPTION(o, program)
-    {
+    for (const struct option *o = next_option(NULL, program); o; o = next_option(o, program)) {
         if (strcmp(section, o->section) != 0) {
             fprintf(out, "\n[%s]\n", o->section);
             section = o->section;

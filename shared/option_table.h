@@ -55,7 +55,7 @@ extern const struct option options[OPTIONS_COUNT];
 
 #define OPTION_ENV_PREFIX "SOCKETSEND_"
 /* One value: hundreds of API keys fit. */
-#define OPTION_VALUE_BYTES_MAX (64 * 1024)
+#define OPTION_VALUE_BYTES_MAX 65536
 /* SOCKETSEND_<SECTION>_<KEY> and the NUL. */
 #define OPTION_ENV_BYTES 64
 

@@ -72,8 +72,8 @@ static enum err parse_with_unit(struct slice text, const struct unit *units, int
 
 enum err parse_duration_ms(struct slice text, int64_t *out)
 {
-    static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000},
-        {"h", 60 * 60 * 1000}, {"d", 24 * 60 * 60 * 1000}, {NULL, 0}};
+    static const struct unit units[] = {
+        {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
 
     return parse_with_unit(text, units, out);
 }
@@ -81,7 +81,7 @@ enum err parse_duration_ms(struct slice text, int64_t *out)
 enum err parse_size_bytes(struct slice text, int64_t *out)
 {
     static const struct unit units[] = {
-        {"", 1}, {"k", 1024}, {"m", 1024 * 1024}, {"g", 1024 * 1024 * 1024}, {NULL, 0}};
+        {"", 1}, {"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {NULL, 0}};
 
     return parse_with_unit(text, units, out);
 }

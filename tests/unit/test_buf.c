@@ -37,6 +37,20 @@ static void buf_keeps_the_order_of_additions_while_it_grows(void **state)
     buf_finish(&b);
 }
 
+static void buf_has_room_for_the_nul_at_every_length(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 1000);
+    for (size_t len = 1; len <= 1000; len++) {
+        buf_add_char(&b, 'x');
+        assert_true(b.cap > b.len);
+        assert_int_equal(strlen(buf_str(&b)), len);
+    }
+    buf_finish(&b);
+}
+
 static void buf_fills_to_the_last_byte_of_its_cap(void **state)
 {
     struct buf b;
@@ -129,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buf_is_an_empty_string_at_first),
         cmocka_unit_test(buf_keeps_the_order_of_additions_while_it_grows),
+        cmocka_unit_test(buf_has_room_for_the_nul_at_every_length),
         cmocka_unit_test(buf_fills_to_the_last_byte_of_its_cap),
         cmocka_unit_test(buf_failure_sticks_and_adds_nothing),
         cmocka_unit_test(buf_reset_keeps_the_memory),

@@ -173,6 +173,7 @@ static void json_refuses_everything_else_and_says_where(void **state)
         {TEXT("\"\\ud83d\\u0041\""), ERR_BAD_UTF8, "byte 1: half of a surrogate pair"},
         {TEXT("\"\\ud83d\\ud83d\""), ERR_BAD_UTF8, "byte 1: half of a surrogate pair"},
         {TEXT("\"\\ude00\\ud83d\""), ERR_BAD_UTF8, "byte 1: half of a surrogate pair"},
+        {TEXT("\"\\ude00\\ude00\""), ERR_BAD_UTF8, "byte 1: half of a surrogate pair"},
     };
 
     (void)state;
