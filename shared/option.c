@@ -257,7 +257,7 @@ static void load_file(struct load *l, const char *path)
     l->file = fopen(l->path, "re");
     if (l->file) {
         parse_file(l);
-        fclose(l->file);
+        (void)fclose(l->file); /* it was only read: nothing is lost */
     } else if (!may_be_absent || errno != ENOENT) {
         fail(l, l->path, "", "%s", strerror(errno));
     }
