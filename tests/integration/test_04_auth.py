@@ -77,7 +77,7 @@ REFUSED_OPTIONS = [
     ("no API key", {"send.api_keys": ""}, "api_keys"),
     ("short API key", {"send.api_keys": "backend:short"}, "backend"),
     ("two keys of one name", {"send.api_keys": f"a:{OLD_KEY} a:{NEW_KEY}"}, "a"),
-    ("unknown scope", {"send.api_keys": f"a:{OLD_KEY}:everything"}, "everything"),
+    ("unknown scope", {"send.api_keys": f"a:{OLD_KEY}:everything"}, "scope"),
     ("short cluster secret", {"cluster.secret": "short"}, "secret"),
 ]
 

@@ -93,7 +93,7 @@ def test_close_by_the_backend(stack, connect, user):
 
 def test_nodes(stack, connect):
     connect(0)
-    nodes = {node["nodeId"]: node for node in stack.web.request("GET", "/nodes").data["nodes"]}
+    nodes = {node["node"]: node for node in stack.web.request("GET", "/nodes").data["nodes"]}
     for node in stack.nodes:
         assert nodes[node.id]["state"] == "ready"
         assert nodes[node.id]["addr"] == f"127.0.0.1:{node.internal_port}"
@@ -106,7 +106,7 @@ def test_dead_node_is_told(make_stack):
     stack.nodes[1].kill()
 
     def states():
-        return {node["nodeId"]: node["state"] for node in stack.web.request("GET", "/nodes").data["nodes"]}
+        return {node["node"]: node["state"] for node in stack.web.request("GET", "/nodes").data["nodes"]}
 
     expected = {stack.nodes[0].id: "ready", stack.nodes[1].id: "dead"}
     wait_until(lambda: states() == expected, what=f"{expected}")

@@ -27,7 +27,7 @@ class Answer:
     @property
     def error(self):
         """(status, code, field): what a test of a refusal compares."""
-        return self.status, self.code, (self.data or {}).get("field")
+        return self.status, self.code, (self.data or {}).get("field") or None
 
 
 def request(port, method, path, body=None, headers=None, timeout=10):

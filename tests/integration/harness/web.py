@@ -120,7 +120,10 @@ class Lighttpd(Web):
 
 
 class LighttpdWeb(Lighttpd):
-    """lighttpd starts several fcgi-send processes by itself, and they take turns."""
+    """lighttpd starts several fcgi-send processes by itself, and they take turns.
+
+    Their sockets stand in the working directory: a path of one may have 107 bytes only.
+    """
 
     name = "lighttpd"
     process_count = 3
@@ -128,12 +131,16 @@ class LighttpdWeb(Lighttpd):
     def config(self):
         config = write_options(self.directory / "socketsend.conf", self.send_options)
         program = BUILD / "fcgi-send" / "fcgi-send"
+        senders = ", ".join(
+            f"""( "bin-path" => "{program} -c {config}", "socket" => "send{n}.sock",
+                "max-procs" => 1, "check-local" => "disable" )"""
+            for n in range(self.process_count)
+        )
         return f"""
             server.modules = ( "mod_fastcgi" )
             $HTTP["url"] =~ "{PATHS}" {{
                 fastcgi.balance = "round-robin"
-                fastcgi.server = ( "" => (( "bin-path" => "{program} -c {config}", "socket" => "{self.directory}/send.sock",
-                    "max-procs" => {self.process_count}, "check-local" => "disable" )) )
+                fastcgi.server = ( "" => ( {senders} ) )
             }}
         """
 
@@ -146,7 +153,8 @@ class CgiWeb(Lighttpd):
     def config(self):
         config = write_options(self.directory / "socketsend.conf", self.send_options)
         script = self.directory / "send.cgi"
-        script.write_text(f"#!/bin/sh\nexec {BUILD}/fcgi-send/fcgi-send -c {config} 2>>{self.log_path}\n")
+        program = BUILD / "fcgi-send" / "fcgi-send"
+        script.write_text(f"#!/bin/sh\nSOCKETSEND_CONFIG={config} exec {program} 2>>{self.log_path}\n")
         script.chmod(0o755)
         return f"""
             server.modules = ( "mod_alias", "mod_cgi" )
