@@ -99,7 +99,7 @@ def connect(stack, user):
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
-        report.sections += [(f"log of {process.name}", process.log()) for process in live_processes]
+        report.sections += [(f"log of {process.name}", process.log(lines=15)) for process in live_processes]
 
 
 def pytest_sessionstart():

@@ -183,6 +183,10 @@ def test_good_request_by_fastcgi(fcgi, user):
     assert fcgi.request("POST", "/socketSend", body(userId=user)).data["stored"] is True
 
 
+def path_params(path, query=""):
+    return {"REQUEST_URI": f"{path}?{query}" if query else path, "SCRIPT_NAME": path, "QUERY_STRING": query}
+
+
 REQUESTS = [
     ("no Content-Length", {"CONTENT_LENGTH": None}, (411, 41101, ...)),
     ("Content-Length not a number", {"CONTENT_LENGTH": "many"}, (400, 40015, ...)),
@@ -193,9 +197,10 @@ REQUESTS = [
     ("body shorter than it says", {"CONTENT_LENGTH": str(len(body()) + 5)}, (400, 40015, ...)),
     ("body longer than it says", {"CONTENT_LENGTH": str(len(body()) - 5)}, (400, 40015, ...)),
     ("no content type", {"CONTENT_TYPE": None}, (415, 41501, ...)),
-    ("unknown path", {"REQUEST_URI": "/socketSendMore", "SCRIPT_NAME": "/socketSendMore"}, (404, 40401, None)),
-    ("path below", {"REQUEST_URI": "/socketSend/more", "SCRIPT_NAME": "/socketSend/more"}, (404, 40401, None)),
+    ("unknown path", path_params("/socketSendMore"), (404, 40401, None)),
+    ("path below", path_params("/socketSend/more"), (404, 40401, None)),
     ("unknown method", {"REQUEST_METHOD": "BREW"}, (405, 40501, None)),
+    ("bad escape in the query", {"REQUEST_METHOD": "GET", **path_params("/online", "userId=%zz")}, (400, 40018, ...)),
 ]
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import time
-from pathlib import Path
 
 import pytest
 from harness import Client, wait_until
@@ -12,10 +11,6 @@ from harness import Client, wait_until
 
 def status_of(data, client):
     return next(session["status"] for session in data["sessions"] if session["sessionId"] == client.session_id)
-
-
-def worker_pids(node):
-    return [int(pid) for pid in Path(f"/proc/{node.pid}/task/{node.pid}/children").read_text().split()]
 
 
 @pytest.fixture
@@ -57,7 +52,7 @@ def test_hanging_node_delays_nobody_else(make_stack, user, timed):
     other = user + "-other"
     near, far = stack.connect(0, f"/websocket/{user}"), stack.connect(1, f"/websocket/{user}")
     alone = stack.connect(0, f"/websocket/{other}")
-    workers = worker_pids(stack.nodes[1])
+    workers = stack.nodes[1].worker_pids()
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
 
@@ -180,11 +175,11 @@ def test_crashed_worker_is_started_again(make_stack, user):
     stack = make_stack(nodes=["node-a"])
     node = stack.nodes[0]
     client = stack.connect(0, f"/websocket/{user}")
-    (worker,) = worker_pids(node)
+    (worker,) = node.worker_pids()
     boot = stack.redis.client.get(f"WebSocket_node:{node.id}")
     os.kill(worker, signal.SIGKILL)
     assert client.wait_closed() == 1006
-    wait_until(lambda: worker_pids(node) not in ([], [worker]), what="a new worker")
+    wait_until(lambda: node.worker_pids() not in ([], [worker]), what="a new worker")
     node.wait_ready()
     wait_until(lambda: stack.redis.client.get(f"WebSocket_node:{node.id}") not in (None, boot), what="the new worker's lease")
     again = stack.connect(0, f"/websocket/{user}")

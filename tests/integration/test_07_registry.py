@@ -118,7 +118,9 @@ def test_another_prefix(make_stack, user):
 
 
 def duplicates(make_stack, mode):
-    return make_stack(options={"node.on_duplicate": mode, "registry.node_lease": "1s"})
+    stack = make_stack(options={"node.on_duplicate": mode, "registry.node_lease": "1s"})
+    time.sleep(1.5)  # a node looks for the other nodes once a second
+    return stack
 
 
 def test_duplicates_are_allowed(stack, connect):

@@ -1,5 +1,9 @@
 """A wsnode with one worker (unless told otherwise)."""
 
+import os
+import signal
+from pathlib import Path
+
 from .http import request
 from .process import BUILD, Process, free_port, write_options
 
@@ -33,6 +37,17 @@ class Node(Process):
     def command(self):
         config = write_options(self.directory / "socketsend.conf", self.options)
         return [BUILD / "wsnode" / "wsnode", "-c", config]
+
+    def worker_pids(self):
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def kill(self):
+        """As when the host dies: the workers end without a word. Each has a process group of its own."""
+        if self.is_running():
+            self.signal(signal.SIGSTOP)  # it would tell its workers to stop, or start new ones
+            for pid in self.worker_pids():
+                os.kill(pid, signal.SIGKILL)
+        super().kill()
 
     def is_ready(self):
         try:
