@@ -29,6 +29,7 @@ struct client {
     bool has_place;                     /* last_ms, last_n hold a place: the last id seen, or where it first connected */
     unsigned long long last_ms, last_n;
     unsigned long long acked_ms, acked_n;
+    bool was_cut;
     int missed; /* messages that this connection still has to replay */
     char *rx; /* owned; NULL while empty */
     size_t rx_len;
@@ -38,10 +39,10 @@ struct clients {
     struct clients_options o;
     struct client *all;
     int count, epoll, connecting;
-    atomic_int connected;
+    atomic_int placed; /* clients that know their place in the inbox: they lose nothing from then on */
     atomic_bool stop;
     atomic_int cut_percent, stall_percent;
-    atomic_llong stall_ms;
+    atomic_llong stall_ms, ended;
     unsigned seed;
     int64_t closes[5000], failed, silent, unrecovered;
 };
@@ -89,8 +90,7 @@ static void drop(struct clients *c, struct client *k, bool reset)
         setsockopt(k->fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
     if (k->fd >= 0)
         close(k->fd);
-    if (k->state == OPEN)
-        c->connected--;
+    c->ended += k->state == OPEN;
     if (k->state == CONNECTING)
         c->connecting--;
     k->fd = -1;
@@ -219,6 +219,7 @@ static void on_connected(struct clients *c, struct client *k, const char *text)
         k->has_place = sscanf(position + 12, "%llu-%llu", &k->last_ms, &k->last_n) == 2;
         k->acked_ms = k->last_ms;
         k->acked_n = k->last_n;
+        c->placed += k->has_place;
     }
 }
 
@@ -282,6 +283,15 @@ static long take_frame(struct clients *c, struct client *k, unsigned char *at, s
     return (long)(head + body);
 }
 
+/* The first cut comes at a random time, so that the clients are not all cut at once. */
+static int64_t next_cut_us(struct clients *c, struct client *k)
+{
+    int64_t every_us = c->o.cut_every_ms * 1000;
+    int64_t in_us = k->was_cut ? every_us : rand_r(&c->seed) % every_us;
+    k->was_cut = true;
+    return in_us;
+}
+
 static bool take_handshake(struct clients *c, struct client *k)
 {
     k->rx[k->rx_len] = '\0';
@@ -298,8 +308,7 @@ static bool take_handshake(struct clients *c, struct client *k)
     k->rx_len -= used;
     k->state = OPEN;
     c->connecting--;
-    c->connected++;
-    k->due_us = c->o.cut_every_ms > 0 ? book_now_us() + c->o.cut_every_ms * 1000 : 0;
+    k->due_us = c->o.cut_every_ms > 0 ? book_now_us() + next_cut_us(c, k) : 0;
     return true;
 }
 
@@ -411,9 +420,14 @@ void clients_stop(struct clients *c)
     c->stop = true;
 }
 
-int clients_connected(struct clients *c)
+int clients_placed(struct clients *c)
 {
-    return c->connected;
+    return c->placed;
+}
+
+int64_t clients_ended(struct clients *c)
+{
+    return c->ended;
 }
 
 void clients_cut(struct clients *c, int percent)

@@ -25,7 +25,8 @@ void clients_destroy(struct clients *c);
 void clients_run(struct clients *c);
 void clients_stop(struct clients *c);
 
-int clients_connected(struct clients *c);
+int clients_placed(struct clients *c);    /* clients that were connected once, and can resume from there */
+int64_t clients_ended(struct clients *c); /* how many open connections have ended so far, for whatever reason */
 /* From any thread: carried out by the loop. */
 void clients_cut(struct clients *c, int percent);                   /* resets the TCP connections of so many, at random */
 void clients_stall(struct clients *c, int percent, int64_t for_ms); /* so many stop reading for a while */

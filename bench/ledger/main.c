@@ -1,8 +1,9 @@
 /*
  * ledger: keeps a book of what was accepted and what arrived, while somebody else (run.py) breaks things.
  *
- * Commands come on standard input, one per line: `phase NAME`, `cut PERCENT`, `stall PERCENT MS`, `pause`, `resume`, `stop`. It says `connected` when
- * all clients are, answers `stop` with the report, and exits 0 only if nothing was lost, doubled or out of order.
+ * Commands come on standard input, one per line: `phase NAME`, `cut PERCENT`, `stall PERCENT MS`, `pause`, `resume`, `ended` (how
+ * many connections have ended so far), `stop`. It says `connected` when
+ * all clients were once, answers `stop` with the report, and exits 0 only if nothing was lost, doubled or out of order.
  */
 #include <getopt.h>
 #include <pthread.h>
@@ -115,6 +116,8 @@ static void obey(struct book *book, struct clients *clients, struct senders *sen
             clients_stall(clients, percent, ms);
         else if (strcmp(line, "pause") == 0 || strcmp(line, "resume") == 0)
             senders_pause(senders, line[0] == 'p');
+        else if (strcmp(line, "ended") == 0)
+            printf("ended %lld\n", (long long)clients_ended(clients));
         else if (strcmp(line, "stop") == 0)
             return;
         else
@@ -143,7 +146,7 @@ int main(int argc, char **argv)
     if (clients == NULL || senders == NULL)
         return 2;
     pthread_create(&thread, NULL, run_clients, clients);
-    while (clients_connected(clients) < s.users * s.clients_per_user)
+    while (clients_placed(clients) < s.users * s.clients_per_user)
         sleep_ms(20);
     sleep_ms(1000);
     printf("connected\n");

@@ -42,6 +42,11 @@ class Run:
     def pause(self, seconds):
         time.sleep(seconds * self.scale)
 
+    def ended(self):
+        """How many open connections have ended so far."""
+        self.say("ended")
+        return int(self.process.stdout.readline().split()[1])
+
     def spread_clients(self):
         """All reconnect, so that every fault finds half of them on each node, wherever the last one drove them."""
         self.say("phase all clients reconnect")
@@ -167,6 +172,51 @@ FAULTS = [
 OURS_ONLY = {"worker killed (-9)", "node cut off from senders"}
 
 
+def run_faults(run, options):
+    for _ in range(options.rounds):
+        for name, fault in selected_faults(options):
+            print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
+            run.spread_clients()
+            run.say(f"phase {name}")
+            fault(run)
+    run.say("phase after the last fault")
+    run.pause(3)
+
+
+def run_jitter(run, options):
+    """Each client's TCP connection is cut every 15 s for 2 s, while every user gets 120 messages, two per second."""
+    run.say("phase jitter")
+    time.sleep(75)
+
+
+def run_deploy(run, options):
+    """The send API and the web server are restarted, which must end no connection; then each node, which must lose nothing."""
+    stack = run.stack
+    before = run.ended()
+    for name, process in (("send API restarted", stack.send), ("web server restarted", stack.lighttpd)):
+        run.say(f"phase {name}")
+        time.sleep(2)
+        process.stop()
+        process.start()
+        time.sleep(4)
+    print(f"connections that ended while the send API and the web server were restarted: {run.ended() - before}")
+    for number, node in enumerate(stack.nodes):
+        run.say(f"phase node {number} restarted")
+        time.sleep(2)
+        node.stop()
+        node.start()
+        stack.wait_for_node(node)
+        time.sleep(8)
+
+
+# name: what to run, and the load that goes with it: --users, --clients per user, --rate, and what else the ledger is told.
+SCENARIOS = {
+    "faults": (run_faults, 200, 2, 600, []),
+    "jitter": (run_jitter, 100, 100, 200, ["--messages", "120", "--cut-every", "15000", "--cut-for", "2000"]),
+    "deploy": (run_deploy, 50, 100, 100, []),
+}
+
+
 def make_stack(options):
     directory = tempfile.mkdtemp(prefix="ledger-")
     if options.design == "socketsend":
@@ -188,9 +238,10 @@ def main():
     parser.add_argument("--scale", type=float, default=1.0, help="how long each fault lasts, relative to the full length")
     parser.add_argument("--rounds", type=int, default=1, help="how often the whole schedule runs")
     parser.add_argument("--faults", default="", help="only those whose name contains this")
-    parser.add_argument("--users", default="200")
-    parser.add_argument("--clients", default="2", help="per user")
-    parser.add_argument("--rate", default="600", help="messages per second")
+    parser.add_argument("--scenario", choices=SCENARIOS, default="faults", help="the schedule of faults, or a published scenario")
+    parser.add_argument("--users", type=int)
+    parser.add_argument("--clients", type=int, help="per user")
+    parser.add_argument("--rate", type=float, help="messages per second")
     parser.add_argument("--keep", action="store_true", help="keep the logs")
     options = parser.parse_args()
 
@@ -199,16 +250,12 @@ def main():
     status = 2
     try:
         stack.start()
-        run = Run(stack, ["--users", options.users, "--clients", options.clients, "--rate", options.rate], options.scale)
-        for _ in range(options.rounds):
-            for name, fault in selected_faults(options):
-                print(f"{time.strftime('%H:%M:%S')} {name}", flush=True)
-                run.spread_clients()
-                run.say(f"phase {name}")
-                fault(run)
-        run.say("phase after the last fault")
-        run.pause(3)
-        print(f"\n{options.design}, appendfsync {options.fsync}")
+        schedule, users, clients, rate, more = SCENARIOS[options.scenario]
+        load = {"--users": options.users or users, "--clients": options.clients or clients, "--rate": options.rate or rate}
+        arguments = [str(word) for pair in load.items() for word in pair] + more
+        run = Run(stack, arguments, options.scale)
+        schedule(run, options)
+        print(f"\n{options.design}, {options.scenario}, appendfsync {options.fsync}")
         status = run.finish()
     finally:
         stack.stop()
