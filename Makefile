@@ -96,7 +96,7 @@ $(BUILD)/fcgi-send/fcgi-send: $(BUILD)/fcgi-send/main.o $(BUILD)/libsend.a $(BUI
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtest.a $(BUILD)/libnode.a $(BUILD)/libsend.a $(BUILD)/libshared.a
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
-.PRECIOUS: $(BUILD)/tests/unit/%.o
+.SECONDARY:
 
 test-unit: $(UNIT_TESTS) ## cmocka, one program per module
 	@failed=0; for t in $(UNIT_TESTS); do $$t || failed=1; done; exit $$failed

@@ -93,13 +93,6 @@ void ghosts_mark(struct worker *w, struct delivery *deliveries, size_t count)
     free(suspects);
 }
 
-static void add_command(
-    struct pipeline *pipeline, const char *prefix, const struct registry_entry *ghost)
-{
-    registry_close_command(pipeline_add(pipeline), prefix, ghost->address.user_id,
-        ghost->session_id, ghost->node_id, ghost->boot);
-}
-
 void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t count)
 {
     struct pipeline pipeline;
@@ -109,7 +102,8 @@ void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t c
     }
     for (size_t i = 0; i < count; i++) {
         if (deliveries[i].status == DELIVERY_GONE) {
-            add_command(&pipeline, w->service->config->redis_prefix, deliveries[i].entry);
+            registry_remove_ghost_command(
+                pipeline_add(&pipeline), w->service->config->redis_prefix, deliveries[i].entry);
         }
     }
     /* If it fails, the ghosts stay until the next send meets them. */

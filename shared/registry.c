@@ -181,6 +181,14 @@ void registry_close_command(struct command *c, const char *prefix, const char *u
     command_add_str(c, boot);
 }
 
+void registry_remove_ghost_command(
+    struct command *c, const char *prefix, const struct registry_entry *ghost)
+{
+    registry_close_command(
+        c, prefix, ghost->address.user_id, ghost->session_id, ghost->node_id, ghost->boot);
+    command_add_int(c, ghost->until_ms);
+}
+
 void registry_lookup_command(struct command *c, const char *prefix, const char *user_id)
 {
     command_add_str(c, "HGETALL");

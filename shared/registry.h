@@ -79,10 +79,15 @@ struct registry_refreshed {
 enum err registry_refresh_decode(
     const struct redisReply *reply, struct registry_refreshed *out) MUST_CHECK;
 
-/* Removes the entry if it still carries this session, node and boot: a session's end, or a ghost
- * met by a sender. */
+/* Removes the entry if it still carries this session, node and boot: a session's end. */
 void registry_close_command(struct command *c, const char *prefix, const char *user_id,
     const char *session_id, const char *node_id, const char *boot);
+/*
+ * Removes a ghost that a sender met, if the entry is still as it was met: a node that was only
+ * thought dead may have written it again meanwhile.
+ */
+void registry_remove_ghost_command(
+    struct command *c, const char *prefix, const struct registry_entry *ghost);
 
 /*
  * HGETALL, and its reply as entries (owned by the caller: free()). Entries that do not decode or

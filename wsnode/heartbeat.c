@@ -109,7 +109,7 @@ void heartbeat_destroy(struct node *n)
 
 void heartbeat_on_redis_ready(struct node *n)
 {
-    n->heartbeat->next_ms = 0;
+    renew(n, clock_mono_ms());
 }
 
 void heartbeat_on_tick(struct node *n, int64_t now_ms)

@@ -10,7 +10,11 @@
 enum err heartbeat_create(struct node *n) MUST_CHECK; /* n->heartbeat */
 void heartbeat_destroy(struct node *n);
 
-void heartbeat_on_redis_ready(struct node *n); /* renews at once */
+/*
+ * Renews at once. To be called before anything is registered: commands keep their order, so whoever
+ * sees an entry of this node finds its lease as well, and does not take it for a ghost.
+ */
+void heartbeat_on_redis_ready(struct node *n);
 void heartbeat_on_tick(struct node *n, int64_t now_ms);
 /* Others believe that this node lives: the lease was confirmed less than node_lease ago. */
 bool heartbeat_is_fresh(const struct node *n, int64_t now_ms);

@@ -4,7 +4,14 @@ import json
 import time
 
 import pytest
-from harness import wait_until
+from harness import Client, wait_until
+
+
+def connect_or_none(url):
+    try:
+        return Client(url)
+    except OSError:
+        return None
 
 
 def entry_of(stack, user_id, client):
@@ -184,3 +191,22 @@ def test_session_of_a_dead_node_is_no_duplicate(make_stack, user):
             return None
 
     assert wait_until(connects, 5, "the node table's update").is_open
+
+
+def test_lease_is_taken_before_the_first_session_is_registered(make_stack, user):
+    """Else a sender would take the sessions of a node that has just started for ghosts."""
+    stack = make_stack(nodes=["node-a"])
+    node = stack.nodes[0]
+    node.stop()
+    commands = []
+    with stack.redis.client.monitor() as monitor:
+        node.start(wait=False)
+        client = wait_until(lambda: connect_or_none(f"{node.url}/websocket/{user}"), what="a connection")
+        for command in monitor.listen():
+            commands.append(command["command"])
+            if f"{{{user}}}" in commands[-1]:
+                break
+    lease = next(n for n, command in enumerate(commands) if command.startswith(f"SET WebSocket_node:{node.id}"))
+    opened = next(n for n, command in enumerate(commands) if f"{{{user}}}" in command)
+    assert lease < opened
+    client.drop()

@@ -94,6 +94,22 @@ static void late_close_of_an_old_boot_or_another_node_removes_nothing(void **sta
     assert_int_equal(sessions_of("u1"), 1);
 }
 
+static void ghost_that_was_refreshed_meanwhile_stays(void **state)
+{
+    struct registry_entry met = session_at("s1", "pc:home:u1"), refreshed = met;
+    struct command c;
+
+    (void)state;
+    refreshed.until_ms = met.until_ms + 1;
+    enter(&refreshed);
+    command_init(&c);
+    registry_remove_ghost_command(&c, PREFIX, &met);
+    assert_int_equal(run_int(&c), 0);
+    command_init(&c);
+    registry_remove_ghost_command(&c, PREFIX, &refreshed);
+    assert_int_equal(run_int(&c), 1);
+}
+
 static void close_survives_foreign_values(void **state)
 {
     struct registry_entry e = session_at("s1", "pc:home:u1");
@@ -381,6 +397,7 @@ int main(void)
         TEST(open_registers_with_expiry),
         TEST(close_removes_only_its_own_entry),
         TEST(late_close_of_an_old_boot_or_another_node_removes_nothing),
+        TEST(ghost_that_was_refreshed_meanwhile_stays),
         TEST(close_survives_foreign_values),
         TEST(lookup_leaves_out_what_is_expired_or_foreign),
         TEST(refresh_writes_again_what_redis_lost),
