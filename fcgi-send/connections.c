@@ -79,13 +79,17 @@ static int accept_one(struct connections *c)
 
 void connections_park(struct connections *c, int fd)
 {
-    if (watch(c, EPOLL_CTL_MOD, fd, EPOLLONESHOT) == 0) {
-        return;
-    }
-    if (errno != ENOENT || watch(c, EPOLL_CTL_ADD, fd, EPOLLONESHOT)) {
+    if (watch(c, EPOLL_CTL_ADD, fd, EPOLLONESHOT)) {
         log_limited(LOG_WARN, "cannot keep a connection", "reason=\"%s\"", strerror(errno));
         close(fd);
     }
+}
+
+/* Out of the set while a thread serves it. */
+static int unpark(struct connections *c, int fd)
+{
+    watch(c, EPOLL_CTL_DEL, fd, 0);
+    return fd;
 }
 
 /* Is there something to read? A silent connection is parked, an ended one closed. */
@@ -118,7 +122,7 @@ int connections_take(struct connections *c)
         if (event.data.fd == c->stop_fd) {
             return -1;
         }
-        int fd = event.data.fd == c->listen_fd ? accept_one(c) : event.data.fd;
+        int fd = event.data.fd == c->listen_fd ? accept_one(c) : unpark(c, event.data.fd);
         if (fd >= 0 && is_ready(c, fd)) {
             return fd;
         }

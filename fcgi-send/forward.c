@@ -245,20 +245,22 @@ static void collect(struct forwarder *f)
     }
 }
 
-/* Sleeps until something happens; once the stop is there, the deadline draws near. */
+/* Sleeps until something happens. Once the stop is there, the deadline draws near. */
 static void await(struct forwarder *f, bool *stopping, int64_t *deadline_ms)
 {
-    int64_t now_ms = clock_mono_ms();
-    int64_t left_ms = *deadline_ms - now_ms;
+    int64_t left_ms = *deadline_ms - clock_mono_ms();
     struct curl_waitfd stop = {.fd = f->stop_fd, .events = CURL_WAIT_POLLIN};
 
-    if (left_ms > 0) {
-        int timeout_ms = (int)(left_ms < POLL_MS_MAX ? left_ms : POLL_MS_MAX);
-        curl_multi_poll(f->multi, &stop, *stopping ? 0 : 1, timeout_ms, NULL);
+    if (left_ms <= 0) {
+        return;
     }
-    if (!*stopping && stop.revents) {
+    int timeout_ms = (int)(left_ms < POLL_MS_MAX ? left_ms : POLL_MS_MAX);
+    curl_multi_poll(f->multi, &stop, *stopping ? 0 : 1, timeout_ms, NULL);
+    if (stop.revents) {
+        int64_t grace_end_ms = clock_mono_ms() + STOP_GRACE_MS;
+
         *stopping = true;
-        *deadline_ms = left_ms > STOP_GRACE_MS ? now_ms + STOP_GRACE_MS : *deadline_ms;
+        *deadline_ms = *deadline_ms < grace_end_ms ? *deadline_ms : grace_end_ms;
     }
 }
 
