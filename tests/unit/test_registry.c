@@ -175,6 +175,40 @@ static void refresh_removes_expired_and_foreign_entries_of_others(void **state)
     assert_int_equal(redis_server_ask_int(&server, "HLEN %s", PREFIX "{u1}"), 1);
 }
 
+/* Values that somebody else may have written: scalars, which Lua cannot index, and tables without
+ * members. */
+static void add_foreign_values(void)
+{
+    static const char *const foreign[] = {"5", "true", "null", "\"text\"", "[]", "{}", "no json"};
+
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        redis_server_do(&server, "HSET %s foreign%d %s", PREFIX "{u1}", (int)i, foreign[i]);
+    }
+}
+
+static void open_passes_over_foreign_values(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:u1");
+    struct registry_opened opened;
+
+    (void)state;
+    add_foreign_values();
+    opened = open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_REJECT, "", "", 100});
+    assert_false(opened.rejected);
+    assert_int_equal(opened.duplicate_count, 0);
+    registry_opened_finish(&opened);
+}
+
+static void refresh_removes_foreign_values(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:u1");
+
+    (void)state;
+    add_foreign_values();
+    assert_false(refresh(&e, REGISTRY_REPLACE).replaced);
+    assert_int_equal(redis_server_ask_int(&server, "HLEN %s", PREFIX "{u1}"), 1);
+}
+
 /* Opens a second session of the same key next to one of node "n2". */
 static struct registry_opened open_second(enum on_duplicate_mode mode, const char *alive)
 {
@@ -403,6 +437,8 @@ int main(void)
         TEST(refresh_writes_again_what_redis_lost),
         TEST(refresh_tells_the_inbox_position),
         TEST(refresh_removes_expired_and_foreign_entries_of_others),
+        TEST(open_passes_over_foreign_values),
+        TEST(refresh_removes_foreign_values),
         TEST(duplicates_are_allowed_and_not_told),
         TEST(duplicates_are_told_with_notify),
         TEST(duplicates_are_removed_with_replace),
