@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -108,6 +109,19 @@ async function send(page, user, text) {
     await card(page, user).locator("input[name=text]").press("Enter");
 }
 
+/** Until the registry has no session of the user. */
+async function waitOffline(user) {
+    const url = `${system.http}/online?userId=${user}`;
+    for (;;) {
+        const response = await fetch(url, { headers: { "X-Api-Key": system.key } });
+        const { data } = await response.json();
+        if (!data.users[0].online) {
+            return;
+        }
+        await setTimeout(50);
+    }
+}
+
 test("a message shows on the other user's card, and its status on the sender's", async (t) => {
     const page = await openDemo(t);
     await send(page, "alice", "Hello Bob");
@@ -132,9 +146,10 @@ test("a message comes to every tab, and shows once", async (t) => {
     await sent.locator(".status.acked").nth(1).waitFor();
 });
 
-test("a message for a closed tab waits and comes with the next one", async (t) => {
+test("a message for a closed tab waits and comes with the next one", { timeout: 20_000 }, async (t) => {
     const page = await openDemo(t);
     await card(page, "bob").locator(".tab .close").click();
+    await waitOffline("bob");
     await send(page, "alice", "while you were away");
     const sent = card(page, "alice").locator(".bubble.sent", { hasText: "while you were away" });
     await sent.locator(".status", { hasText: "kept for later" }).waitFor();
