@@ -138,8 +138,9 @@ class Person {
     }
 
     #openTab() {
-        const name = `tab ${++this.#tabCount}`;
-        const url = `${this.#node.url}/screenWebsocket/demo/${this.#pageName()}/${this.#userId}`;
+        // Each tab is a page of its own, so that each keeps its own place in the inbox.
+        const name = `tab${++this.#tabCount}`;
+        const url = `${this.#node.url}/screenWebsocket/demo/${name}/${this.#userId}`;
         const client = new SocketSend(url);
         const chip = this.#makeTabChip(name, client);
         client.on("state", ({ state, code }) => {
@@ -151,11 +152,6 @@ class Person {
         client.on("duplicate", (notice) => this.#log(name, "duplicate", notice));
         client.on("gap", (gap) => this.#log(name, "gap", gap));
         client.on("error", (error) => this.#log(name, "error", { msg: error.message }));
-    }
-
-    // Each tab is a page of its own, so that each keeps its own place in the inbox.
-    #pageName() {
-        return `tab${this.#tabCount}`;
     }
 
     #makeTabChip(name, client) {
@@ -187,17 +183,25 @@ class Person {
                 this.#bubbles.set(message.id, bubble);
             }
         }
-        bubble.status.append(element("span", "status", `${tabName}${message.replay ? " (replay)" : ""}`));
+        this.#addStatuses(bubble, [element("span", "status", message.replay ? `${tabName} (replay)` : tabName)]);
     }
 
     #addBubble(kind, text) {
         const bubble = element("li", `bubble ${kind}`);
-        const status = element("div", "statuses");
-        bubble.append(element("p", "", text), status);
+        bubble.append(element("p", "", text), element("div", "statuses"));
+        this.#card.querySelector(".messages").append(bubble);
+        this.#scrollDown();
+        return bubble;
+    }
+
+    #addStatuses(bubble, statuses) {
+        bubble.querySelector(".statuses").append(...statuses);
+        this.#scrollDown();
+    }
+
+    #scrollDown() {
         const messages = this.#card.querySelector(".messages");
-        messages.append(bubble);
         messages.scrollTop = messages.scrollHeight;
-        return { status };
     }
 
     async #send(text) {
@@ -212,7 +216,7 @@ class Person {
             wait,
             ...(wait === "none" ? {} : { timeoutMs: 2000 }),
         });
-        bubble.status.append(...statusChips(answer));
+        this.#addStatuses(bubble, statusChips(answer));
     }
 }
 
@@ -225,8 +229,10 @@ function statusChips({ code, msg, data }) {
     if (code !== 0) {
         return [element("span", "status failed", `${code}: ${msg}`)];
     }
-    const chips = data.sessions.map(({ key, node, status }) => {
-        const chip = element("span", `status ${status}`, `${status} · ${key.split(":")[1]}`);
+    const sessions = [...data.sessions].sort((a, b) => (a.key < b.key ? -1 : 1));
+    const chips = sessions.map(({ key, node, status }) => {
+        const [, page] = key.split(":");
+        const chip = element("span", `status ${status}`, `${status} · ${page}`);
         chip.title = `${key} on ${node}`;
         return chip;
     });

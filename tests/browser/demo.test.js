@@ -139,8 +139,8 @@ test("a message comes to every tab, and shows once", async (t) => {
     await card(page, "bob").locator('.tab[data-state="open"]').nth(1).waitFor();
     await send(page, "alice", "for both tabs");
     const received = card(page, "bob").locator(".bubble.received", { hasText: "for both tabs" });
-    await received.locator(".status", { hasText: "tab 2" }).waitFor();
-    await received.locator(".status", { hasText: "tab 1" }).waitFor();
+    await received.locator(".status", { hasText: "tab2" }).waitFor();
+    await received.locator(".status", { hasText: "tab1" }).waitFor();
     assert.equal(await received.count(), 1);
     const sent = card(page, "alice").locator(".bubble.sent", { hasText: "for both tabs" });
     await sent.locator(".status.acked").nth(1).waitFor();
