@@ -26,6 +26,16 @@ static void add_narrowings(struct command *c, const struct address *a)
     command_end(c);
 }
 
+static void add_excluded(struct command *c, const struct message *m)
+{
+    struct buf *list = command_begin(c);
+
+    for (size_t i = 0; i < m->exclude_count; i++) {
+        buf_addf(list, "%s ", m->exclude[i]);
+    }
+    command_end(c);
+}
+
 void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s)
 {
     const struct message *m = s->message;
@@ -48,6 +58,7 @@ void inbox_send_command(struct command *c, const char *prefix, const struct inbo
     command_add_int(c, m->ttl_s * 1000);
     command_add_str(c, s->payload_hash);
     command_add_int(c, s->idempotency_window_ms);
+    add_excluded(c, m);
 }
 
 enum err inbox_send_decode(
@@ -90,6 +101,7 @@ void inbox_fetch_command(struct command *c, const char *prefix, const struct inb
     add_id(c, f->cursors.server_client);
     add_id(c, f->cursors.page);
     command_add_int(c, f->page_messages);
+    command_add_str(c, f->session_id);
 }
 
 enum err inbox_fetch_decode(const struct redisReply *reply, struct inbox_fetched *out)

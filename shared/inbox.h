@@ -64,11 +64,13 @@ enum err inbox_send_decode(
     const struct redisReply *reply, int64_t now_wall_ms, struct inbox_sent *out) MUST_CHECK;
 void inbox_sent_finish(struct inbox_sent *s);
 
+/* What one session is to see; its strings are borrowed. */
 struct inbox_fetch {
     const struct address *address;
     struct message_id after;
     struct inbox_cursors cursors;
     int64_t page_messages;
+    const char *session_id; /* messages may except it */
 };
 void inbox_fetch_command(struct command *c, const char *prefix, const struct inbox_fetch *f);
 struct inbox_fetched {

@@ -6,7 +6,7 @@
  * P{userId}               hash: sessionId -> entry (registry.h)
  *                         expires session_ttl after the last open or refresh
  *                         written by open refresh close; read by open refresh send, /online
- * P{userId}:inbox         stream: m payload, to narrowing, p id before, x time of expiry
+ * P{userId}:inbox         stream: m payload, to narrowing, p id before, x expiry, except sessionIds
  *                         expires inbox_ttl after the last send
  *                         written by send; read by open fetch refresh, /history
  * P{userId}:read          hash: narrowing -> highest id acknowledged

@@ -38,7 +38,8 @@ void presence_fetch(struct node *n, struct session *s)
     session_table_address(s, &address);
     struct inbox_fetch fetch = {.address = &address,
         .after = s->watermark,
-        .page_messages = n->config->inbox_page_messages};
+        .page_messages = n->config->inbox_page_messages,
+        .session_id = s->id};
     if (s->replay) {
         fetch.cursors = *s->replay;
     }

@@ -36,20 +36,21 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- cursors: narrowing -> the highest id that somebody has read of it, for each narrowing that the session is meant by.
-local function is_for_session(fields, cursors, now)
+-- A reader is who an inbox is read for:
+--   cursors      narrowing -> the highest id that somebody has read of it, for each narrowing that the reader is meant by
+--   unread_only  whether what has been read is left out
+--   session_id   its session, which a message may except; nil: none
+local function is_for(reader, id, fields, now)
   if not fields.m then return false end
   if fields.x and tonumber(fields.x) <= now then return false end
-  return cursors[fields.to or '*'] ~= nil
-end
-
-local function is_unread(id, fields, cursors)
-  return is_above(id, cursors[fields.to or '*'])
+  if fields.except and reader.session_id and string.find(fields.except, reader.session_id, 1, true) then return false end
+  local cursor = reader.cursors[fields.to or '*']
+  return cursor ~= nil and (not reader.unread_only or is_above(id, cursor))
 end
 
 -- Walks the inbox after `from`. Returns the first page as {id, payload, id, payload, …}, the id of the last entry that the page looked at,
 -- whether entries are left after it, and how many entries would be shown in all (counted only if `count_all`).
-local function walk(inbox, from, cursors, unread_only, page_entries, count_all)
+local function walk(inbox, from, reader, page_entries, count_all)
   local now, page, last, more, shown, page_is_open = now_ms(), {}, from, false, 0, true
   local at = from
   while true do
@@ -59,7 +60,7 @@ local function walk(inbox, from, cursors, unread_only, page_entries, count_all)
     if not page_is_open and not count_all then break end
     for _, entry in ipairs(entries) do
       local fields = fields_of(entry)
-      if is_for_session(fields, cursors, now) and (not unread_only or is_unread(entry[1], fields, cursors)) then
+      if is_for(reader, entry[1], fields, now) then
         shown = shown + 1
         if page_is_open then
           page[#page + 1] = entry[1]

@@ -54,10 +54,12 @@ end
 
 local resumes = last_known ~= '' and is_known(inbox, last_known)
 local recovered = (last_known == '' or resumes) and 1 or 0
-local page, last, more, unread = walk(inbox, oldest_cursor, cursors, true, page_entries, true)
+local reader = {cursors = cursors, unread_only = true, session_id = session_id}
+local page, last, more, unread = walk(inbox, oldest_cursor, reader, page_entries, true)
 local missed = unread
 if resumes then
-  page, last, more, missed = walk(inbox, last_known, cursors, false, page_entries, true)
+  reader.unread_only = false
+  page, last, more, missed = walk(inbox, last_known, reader, page_entries, true)
 end
 return {
   0, duplicates, last_id(inbox), recovered, unread, missed,

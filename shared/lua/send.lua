@@ -1,14 +1,15 @@
 -- send: checks idempotency, appends to the inbox if asked to, and tells where the user's sessions are.
 --
 -- KEYS: registry, inbox, read [, sent]
--- ARGV: store (1 0), payload, narrowing, inbox max, inbox ttl ms, message ttl ms or 0, payload hash, idempotency window ms
+-- ARGV: store (1 0), payload, narrowing, inbox max, inbox ttl ms, message ttl ms or 0, payload hash, idempotency window ms,
+-- sessionIds that are not to get it, separated by spaces
 -- Returns {conflict, duplicate, stored, id, previous id, {sessionId, entry, …}}
 
 -- include: entries.lua
 
 local registry, inbox, read, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local store, payload, narrowing, inbox_max, inbox_ttl_ms, message_ttl_ms, hash, window_ms =
-  ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local store, payload, narrowing, inbox_max, inbox_ttl_ms, message_ttl_ms, hash, window_ms, except =
+  ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9]
 
 local function sessions()
   return redis.call('HGETALL', registry)
@@ -24,6 +25,10 @@ local function append()
   if message_ttl_ms > 0 then
     fields[#fields + 1] = 'x'
     fields[#fields + 1] = string.format('%.0f', now_ms() + message_ttl_ms)
+  end
+  if except ~= '' then
+    fields[#fields + 1] = 'except'
+    fields[#fields + 1] = except
   end
   local id = redis.call('XADD', inbox, 'MAXLEN', inbox_max, '*', unpack(fields))
   redis.call('PEXPIRE', inbox, inbox_ttl_ms)

@@ -23,5 +23,5 @@ end
 -- What nobody has ever read of has no cursor.
 setmetatable(cursors, {__index = function(_, narrowing) return overlaps(narrowing) and '0-0' or nil end})
 
-local _, _, _, unread = walk(inbox, '0-0', cursors, true, 1000, true)
+local _, _, _, unread = walk(inbox, '0-0', {cursors = cursors, unread_only = true}, 1000, true)
 return unread

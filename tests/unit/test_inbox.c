@@ -132,7 +132,8 @@ static void message_past_its_ttl_is_not_replayed(void **state)
     assert_string_equal(shown(&opened.page), "1,3");
     assert_int_equal(opened.unread, 2);
     registry_opened_finish(&opened);
-    fetched = fetch(&(struct inbox_fetch){.address = &e.address, .page_messages = 100});
+    fetched = fetch(&(struct inbox_fetch){
+        .address = &e.address, .page_messages = 100, .session_id = e.session_id});
     assert_string_equal(shown(&fetched.page), "1,3");
     inbox_page_finish(&fetched.page);
 }
@@ -404,7 +405,7 @@ static size_t read_pages(const struct registry_entry *e, const struct registry_o
 
     for (bool more = opened->page.more; more;) {
         struct inbox_fetched fetched =
-            fetch(&(struct inbox_fetch){&e->address, at, opened->cursors, .page_messages = 10});
+            fetch(&(struct inbox_fetch){&e->address, at, opened->cursors, 10, e->session_id});
 
         assert_false(fetched.gap);
         assert_true(message_id_compare(fetched.page.last, at) > 0);
@@ -442,7 +443,8 @@ static void replay_comes_in_pages_until_the_position(void **state)
 static void fetch_shows_a_gap_when_its_place_was_trimmed(void **state)
 {
     struct registry_entry e = session_at("s1", "pc:home:alice");
-    struct inbox_fetch after_first = {.address = &e.address, .page_messages = 100};
+    struct inbox_fetch after_first = {
+        .address = &e.address, .page_messages = 100, .session_id = e.session_id};
     struct inbox_fetched fetched;
 
     (void)state;
@@ -462,11 +464,31 @@ static void fetch_shows_a_gap_when_its_place_was_trimmed(void **state)
     inbox_page_finish(&fetched.page);
 }
 
+static void excluded_session_is_never_shown_the_message(void **state)
+{
+    struct registry_entry sender = session_at("s1", "pc:home:alice");
+    struct registry_entry other = session_at("s2", "pc:home:alice");
+    char message[200];
+
+    (void)state;
+    snprintf(message, sizeof(message), "{" TO_ALICE ",\"json\":1,\"exclude\":[\"%s\"]}",
+        sender.session_id);
+    send_and_forget(message);
+    struct inbox_fetched fetched = fetch(&(struct inbox_fetch){
+        .address = &sender.address, .page_messages = 10, .session_id = sender.session_id});
+    assert_int_equal(fetched.page.count, 0);
+    assert_false(message_id_is_zero(fetched.page.last));
+    inbox_page_finish(&fetched.page);
+    struct registry_opened opened = open_session(&other, "");
+    assert_string_equal(shown(&opened.page), "1");
+    registry_opened_finish(&opened);
+}
+
 static void fetch_from_an_inbox_that_is_not_there_is_empty(void **state)
 {
     struct registry_entry e = session_at("s1", "pc:home:alice");
     struct inbox_fetched fetched =
-        fetch(&(struct inbox_fetch){&e.address, id_of("5-5"), {0}, .page_messages = 10});
+        fetch(&(struct inbox_fetch){&e.address, id_of("5-5"), {0}, 10, e.session_id});
 
     (void)state;
     assert_false(fetched.gap || fetched.page.more);
@@ -533,6 +555,7 @@ int main(void)
         TEST(last_id_is_not_recovered_after_redis_lost_data),
         TEST(replay_comes_in_pages_until_the_position),
         TEST(fetch_shows_a_gap_when_its_place_was_trimmed),
+        TEST(excluded_session_is_never_shown_the_message),
         TEST(fetch_from_an_inbox_that_is_not_there_is_empty),
         TEST(scripts_work_after_script_flush),
         TEST(payload_goes_through_unchanged),
