@@ -57,7 +57,7 @@ static struct curl_slist *make_headers(const struct config *config)
     buf_addf(&secret, "Authorization: Bearer %s", config->cluster_secret);
     /* No Expect: the node would never say 100, and curl would wait a second for it. */
     const char *const lines[] = {
-        buf_str(&secret), "Content-Type: application/x-socketsend-envelope", "Expect:", "Accept:"};
+        buf_str(&secret), "Content-Type: " ENVELOPE_MEDIA_TYPE, "Expect:", "Accept:"};
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         struct curl_slist *longer = buf_err(&secret) ? NULL : curl_slist_append(headers, lines[i]);
         if (!longer) {

@@ -18,6 +18,8 @@
 #include "shared/id.h"
 #include "shared/message.h"
 
+#define ENVELOPE_MEDIA_TYPE "application/x-socketsend-envelope"
+
 /* What became of a message at one session: docs/guarantee.md. */
 enum delivery_status {
     DELIVERY_QUEUED,

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "shared/auth.h"
+#include "shared/envelope.h"
 #include "shared/parse.h"
 #include "wsnode/internal_http.h"
 
@@ -56,24 +57,23 @@ static enum err check_length(struct internal_request *r, struct problem *p)
     return ERR_OK;
 }
 
-static bool is_json_type(const char *content_type)
+static bool is_media_type(const char *content_type, const char *wanted)
 {
     size_t len = strcspn(content_type, "; \t");
 
-    return len == strlen("application/json") &&
-           strncasecmp(content_type, "application/json", len) == 0;
+    return len == strlen(wanted) && strncasecmp(content_type, wanted, len) == 0;
 }
 
 static enum err check_content_type(struct internal_request *r, struct problem *p)
 {
-    char type[HEADER_BYTES_MAX];
+    char type[HEADER_BYTES_MAX] = "";
 
-    r->is_json =
-        copy_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, type, sizeof(type)) && is_json_type(type);
-    if (r->route->wants_json && !r->is_json) {
-        return problem_set(p, ERR_WRONG_CONTENT_TYPE, "", NULL);
+    (void)copy_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, type, sizeof(type));
+    r->is_json = is_media_type(type, "application/json");
+    if (r->is_json || (!r->route->wants_json && is_media_type(type, ENVELOPE_MEDIA_TYPE))) {
+        return ERR_OK;
     }
-    return ERR_OK;
+    return problem_set(p, ERR_WRONG_CONTENT_TYPE, "", NULL);
 }
 
 enum err internal_check_head(

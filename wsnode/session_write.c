@@ -40,7 +40,7 @@ struct payload *session_encode(const struct session *s, const struct format_mess
 /* The kernel has all bytes of a frame. */
 static void after_written(struct node *n, struct session *s, struct message_id id, uint64_t wait)
 {
-    node_stat_add(messages_written, 1);
+    node_stat_add(frames_written, 1);
     if (!message_id_is_zero(id)) {
         s->written = id;
         if (!s->format->client_acks) {
@@ -81,7 +81,7 @@ static enum delivery_status push(
         session_close(n, s, CLOSE_RESYNC); /* what is missing now, the next connection fetches */
         return DELIVERY_GONE;
     }
-    node_stat_add(messages_queued, 1);
+    node_stat_add(frames_queued, 1);
     return DELIVERY_QUEUED;
 }
 

@@ -46,7 +46,7 @@ def test_node_metrics_count_what_happened(stack, connect, user):
 
     assert grown("sessions") == 2
     assert grown("sessions_opened_total") == 2
-    assert grown("messages_written_total") == 4
+    assert grown("frames_written_total") == 2 + 4, "two greetings, and two messages to each"
     assert grown("forwards_total") == 2
     assert node.metrics()["socketsend_node_redis_up"] == 1
     assert node.metrics()["socketsend_node_ready"] == 1
