@@ -15,6 +15,7 @@ void fake_socket_init(struct socket *s)
 
 void fake_socket_finish(struct socket *s)
 {
+    s->stuck = NULL;
     while (fake_socket_take(s)) {
     }
 }
@@ -23,7 +24,7 @@ const char *fake_socket_take(struct socket *s)
 {
     struct fake_frame *frame = STAILQ_FIRST(&s->frames);
 
-    if (!frame) {
+    if (!frame || frame == s->stuck) {
         return NULL;
     }
     STAILQ_REMOVE_HEAD(&s->frames, link);
@@ -35,6 +36,7 @@ const char *fake_socket_take(struct socket *s)
 void fake_socket_unblock(struct socket *s, int takes)
 {
     s->free = true;
+    s->stuck = NULL;
     s->takes = takes;
 }
 
@@ -62,7 +64,9 @@ enum socket_write socket_write_text(struct socket *s, struct payload *payload)
     memcpy(frame->text, payload_bytes(payload), payload->len);
     frame->text[payload->len] = '\0';
     STAILQ_INSERT_TAIL(&s->frames, frame, link);
-    return offer(s);
+    enum socket_write result = offer(s);
+    s->stuck = result == SOCKET_BUFFERED ? frame : NULL;
+    return result;
 }
 
 bool socket_is_free(const struct socket *s)

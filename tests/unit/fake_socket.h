@@ -16,9 +16,10 @@ struct fake_frame {
 
 struct socket {
     STAILQ_HEAD(fake_frames, fake_frame) frames; /* on their way to the peer */
-    int takes;   /* frames that the kernel takes until it blocks; -1: all */
-    bool free;   /* false: the last frame is not all with the kernel */
-    bool broken; /* writes fail */
+    struct fake_frame *stuck; /* borrowed: the last one, if a part of it is not with the kernel */
+    int takes;                /* frames that the kernel takes until it blocks; -1: all */
+    bool free;                /* false: the last frame is not all with the kernel */
+    bool broken;              /* writes fail */
     bool wants_writable;
     int pings;
     int close_code; /* 0: not closed by us */
@@ -28,7 +29,8 @@ struct socket {
 
 void fake_socket_init(struct socket *s);
 void fake_socket_finish(struct socket *s);
-/* The peer reads one frame: borrowed until the next call; NULL: there is none. */
+/* The peer reads one frame: borrowed until the next call; NULL: there is none, or a part of it
+ * only. */
 const char *fake_socket_take(struct socket *s);
 /* The kernel takes what was left and so many frames more; session_on_writable() is the test's to
  * call. */

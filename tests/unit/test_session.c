@@ -360,6 +360,7 @@ static void repeated_forward_is_dropped_and_its_status_told(void **state)
     s->socket->takes = 0;
     assert_int_equal(rig_forward(s, 7, 6), DELIVERY_QUEUED);
     assert_int_equal(rig_forward(s, 7, 6), DELIVERY_QUEUED);
+    rig_writable(s, -1);
     assert_message(s, 6);
     assert_message(s, 7);
     assert_no_frame(s);
@@ -594,8 +595,9 @@ static void turn_of_a_long_queue_ends_and_comes_again(void **state)
     rig_writable(s, -1);
     assert_false(outbox_is_empty(&s->outbox));
     assert_true(s->socket->wants_writable);
+    assert_int_equal(rig_forward(s, 106, 105), DELIVERY_QUEUED); /* not past those before it */
     rig_writable(s, -1);
-    assert_id(s->written, 105);
+    assert_id(s->written, 106);
 }
 
 static void full_outbox_rejects_and_fetches_when_it_has_drained(void **state)
@@ -621,6 +623,19 @@ static void full_outbox_rejects_and_fetches_when_it_has_drained(void **state)
     assert_replayed(s, first_rejected);
     assert_replayed(s, first_rejected + 1);
     assert_int_equal(s->state, SESSION_LIVE);
+}
+
+static void last_message_before_a_silence_is_fetched_after_a_rejection(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+
+    (void)state;
+    rig.config.node_queue_max_bytes = 40;
+    block(s);
+    assert_int_equal(rig_forward(s, 6, 5), DELIVERY_REJECTED);
+    assert_id(s->watermark, 5);
+    rig_writable(s, -1);
+    assert_int_equal(fake_presence.fetches, 1);
 }
 
 static void session_that_stays_full_is_closed(void **state)
@@ -1014,6 +1029,7 @@ int main(void)
         test(frame_behind_a_ping_that_is_stuck_is_not_forgotten),
         test(turn_of_a_long_queue_ends_and_comes_again),
         test(full_outbox_rejects_and_fetches_when_it_has_drained),
+        test(last_message_before_a_silence_is_fetched_after_a_rejection),
         test(session_that_stays_full_is_closed),
         test(replay_respects_the_bound_of_the_queue),
         test(next_page_waits_for_the_outbox),
