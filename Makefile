@@ -116,6 +116,9 @@ asan: deps-test ## every test under AddressSanitizer and UBSan
 tsan: ## fcgi-send's threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan test-unit test-integration
 
+lint: ## what the compiler cannot check: dependencies, lengths, format, clang-tidy
+	@tests/lint.sh
+
 format: ## clang-format on all C files
 	clang-format -i $(wildcard shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch])
 

@@ -18,7 +18,7 @@ struct node {
     char addr[NODE_ADDR_BYTES]; /* what senders are told */
     bool draining;              /* no new sessions: node_stop.c */
     int64_t now_ms; /* monotonic, as of the last event that told it: for rings, good to a tick */
-    bool was_ready;             /* the log has it */
+    bool was_ready; /* the log has it */
 
     /* Sessions, and when which of them is due for what. */
     struct session_table table;
