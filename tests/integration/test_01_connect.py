@@ -3,24 +3,9 @@
 import re
 
 import pytest
-from harness import Refused, connect_path, request, send_raw
+from harness import Refused, connect_path, handshake, request, send_raw
 
 SESSION_ID = re.compile(r"^[A-Za-z0-9_-]{22}$")
-
-HANDSHAKE = {
-    "Host": "localhost",
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
-
-
-def handshake(path, method="GET", version="HTTP/1.1", extra=(), **changes):
-    """The bytes of a handshake. changes: headers with _ for -; None leaves one out; extra: more lines."""
-    headers = HANDSHAKE | {name.replace("_", "-"): value for name, value in changes.items()}
-    lines = [f"{name}: {value}" for name, value in headers.items() if value is not None]
-    return "\r\n".join([f"{method} {path} {version}", *lines, *extra, "", ""]).encode()
 
 
 def test_v1_connected_frame(connect, user):

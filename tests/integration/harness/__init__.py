@@ -1,6 +1,6 @@
 """Real servers for the tests: each class starts one on a free port of 127.0.0.1, asks until it is ready, and stops it by its pid."""
 
-from .client import Client, Refused, connect_path
+from .client import Client, Refused, connect_path, handshake
 from .fastcgi import fastcgi_request
 from .http import Answer, request, send_raw
 from .node import Node
@@ -11,6 +11,6 @@ from .web import API_KEY, ApacheWeb, CgiWeb, FcgiSend, LighttpdWeb
 
 __all__ = [
     "API_KEY", "BUILD", "CLUSTER_SECRET", "Answer", "ApacheWeb", "CgiWeb", "Client", "FcgiSend", "LighttpdWeb", "Node",
-    "Process", "RedisServer", "Refused", "Stack", "connect_path", "fastcgi_request", "free_port", "live_processes",
-    "request", "send_raw", "wait_until",
+    "Process", "RedisServer", "Refused", "Stack", "connect_path", "fastcgi_request", "free_port", "handshake",
+    "live_processes", "request", "send_raw", "wait_until",
 ]  # fmt: skip

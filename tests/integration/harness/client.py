@@ -20,6 +20,22 @@ def connect_path(server_client, page, user_id):
     return "/screenWebsocket/" + "/".join(urllib.parse.quote(part, safe="") for part in (server_client, page, user_id))
 
 
+HANDSHAKE = {
+    "Host": "localhost",
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def handshake(path, method="GET", version="HTTP/1.1", extra=(), **changes):
+    """The bytes of a handshake. changes: headers with _ for -; None leaves one out; extra: more lines."""
+    headers = HANDSHAKE | {name.replace("_", "-"): value for name, value in changes.items()}
+    lines = [f"{name}: {value}" for name, value in headers.items() if value is not None]
+    return "\r\n".join([f"{method} {path} {version}", *lines, *extra, "", ""]).encode()
+
+
 class Refused(Exception):
     """The handshake was answered with an HTTP error."""
 
