@@ -5,6 +5,7 @@
  */
 #include "wsnode/deliver_wait.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,7 @@ static struct awaited_session *need_awaited(struct node *n, const struct session
 static void drop_awaited_if_empty(struct node *n, struct awaited_session *a)
 {
     if (TAILQ_EMPTY(&a->awaits)) {
+        assert(n->deliveries->by_session);
         HASH_DELETE(hh, n->deliveries->by_session, a);
         free(a);
     }

@@ -3,6 +3,7 @@
  */
 #include "wsnode/recent_forwards.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static void forget_oldest(struct recent_forwards *r)
 {
     struct recent_forward *f = TAILQ_FIRST(&r->by_age);
 
+    assert(f && r->by_id);
     TAILQ_REMOVE(&r->by_age, f, by_age);
     HASH_DELETE(hh, r->by_id, f);
     r->forward_count--;

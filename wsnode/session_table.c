@@ -26,7 +26,7 @@ struct session_page {
     char name[];    /* "serverClient:page"; neither part can have a colon */
 };
 
-#define PAGE_NAME_BYTES (2 * (ADDRESS_PART_BYTES_MAX + 1))
+#define PAGE_NAME_BYTES (2 * ((size_t)ADDRESS_PART_BYTES_MAX + 1))
 
 void session_table_init(struct session_table *t)
 {

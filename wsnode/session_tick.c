@@ -65,6 +65,7 @@ static void send_ping(struct node *n, struct session *s)
 {
     struct buf frame;
 
+    node_stat_add(pings, 1);
     if (!s->format->pings_by_frame) {
         if (socket_ping(s->socket) == SOCKET_BROKEN) {
             session_lose(n, s);
@@ -83,7 +84,6 @@ static void ping(struct node *n, struct session *s)
     ring_remove(&n->pings, &s->liveness);
     s->pinged = true;
     ring_add(&n->pongs, &s->liveness, n->now_ms);
-    node_stat_add(pings, 1);
     if (outbox_is_empty(&s->outbox) && socket_is_free(s->socket)) {
         send_ping(n, s);
     }
