@@ -104,7 +104,7 @@ test-unit: $(UNIT_TESTS) ## cmocka, one program per module
 test-js: all ## the JavaScript client, on doubles and on real nodes
 	BUILD=$(abspath $(BUILD)) node --test tests/js/*.test.js
 
-test-integration: all ## pytest against real Redis, web servers and nodes
+test-integration: all $(BUILD)/bench/ledger ## pytest against real Redis, web servers and nodes
 	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q tests/integration
 
 test-browser: all ## Chromium on the demo page
