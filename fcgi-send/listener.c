@@ -112,7 +112,7 @@ static int bind_and_listen(int fd, const struct endpoint *e)
 enum err listener_open(const char *listen, int *fd, struct problem *p)
 {
     bool is_local = strncmp(listen, unix_scheme, strlen(unix_scheme)) == 0;
-    struct endpoint endpoint;
+    struct endpoint endpoint = {.len = 0};
     int on = 1;
     enum err err = is_local ? parse_local(listen + strlen(unix_scheme), &endpoint, p)
                             : parse_inet(listen, &endpoint, p);

@@ -37,7 +37,8 @@ static void *run_thread(void *arg)
 }
 
 /* Blocked in all threads; the main thread waits for them. Web servers stop their programs with
- * SIGTERM or (Apache, graceful) SIGUSR1. */
+ * SIGTERM or (Apache, graceful) SIGUSR1. To be called before FCGX_Init(), which installs handlers
+ * that swallow a signal until ours are blocked. */
 static void block_signals(sigset_t *stop)
 {
     sigemptyset(stop);
@@ -45,7 +46,7 @@ static void block_signals(sigset_t *stop)
     sigaddset(stop, SIGINT);
     sigaddset(stop, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, stop, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
 }
 
 /* How many could be started. */
@@ -98,13 +99,12 @@ static void stop_threads(struct thread *threads, size_t count, struct service *s
 }
 
 /* Serves until a signal comes. */
-static enum err serve(
-    const struct config *config, struct service *s, int listen_fd, struct problem *p)
+static enum err serve(const struct config *config, struct service *s, int listen_fd,
+    const sigset_t *stop, struct problem *p)
 {
     size_t wanted = (size_t)config->send_threads;
     struct thread *threads = calloc(wanted, sizeof(*threads));
     struct connections connections;
-    sigset_t stop;
     sem_t ended;
     int signal_number = 0;
     enum err err = ERR_OK;
@@ -117,12 +117,11 @@ static enum err serve(
         goto out;
     }
     sem_init(&ended, 0, 0);
-    block_signals(&stop);
     size_t started = start_threads(threads, wanted, s, &connections, &ended, p);
     if (started == wanted) {
         log_info("fcgi-send ready", "listen=%s threads=%zu",
             config->send_listen[0] ? config->send_listen : "stdin", wanted);
-        sigwait(&stop, &signal_number);
+        sigwait(stop, &signal_number);
         log_info("fcgi-send stops", "signal=%d", signal_number);
     } else {
         err = p->err;
@@ -148,15 +147,16 @@ static enum err find_listener(const struct config *config, int *fd, struct probl
     return ERR_OK;
 }
 
-static enum err run_service(const struct config *config, struct service *s, struct problem *p)
+static enum err run_service(
+    const struct config *config, struct service *s, const sigset_t *stop, struct problem *p)
 {
-    int listen_fd;
+    int listen_fd = -1;
     enum err err = find_listener(config, &listen_fd, p);
 
     if (err) {
         return err;
     }
-    err = serve(config, s, listen_fd, p);
+    err = serve(config, s, listen_fd, stop, p);
     close(listen_fd);
     return err;
 }
@@ -177,6 +177,11 @@ static enum err run_cgi(struct service *s, struct problem *p)
 static enum err run(const struct config *config, bool is_cgi, struct problem *p)
 {
     struct service service;
+    sigset_t stop;
+
+    if (!is_cgi) {
+        block_signals(&stop);
+    }
     enum err err = FCGX_Init() ? problem_set(p, ERR_INTERNAL, "", "libfcgi does not start")
                                : forward_init_library();
 
@@ -185,7 +190,7 @@ static enum err run(const struct config *config, bool is_cgi, struct problem *p)
     }
     err = service_init(&service, config, p);
     if (!err) {
-        err = is_cgi ? run_cgi(&service, p) : run_service(config, &service, p);
+        err = is_cgi ? run_cgi(&service, p) : run_service(config, &service, &stop, p);
         service_finish(&service);
     }
     forward_finish_library();

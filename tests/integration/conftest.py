@@ -38,7 +38,7 @@ def no_process_is_left():
 
 
 @pytest.fixture(scope="session")
-def stack(directory):
+def stack(directory, no_process_is_left):  # asked for, so that the check comes after this one's end
     made = Stack(directory)
     try:
         yield made.start()

@@ -1,12 +1,13 @@
 """What breaks, and what must go on: nodes that die or hang, Redis away or empty, stops, workers that crash."""
 
 import os
+import random
 import shutil
 import signal
 import time
 
 import pytest
-from harness import Client, wait_until
+from harness import Client, FcgiSend, wait_until
 
 
 def status_of(data, client):
@@ -192,3 +193,13 @@ def test_sender_survives_its_web_server_restarting(make_stack, user):
     stack.web.stop()
     stack.web.start()
     assert status_of(stack.web.send(userId=user, msgInfo="x", wait="written"), client) == "written"
+
+
+def test_sender_that_is_stopped_while_it_starts_ends(stack, test_directory):
+    """libfcgi's own handler would swallow a signal that comes too early; when exactly, differs."""
+    process = FcgiSend(test_directory, stack.web.send_options)
+    chance = random.Random(5)
+    for _ in range(150):
+        process.start(wait=False)
+        time.sleep(chance.uniform(0, 0.02))
+        process.stop(timeout=5)
