@@ -44,6 +44,7 @@ static void add_wait(struct pipeline *pipeline, const struct config *config)
 {
     struct command *command = pipeline_add(pipeline);
 
+    command->follows = true;
     command_add_str(command, "WAIT");
     command_add_int(command, config->redis_wait_replicas);
     /* The answer is to come before the pipeline's own time is up. */

@@ -15,6 +15,7 @@ void command_init(struct command *c)
 {
     c->script = NULL;
     c->argc = 0;
+    c->follows = false;
     buf_init(&c->text, COMMAND_BYTES_MAX);
 }
 

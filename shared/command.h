@@ -9,6 +9,8 @@
 #ifndef SHARED_COMMAND_H
 #define SHARED_COMMAND_H
 
+#include <stdbool.h>
+
 #include "shared/buf.h"
 #include "shared/limits.h"
 
@@ -27,6 +29,9 @@ struct command {
     size_t offset[COMMAND_ARGS_MAX];
     size_t len[COMMAND_ARGS_MAX];
     int argc;
+    /* It has no key and is about the command before it in the pipeline (WAIT): in a cluster it goes
+     * where that one went. */
+    bool follows;
 };
 
 void command_init(struct command *c);

@@ -37,6 +37,13 @@
 /* All arguments of one Redis command: the largest message (send.message_max: 16m) and what goes
  * with it. */
 #define COMMAND_BYTES_MAX (32L * 1024 * 1024)
+/* Servers in redis.url: sentinels, or the first ones to ask of a cluster. */
+#define REDIS_SEEDS_MAX 16
+/* Masters of a Redis Cluster; its own documentation advises against more than 1,000 nodes, and 128
+ * masters take some ten million commands per second. */
+#define REDIS_MASTERS_MAX 128
+/* A server in a log: "[ipv6]:port" or a socket's path, and the NUL. */
+#define REDIS_PLACE_BYTES 128
 /* RFC 6455 5.5: a control frame's payload is at most 125 bytes, two of them the close code. */
 #define CLOSE_REASON_BYTES_MAX 123
 /* Bytes that libwebsockets wants free before a payload (LWS_PRE; checked at compile time). */

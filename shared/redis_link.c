@@ -99,26 +99,27 @@ static enum err log_in_step(redisContext *context, int argc, const char **argv, 
     return err;
 }
 
-static enum err log_in(const struct redis_url *url, redisContext *context, int64_t deadline_ms)
+static enum err log_in(
+    redisContext *context, const struct redis_login *login, int db, int64_t deadline_ms)
 {
-    char db[16];
+    char number[16];
     enum err err;
 
-    if (url->password[0]) {
-        const char *with_user[] = {"AUTH", url->user, url->password};
-        const char *without[] = {"AUTH", url->password};
+    if (login->password[0]) {
+        const char *with_user[] = {"AUTH", login->user, login->password};
+        const char *without[] = {"AUTH", login->password};
 
         err = log_in_step(
-            context, url->user[0] ? 3 : 2, url->user[0] ? with_user : without, deadline_ms);
+            context, login->user[0] ? 3 : 2, login->user[0] ? with_user : without, deadline_ms);
         if (err) {
             return err;
         }
     }
-    if (url->db == 0) {
+    if (db == 0) {
         return ERR_OK;
     }
-    snprintf(db, sizeof(db), "%d", url->db);
-    return log_in_step(context, 2, (const char *[]){"SELECT", db}, deadline_ms);
+    snprintf(number, sizeof(number), "%d", db);
+    return log_in_step(context, 2, (const char *[]){"SELECT", number}, deadline_ms);
 }
 
 static bool is_connected(int fd)
@@ -129,26 +130,18 @@ static bool is_connected(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
 }
 
-static enum err establish(const struct redis_url *url, redisContext *context, int64_t deadline_ms)
+enum err redis_link_open(const struct redis_place *place, const struct redis_login *login, int db,
+    int64_t deadline_ms, struct redisContext **out)
 {
-    if (context->err || !wait_until(context->fd, POLLOUT, deadline_ms) ||
-        !is_connected(context->fd)) {
-        return ERR_REDIS_DOWN;
-    }
-    return log_in(url, context, deadline_ms);
-}
-
-enum err redis_link_open(
-    const struct redis_url *url, int64_t deadline_ms, struct redisContext **out)
-{
-    redisContext *context = url->path[0] ? redisConnectUnixNonBlock(url->path)
-                                         : redisConnectNonBlock(url->host, url->port);
-    enum err err;
+    redisContext *context = place->path[0] ? redisConnectUnixNonBlock(place->path)
+                                           : redisConnectNonBlock(place->host, place->port);
 
     if (!context) {
         return ERR_NO_MEMORY;
     }
-    err = establish(url, context, deadline_ms);
+    bool connected =
+        !context->err && wait_until(context->fd, POLLOUT, deadline_ms) && is_connected(context->fd);
+    enum err err = connected ? log_in(context, login, db, deadline_ms) : ERR_REDIS_DOWN;
     if (err) {
         redisFree(context);
         return err;
@@ -157,29 +150,53 @@ enum err redis_link_open(
     return ERR_OK;
 }
 
-static enum err append(redisContext *context, const struct command *c, bool as_eval)
+static bool is_open(const struct redis_call *call, int place)
+{
+    return call->place == place && !call->reply;
+}
+
+static bool append(redisContext *context, const struct redis_call *call)
 {
     const char *argv[COMMAND_ARGS_MAX];
     size_t lens[COMMAND_ARGS_MAX];
-    int argc = command_argv(c, as_eval, argv, lens);
+    int argc = command_argv(call->command, call->as_eval, argv, lens);
 
-    return redisAppendCommandArgv(context, argc, argv, lens) == REDIS_OK ? ERR_OK : ERR_NO_MEMORY;
+    if (call->asking && redisAppendCommand(context, "ASKING") != REDIS_OK) {
+        return false;
+    }
+    return redisAppendCommandArgv(context, argc, argv, lens) == REDIS_OK;
 }
 
-enum redis_outcome redis_link_exchange(redisContext *context, const struct command *commands,
-    size_t count, bool as_eval, int64_t deadline_ms, redisReply **replies)
+enum redis_outcome redis_link_send(redisContext *context, const struct redis_call *calls,
+    size_t count, int place, int64_t deadline_ms)
 {
-    enum redis_outcome outcome;
-
     for (size_t i = 0; i < count; i++) {
-        if (!replies[i] && append(context, &commands[i], as_eval)) {
+        if (is_open(&calls[i], place) && !append(context, &calls[i])) {
             return REDIS_LINK_NO_MEMORY;
         }
     }
-    outcome = flush(context, deadline_ms);
+    return flush(context, deadline_ms);
+}
+
+enum redis_outcome redis_link_receive(
+    redisContext *context, struct redis_call *calls, size_t count, int place, int64_t deadline_ms)
+{
+    enum redis_outcome outcome = REDIS_LINK_ANSWERED;
+    redisReply *asked = NULL;
+
     for (size_t i = 0; i < count && outcome == REDIS_LINK_ANSWERED; i++) {
-        if (!replies[i]) {
-            outcome = read_reply(context, deadline_ms, &replies[i]);
+        struct redis_call *call = &calls[i];
+
+        if (!is_open(call, place)) {
+            continue;
+        }
+        if (call->asking) {
+            outcome = read_reply(context, deadline_ms, &asked);
+            freeReplyObject(asked);
+            asked = NULL;
+        }
+        if (outcome == REDIS_LINK_ANSWERED) {
+            outcome = read_reply(context, deadline_ms, &call->reply);
         }
     }
     return outcome;

@@ -1,7 +1,7 @@
 /*
  * One connection to Redis, blocking with deadlines (clock_mono_ms()): open with AUTH and SELECT,
- * exchange a pipeline. redis_sync.c decides when to open one and what to do when it fails. After
- * anything but REDIS_LINK_ANSWERED the connection is unusable: redisFree().
+ * send a pipeline, receive its replies. redis_peer.c decides when to open one and what to do when
+ * it fails. After anything but REDIS_LINK_ANSWERED the connection is unusable: redisFree().
  */
 #ifndef SHARED_REDIS_LINK_H
 #define SHARED_REDIS_LINK_H
@@ -14,10 +14,19 @@
 struct redisContext;
 struct redisReply;
 
-/* ERR_REDIS_DOWN, ERR_REDIS_REFUSED (AUTH or SELECT), ERR_NO_MEMORY. *out is the caller's:
- * redisFree(). */
-enum err redis_link_open(
-    const struct redis_url *url, int64_t deadline_ms, struct redisContext **out) MUST_CHECK;
+/* login: AUTH, if it has a password; db: SELECT, if it is not 0. ERR_REDIS_DOWN, ERR_REDIS_REFUSED
+ * (AUTH or SELECT), ERR_NO_MEMORY. *out is the caller's: redisFree(). */
+enum err redis_link_open(const struct redis_place *place, const struct redis_login *login, int db,
+    int64_t deadline_ms, struct redisContext **out) MUST_CHECK;
+
+/* One command of a pipeline that may go to several servers. */
+struct redis_call {
+    const struct command *command; /* borrowed */
+    struct redisReply *reply;      /* the caller's; NULL: it has yet to be answered */
+    int place;                     /* which server it is for */
+    bool as_eval;                  /* in the EVAL form */
+    bool asking;                   /* after ASKING (Redis Cluster) */
+};
 
 enum redis_outcome {
     REDIS_LINK_ANSWERED,
@@ -25,11 +34,11 @@ enum redis_outcome {
     REDIS_LINK_BROKEN,
     REDIS_LINK_NO_MEMORY
 };
-/*
- * Sends each command whose reply is NULL, and reads these replies, which are the caller's whatever
- * the outcome. as_eval: in the EVAL form.
- */
-enum redis_outcome redis_link_exchange(struct redisContext *context, const struct command *commands,
-    size_t count, bool as_eval, int64_t deadline_ms, struct redisReply **replies) MUST_CHECK;
+/* Sends the calls for this place that have no reply. REDIS_LINK_ANSWERED: they are on their way. */
+enum redis_outcome redis_link_send(struct redisContext *context, const struct redis_call *calls,
+    size_t count, int place, int64_t deadline_ms) MUST_CHECK;
+/* Reads the replies to them. Those that came are the caller's, whatever the outcome. */
+enum redis_outcome redis_link_receive(struct redisContext *context, struct redis_call *calls,
+    size_t count, int place, int64_t deadline_ms) MUST_CHECK;
 
 #endif

@@ -1,201 +1,323 @@
 /*
- * When to connect, when to pause, and what errors mean, for one thread's connection to Redis. The
- * bytes are redis_link.c's.
+ * Which command goes to which server, and again to another one where the first says so. Connecting
+ * and pausing is redis_peer.c's matter, finding the servers redis_topology.c's.
  */
 #include "shared/redis_sync.h"
 
 #include <hiredis/hiredis.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <time.h>
 
 #include "shared/clock.h"
 #include "shared/log.h"
-#include "shared/redis_link.h"
-#include "shared/redis_url.h"
+#include "shared/redis_peer.h"
+#include "shared/redis_topology.h"
+
+/* A cluster that moves keys answers TRYAGAIN; so many rounds are made at once before pausing. */
+#define ROUNDS_AT_ONCE 3
+#define ROUND_PAUSE_MS 20
 
 struct redis_sync {
-    const struct config *config; /* borrowed */
+    struct redis_access access;
     struct redis_url url;
-    redisContext *context; /* owned; NULL while there is no connection */
-    bool was_used;         /* the connection has answered before */
-    enum err failure;      /* of the last attempt; ERR_OK once something was answered */
-    int64_t pause_ms;      /* after the next failure */
-    int64_t retry_at_ms;   /* monotonic; no attempt before it */
+    struct redis_topology topology;
+    struct redis_peer *peers; /* owned; of topology.places */
+    bool stale;               /* the cluster is not as the topology says */
+    int64_t discover_at_ms;   /* monotonic; a stale topology is used until then */
 };
 
 enum err redis_sync_create(const struct config *config, struct redis_sync **out, struct problem *p)
 {
     struct redis_sync *r = calloc(1, sizeof(*r));
-    enum err err;
 
     if (!r) {
         return problem_set(p, ERR_NO_MEMORY, "", NULL);
     }
-    err = redis_url_parse(config->redis_url, &r->url, p);
+    r->peers = calloc(REDIS_MASTERS_MAX, sizeof(*r->peers));
+    enum err err = r->peers ? redis_url_parse(config->redis_url, &r->url, p)
+                            : problem_set(p, ERR_NO_MEMORY, "", NULL);
     if (err) {
-        free(r);
+        redis_sync_destroy(r);
         return err;
     }
-    r->config = config;
-    r->pause_ms = config->redis_retry_min_ms;
+    r->access = (struct redis_access){config, &r->url.login, r->url.db};
+    r->peers[0].place = r->url.seeds[0];
     *out = r;
     return ERR_OK;
 }
 
-static void disconnect(struct redis_sync *r)
-{
-    if (r->context) {
-        redisFree(r->context);
-    }
-    r->context = NULL;
-    r->was_used = false;
-}
-
 void redis_sync_destroy(struct redis_sync *r)
 {
-    if (r) {
-        disconnect(r);
-        free(r);
+    if (!r) {
+        return;
+    }
+    for (size_t i = 0; r->peers && i < REDIS_MASTERS_MAX; i++) {
+        redis_peer_finish(&r->peers[i]);
+    }
+    free(r->peers);
+    free(r);
+}
+
+/* Servers */
+
+/* Takes over the connections to servers that are still there, and ends the others. */
+static enum err adopt(struct redis_sync *r, const struct redis_topology *found)
+{
+    struct redis_peer *peers = calloc(REDIS_MASTERS_MAX, sizeof(*peers));
+
+    if (!peers) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < found->count; i++) {
+        peers[i].place = found->places[i];
+        for (size_t j = 0; j < REDIS_MASTERS_MAX; j++) {
+            if (redis_place_equal(&r->peers[j].place, &found->places[i])) {
+                peers[i] = r->peers[j];
+                r->peers[j] = (struct redis_peer){.context = NULL};
+                break;
+            }
+        }
+    }
+    for (size_t i = 0; i < REDIS_MASTERS_MAX; i++) {
+        redis_peer_finish(&r->peers[i]);
+    }
+    free(r->peers);
+    r->peers = peers;
+    r->topology = *found;
+    r->stale = false;
+    return ERR_OK;
+}
+
+/* A cluster that cannot be asked is used as it was known. */
+static enum err discover(struct redis_sync *r)
+{
+    struct redis_topology found = r->topology;
+    struct problem why = {.err = ERR_OK};
+
+    enum err err = redis_topology_discover(r->access.config, &r->url, &found, &why);
+    if (!err) {
+        return adopt(r, &found);
+    }
+    r->discover_at_ms = clock_mono_ms() + r->access.config->redis_retry_max_ms;
+    if (r->url.mode == REDIS_CLUSTER && r->topology.count > 0) {
+        log_limited(LOG_WARN, "redis cluster not found again", "why=\"%s\"", why.msg);
+        return ERR_OK;
+    }
+    redis_peer_fail(&r->peers[0], r->access.config, err, why.msg);
+    return err;
+}
+
+/* Sentinels are asked before each connect, a cluster when it turned out to be different. */
+static bool must_discover(struct redis_sync *r)
+{
+    if (r->topology.count == 0) {
+        return true;
+    }
+    switch (r->url.mode) {
+    case REDIS_DIRECT:
+        return false;
+    case REDIS_SENTINEL:
+        return !r->peers[0].context;
+    case REDIS_CLUSTER:
+        return r->stale && clock_mono_ms() >= r->discover_at_ms;
+    }
+    return false;
+}
+
+static enum err prepare(struct redis_sync *r)
+{
+    for (size_t i = 0; i < r->topology.count; i++) {
+        redis_peer_check(&r->peers[i]);
+    }
+    if (!must_discover(r)) {
+        return ERR_OK;
+    }
+    enum err err = r->url.mode == REDIS_CLUSTER && r->topology.count > 0
+                       ? ERR_OK
+                       : redis_peer_may_try(&r->peers[0]);
+    return err ? err : discover(r);
+}
+
+/* One round: all that has no reply is sent, and then all replies are read */
+
+static bool is_used(const struct redis_call *calls, size_t count, int place)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (calls[i].place == place && !calls[i].reply) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct round {
+    bool repeatable;
+    bool again; /* not all is answered for good */
+    enum err err;
+};
+
+/* What broke while it was idle has told nothing of the server: once more, if that is safe. */
+static void note(struct round *round, enum err err, bool broke)
+{
+    if (err && broke && round->repeatable) {
+        round->again = true;
+    } else if (err && !round->err) {
+        round->err = err;
     }
 }
 
-/* Between half of the pause and all of it, so that threads and hosts do not come back in step. */
-static int64_t with_jitter(int64_t pause_ms)
+static void run_round(
+    struct redis_sync *r, struct redis_call *calls, size_t count, struct round *round)
 {
-    uint32_t random = 0;
-    int64_t half = pause_ms / 2;
+    bool sent[REDIS_MASTERS_MAX] = {false};
+    bool broke;
 
-    if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
-        return pause_ms;
+    for (int i = 0; i < (int)r->topology.count; i++) {
+        if (is_used(calls, count, i)) {
+            broke = false;
+            enum err err = redis_peer_may_try(&r->peers[i]);
+            if (!err) {
+                err = redis_peer_send(&r->peers[i], &r->access, calls, count, i, &broke);
+            }
+            sent[i] = !err;
+            note(round, err, broke);
+        }
     }
-    return half + random % (half + 1);
+    for (int i = 0; i < (int)r->topology.count; i++) {
+        if (sent[i]) {
+            enum err err = redis_peer_receive(&r->peers[i], &r->access, calls, count, i, &broke);
+            note(round, err, broke);
+        }
+    }
 }
 
-static void after_failure(struct redis_sync *r, enum err err)
-{
-    char where[160];
+/* Redirections */
 
-    disconnect(r);
-    redis_url_describe(&r->url, where, sizeof(where));
-    log_limited(LOG_WARN, "redis is away", "url=%s err=%s", where, err_name(err));
-    r->failure = err;
-    r->retry_at_ms = clock_mono_ms() + with_jitter(r->pause_ms);
-    r->pause_ms = r->pause_ms * 2 < r->config->redis_retry_max_ms ? r->pause_ms * 2
-                                                                  : r->config->redis_retry_max_ms;
+static void reopen(struct redis_call *call)
+{
+    freeReplyObject(call->reply);
+    call->reply = NULL;
 }
 
-static enum err connect_now(struct redis_sync *r)
+/* The slot has another owner, for good or for this call. */
+static bool redirect(struct redis_sync *r, struct redis_call *call)
 {
-    int64_t deadline_ms = clock_mono_ms() + r->config->redis_connect_timeout_ms;
-    enum err err = redis_link_open(&r->url, deadline_ms, &r->context);
+    struct redis_place to;
+    unsigned slot;
 
-    if (err) {
-        after_failure(r, err);
-        return err;
+    enum redis_redirect kind =
+        redis_redirect_decode(call->reply, &r->topology.places[call->place], &slot, &to);
+    if (kind == REDIS_STAYS) {
+        return false;
+    }
+    int place = redis_topology_add(&r->topology, &to);
+    if (place < 0) {
+        return false;
+    }
+    r->peers[place].place = to;
+    call->place = place;
+    call->asking = kind == REDIS_ASK;
+    if (kind == REDIS_MOVED) {
+        r->topology.owner[slot] = (unsigned char)(place + 1);
+        r->stale = true;
+    }
+    return true;
+}
+
+/* Must the call run again, here or elsewhere? */
+static bool is_to_run_again(struct redis_sync *r, struct redis_call *call)
+{
+    if (call->command->script && !call->as_eval && redis_reply_is_noscript(call->reply)) {
+        call->as_eval = true;
+        return true;
+    }
+    return r->url.mode == REDIS_CLUSTER &&
+           (redis_reply_is_try_again(call->reply) || redirect(r, call));
+}
+
+static void sort_replies(
+    struct redis_sync *r, struct redis_call *calls, size_t count, struct round *round)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct redis_call *call = &calls[i];
+        bool leader_reopened = call->command->follows && i > 0 && !calls[i - 1].reply;
+
+        if (leader_reopened) {
+            call->place = calls[i - 1].place;
+        }
+        if (call->reply && (leader_reopened || is_to_run_again(r, call))) {
+            reopen(call);
+            round->again = true;
+        }
+    }
+}
+
+/* A whole pipeline */
+
+static enum err route(const struct redis_sync *r, struct redis_call *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (calls[i].reply) {
+            continue;
+        }
+        bool follows = calls[i].command->follows && i > 0;
+        calls[i].place =
+            follows ? calls[i - 1].place
+                    : redis_topology_find(&r->topology, r->url.mode, command_key(calls[i].command));
+        if (calls[i].place < 0) {
+            return ERR_REDIS_REFUSED; /* as CLUSTERDOWN */
+        }
     }
     return ERR_OK;
 }
 
-/* Only an answer ends the pauses: a server that hangs takes connections too. */
-static void after_answer(struct redis_sync *r)
+static void pause_between_rounds(int number)
 {
-    if (r->failure) {
-        log_info("redis is back", "");
+    if (number >= ROUNDS_AT_ONCE) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = ROUND_PAUSE_MS * 1000000L}, NULL);
     }
-    r->failure = ERR_OK;
-    r->pause_ms = r->config->redis_retry_min_ms;
-    r->was_used = true;
 }
 
-/* An idle connection has nothing to read, unless the server has closed it. */
-static bool is_stale(const struct redis_sync *r)
+static enum err run_all(
+    struct redis_sync *r, struct redis_call *calls, size_t count, bool repeatable)
 {
-    struct pollfd poll_fd = {.fd = r->context->fd, .events = POLLIN};
+    int64_t deadline_ms = clock_mono_ms() + r->access.config->redis_command_timeout_ms;
+    struct round round = {.repeatable = repeatable, .again = true};
 
-    return poll(&poll_fd, 1, 0) != 0;
-}
-
-static enum err ensure_connected(struct redis_sync *r)
-{
-    if (r->context && is_stale(r)) {
-        disconnect(r);
+    enum err err = prepare(r);
+    if (!err) {
+        err = route(r, calls, count);
     }
-    if (r->context) {
-        return ERR_OK;
-    }
-    if (r->failure && clock_mono_ms() < r->retry_at_ms) {
-        return r->failure;
-    }
-    return connect_now(r);
-}
-
-/* Drops the replies to scripts that Redis does not know; true if there are any. */
-static bool drop_noscript(const struct command *commands, size_t count, redisReply **replies)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < count; i++) {
-        if (commands[i].script && redis_reply_is_noscript(replies[i])) {
-            freeReplyObject(replies[i]);
-            replies[i] = NULL;
-            any = true;
+    for (int number = 0; !err && round.again; number++) {
+        pause_between_rounds(number);
+        round.again = false;
+        run_round(r, calls, count, &round);
+        err = round.err;
+        if (!err) {
+            sort_replies(r, calls, count, &round);
+        }
+        if (!err && round.again && clock_mono_ms() >= deadline_ms) {
+            err = ERR_REDIS_REFUSED;
+        }
+        if (!err && round.again && r->url.mode == REDIS_SENTINEL) {
+            err = prepare(r);
         }
     }
-    return any;
+    return err;
 }
 
-static enum redis_outcome run_pipeline(
-    struct redis_sync *r, const struct command *commands, size_t count, redisReply **replies)
-{
-    int64_t deadline_ms = clock_mono_ms() + r->config->redis_command_timeout_ms;
-    enum redis_outcome outcome =
-        redis_link_exchange(r->context, commands, count, false, deadline_ms, replies);
-
-    if (outcome == REDIS_LINK_ANSWERED && drop_noscript(commands, count, replies)) {
-        outcome = redis_link_exchange(r->context, commands, count, true, deadline_ms, replies);
-    }
-    return outcome;
-}
-
-static enum err after_outcome(struct redis_sync *r, enum redis_outcome outcome)
-{
-    switch (outcome) {
-    case REDIS_LINK_ANSWERED:
-        after_answer(r);
-        return ERR_OK;
-    case REDIS_LINK_TIMED_OUT:
-        after_failure(r, ERR_REDIS_DOWN);
-        return ERR_REDIS_DOWN;
-    case REDIS_LINK_BROKEN:
-        /* No pause: whether Redis is away shows when the next call connects. */
-        disconnect(r);
-        return ERR_REDIS_DOWN;
-    case REDIS_LINK_NO_MEMORY:
-        disconnect(r);
-        return ERR_NO_MEMORY;
-    }
-    return ERR_INTERNAL;
-}
-
-static void after_error_reply(struct redis_sync *r, enum err err, const redisReply *reply)
-{
-    log_limited(LOG_ERROR, "redis answered an error", "reply=\"%s\"", reply->str);
-    if (err == ERR_REDIS_REFUSED) {
-        /* Another server may stand behind the address by now. */
-        disconnect(r);
-    }
-}
-
-/* The first error among the replies. */
-static enum err check_replies(struct redis_sync *r, redisReply *const *replies, size_t count)
+/* The first error among the replies. Another server may stand behind an address that refuses. */
+static enum err check_replies(struct redis_sync *r, const struct redis_call *calls, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        enum err err = redis_reply_err(replies[i]);
+        enum err err = redis_reply_err(calls[i].reply);
 
         if (err) {
-            after_error_reply(r, err, replies[i]);
+            log_limited(LOG_ERROR, "redis answered an error", "reply=\"%s\"", calls[i].reply->str);
+            if (err == ERR_REDIS_REFUSED) {
+                redis_peer_finish(&r->peers[calls[i].place]);
+            }
             return err;
         }
     }
@@ -214,31 +336,41 @@ static enum err check_commands(const struct command *commands, size_t count)
     return ERR_OK;
 }
 
+static struct redis_call *make_calls(const struct command *commands, size_t count)
+{
+    struct redis_call *calls = calloc(count + 1, sizeof(*calls));
+
+    for (size_t i = 0; calls && i < count; i++) {
+        calls[i].command = &commands[i];
+    }
+    return calls;
+}
+
 enum err redis_sync_run(struct redis_sync *r, const struct command *commands, size_t count,
     bool repeatable, struct redisReply **replies)
 {
-    enum redis_outcome outcome;
-    enum err err;
-
     for (size_t i = 0; i < count; i++) {
         replies[i] = NULL;
     }
-    if ((err = check_commands(commands, count)) || (err = ensure_connected(r))) {
+    enum err err = check_commands(commands, count);
+    if (err) {
         return err;
     }
-    outcome = run_pipeline(r, commands, count, replies);
-    if (outcome == REDIS_LINK_BROKEN && repeatable && r->was_used && count > 0 && !replies[0]) {
-        disconnect(r);
-        err = connect_now(r);
-        if (err) {
-            return err;
-        }
-        outcome = run_pipeline(r, commands, count, replies);
+    struct redis_call *calls = make_calls(commands, count);
+    if (!calls) {
+        return ERR_NO_MEMORY;
     }
-    err = after_outcome(r, outcome);
+    err = run_all(r, calls, count, repeatable);
     if (!err) {
-        err = check_replies(r, replies, count);
+        err = check_replies(r, calls, count);
     }
+    if (err) {
+        r->stale = true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        replies[i] = calls[i].reply;
+    }
+    free(calls);
     if (err) {
         redis_sync_free_replies(replies, count);
     }

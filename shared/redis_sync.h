@@ -1,8 +1,7 @@
 /*
- * A blocking connection to Redis for one thread of fcgi-send: connects when needed, AUTH and
- * SELECT, deadlines, reconnect with back-off. hiredis leaves a connection unusable after a
- * time-out, so every failure closes it. The program must ignore SIGPIPE (hiredis writes with
- * write(2)).
+ * Redis for one thread of fcgi-send, blocking: one server, the master that sentinels name, or a
+ * cluster. Connects when needed, AUTH and SELECT, deadlines, reconnect with back-off. The program
+ * must ignore SIGPIPE (hiredis writes with write(2)).
  */
 #ifndef SHARED_REDIS_SYNC_H
 #define SHARED_REDIS_SYNC_H
@@ -21,12 +20,14 @@ enum err redis_sync_create(
 void redis_sync_destroy(struct redis_sync *r); /* NULL is fine */
 
 /*
- * Sends all commands in one write and waits for all replies, at most redis.command_timeout (and
- * redis.connect_timeout for a new connection). NOSCRIPT is answered by EVAL: such commands run
- * after the others of the pipeline, in order. replies: count pointers, the caller's on ERR_OK
+ * Sends all commands, each to the server that has its key, and waits for all replies, at most
+ * redis.command_timeout (and redis.connect_timeout for each new connection). NOSCRIPT is answered
+ * by EVAL, and a cluster's MOVED, ASK and TRYAGAIN are followed: such commands run after the others
+ * of the pipeline, in order. replies: count pointers, the caller's on ERR_OK
  * (redis_sync_free_replies).
  *
- * ERR_REDIS_DOWN      unreachable, timed out or lost
+ * ERR_REDIS_DOWN      unreachable, timed out or lost: some server of those that were needed, or
+ *                     whoever knows where it is
  * ERR_REDIS_REFUSED   a reply, or the one to AUTH or SELECT, is an error by which Redis refuses
  * ERR_INTERNAL        any other error reply (redis_reply_err())
  * ERR_NO_MEMORY, ERR_BODY_TOO_LARGE   of a command (command_err()): nothing was sent

@@ -15,21 +15,27 @@
 #define USABLE_MS 2000
 #define TEXT_BYTES_MAX ((size_t)1024 * 1024)
 
+/* A node whose lease is asked for; the answers come from several servers, in any order. */
+struct question {
+    struct live_nodes *asker; /* borrowed */
+    struct node_info *node;   /* borrowed */
+};
+
 struct live_nodes {
-    struct node *node;       /* borrowed */
-    struct node_info *nodes; /* owned; being asked for */
+    struct node *node;          /* borrowed */
+    struct node_info *nodes;    /* owned; being asked for */
+    struct question *questions; /* owned; one per node */
     size_t count;
-    size_t awaited;  /* answers */
-    size_t answered; /* leases; replies come in the order of asking */
+    size_t awaited; /* answers */
     bool failed;
     int64_t started_ms;
     int64_t known_ms; /* when the asking for text began; 0: never */
     struct buf text;
 };
 
-static bool run(struct live_nodes *l, struct command *c, redis_async_done *done)
+static bool run(struct live_nodes *l, struct command *c, redis_async_done *done, void *arg)
 {
-    enum err err = redis_async_run(l->node->redis, c, done, l);
+    enum err err = redis_async_run(l->node->redis, c, done, arg);
 
     command_finish(c);
     if (err) {
@@ -59,27 +65,41 @@ static void after_all(struct live_nodes *l)
 
 static void after_lease(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
-    struct live_nodes *l = arg;
+    const struct question *q = arg;
+    struct live_nodes *l = q->asker;
 
     (void)n;
     l->awaited--;
     if (err) {
         l->failed = true;
     } else {
-        nodes_apply_lease(reply, &l->nodes[l->answered++]);
+        nodes_apply_lease(reply, q->node);
     }
     if (l->awaited == 0) {
         after_all(l);
     }
 }
 
-static void ask_for_lease(struct live_nodes *l, const struct node_info *info)
+static void ask_for_lease(struct live_nodes *l, struct question *q)
 {
     struct command c;
 
     command_init(&c);
-    nodes_get_lease_command(&c, l->node->config->redis_prefix, info->node_id);
-    (void)run(l, &c, after_lease); /* a failure is noted */
+    nodes_get_lease_command(&c, l->node->config->redis_prefix, q->node->node_id);
+    (void)run(l, &c, after_lease, q); /* a failure is noted */
+}
+
+static void ask_for_leases(struct live_nodes *l)
+{
+    l->questions = calloc(l->count + 1, sizeof(*l->questions));
+    if (!l->questions) {
+        l->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < l->count && !l->failed; i++) {
+        l->questions[i] = (struct question){l, &l->nodes[i]};
+        ask_for_lease(l, &l->questions[i]);
+    }
 }
 
 static void after_list(struct node *n, enum err err, const struct redisReply *reply, void *arg)
@@ -92,27 +112,31 @@ static void after_list(struct node *n, enum err err, const struct redisReply *re
         l->failed = true;
         return;
     }
-    for (size_t i = 0; i < l->count && !l->failed; i++) {
-        ask_for_lease(l, &l->nodes[i]);
-    }
+    ask_for_leases(l);
     if (l->awaited == 0) {
         after_all(l);
     }
+}
+
+static void forget(struct live_nodes *l)
+{
+    free(l->nodes);
+    free(l->questions);
+    l->nodes = NULL;
+    l->questions = NULL;
+    l->count = 0;
 }
 
 static void ask(struct live_nodes *l, int64_t now_ms)
 {
     struct command c;
 
-    free(l->nodes);
-    l->nodes = NULL;
-    l->count = 0;
-    l->answered = 0;
+    forget(l);
     l->failed = false;
     l->started_ms = now_ms;
     command_init(&c);
     nodes_list_command(&c, l->node->config->redis_prefix);
-    (void)run(l, &c, after_list);
+    (void)run(l, &c, after_list, l);
 }
 
 struct live_nodes *live_nodes_create(struct node *n)
@@ -131,7 +155,7 @@ void live_nodes_destroy(struct live_nodes *l)
     if (!l) {
         return;
     }
-    free(l->nodes);
+    forget(l);
     buf_finish(&l->text);
     free(l);
 }

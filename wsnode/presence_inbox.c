@@ -76,6 +76,14 @@ static struct request *ack_find(const struct presence *p, const char *session_id
     return r;
 }
 
+static void keep_ack(struct presence *p, struct request *r)
+{
+    HASH_ADD(by_id, p->acks, session_id, strlen(r->session_id), r);
+    if (!hash_has(r, by_id)) {
+        free(r); /* no memory; the next ack of the session covers this one */
+    }
+}
+
 static void after_ack(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
     struct session *s = presence_take_answer(n, arg);
@@ -86,6 +94,7 @@ static void after_ack(struct node *n, enum err err, const struct redisReply *rep
     }
 }
 
+/* Of what cannot be sent, the others get their turn first. */
 static void send_ack(struct node *n, struct request *r, const struct session *s)
 {
     struct address address;
@@ -96,7 +105,7 @@ static void send_ack(struct node *n, struct request *r, const struct session *s)
     command_init(&c);
     inbox_ack_command(&c, n->config->redis_prefix, &address, s->acked, n->config->inbox_ttl_ms);
     if (presence_run(n, &c, after_ack, r)) {
-        free(r);
+        keep_ack(n->presence, r);
     }
 }
 
@@ -130,10 +139,7 @@ void presence_ack(struct node *n, struct session *s)
     }
     struct request *r = presence_request_create(s);
     if (r) {
-        HASH_ADD(by_id, p->acks, session_id, strlen(r->session_id), r);
-    }
-    if (r && !hash_has(r, by_id)) {
-        free(r); /* the next ack of the session covers this one */
+        keep_ack(p, r);
     }
 }
 

@@ -89,7 +89,7 @@ static void after_open(struct node *n, enum err err, const struct redisReply *re
     presence_send_waiting(n, now_ms);
 }
 
-/* false: not now. */
+/* false: no other one either, for now. */
 static bool send_open(struct node *n, struct opening *o, const struct session *s, int64_t now_ms)
 {
     struct presence *p = n->presence;
@@ -112,8 +112,8 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
     TAILQ_REMOVE(&p->waiting, o, link);
     o->in_flight = true;
     if (presence_run(n, &c, after_open, o)) {
-        opening_wait(p, o, now_ms + OPEN_RETRY_MS);
-        return false;
+        opening_wait(p, o, now_ms + OPEN_RETRY_MS); /* others may have another server */
+        return true;
     }
     o->was_sent = true;
     p->opens_in_flight++;

@@ -1,16 +1,10 @@
 /*
- * Commands on the connection: in flight in the order of sending, which is also the order of replies
- * and of deadlines, so only the oldest one is watched. When it comes up, the scripts are loaded and
- * the server is asked who it is.
+ * Which command goes to which server, and what becomes of the servers when the topology changes.
+ * There is one shard per master; commands of one user go to the same one, in order.
  */
 #include "wsnode/redis_async.h"
 
-#include <hiredis/async.h>
-#include <hiredis/hiredis.h>
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
 
 #include "shared/clock.h"
 #include "shared/log.h"
@@ -18,233 +12,156 @@
 #include "wsnode/loop.h"
 #include "wsnode/node.h"
 #include "wsnode/redis_control.h"
-
-#define RUN_ID_BYTES 41
-
-struct call {
-    TAILQ_ENTRY(call) link;
-    struct redis_async *redis; /* borrowed */
-    redis_async_done *done;
-    void *arg;
-    struct command *script; /* owned; NULL for a plain command, or if this is the EVAL already */
-    int64_t deadline_ms;
-};
+#include "wsnode/redis_finder.h"
+#include "wsnode/redis_shard.h"
 
 struct redis_async {
     struct node *node; /* borrowed */
     const struct redis_async_events *events;
-    struct redis_connection connection;
+    struct redis_url url;
+    struct redis_finder *finder; /* owned */
     struct redis_control control;
-    TAILQ_HEAD(calls, call) calls;
-    int64_t in_flight;
-    bool ready;
-    char run_id[RUN_ID_BYTES]; /* of the last server; "" before the first */
+    struct redis_topology topology;
+    struct redis_shard *shards[REDIS_MASTERS_MAX]; /* owned; of topology.places */
+    bool stopped;
 };
 
-static void call_destroy(struct call *call)
+/* Events of a shard */
+
+static void on_ready(struct redis_shard *s, bool data_lost)
 {
-    if (call->script) {
-        command_finish(call->script);
-        free(call->script);
-    }
-    free(call);
+    s->redis->events->on_ready(s->node, data_lost);
 }
 
-/* NULL: no memory. */
-static struct command *command_copy(const struct command *c)
+static void on_lost(struct redis_shard *s)
 {
-    struct command *copy = malloc(sizeof(*copy));
-
-    if (!copy) {
-        return NULL;
-    }
-    *copy = *c;
-    buf_init(&copy->text, c->text.max);
-    buf_add(&copy->text, buf_str(&c->text), c->text.len);
-    if (buf_err(&copy->text)) {
-        command_finish(copy);
-        free(copy);
-        return NULL;
-    }
-    return copy;
-}
-
-static void on_reply(redisAsyncContext *context, void *data, void *arg);
-
-/* On an error, the call is still the caller's. */
-static enum err call_send(struct call *call, const struct command *c, int as_eval)
-{
-    struct redis_async *r = call->redis;
-    const char *argv[COMMAND_ARGS_MAX];
-    size_t lens[COMMAND_ARGS_MAX];
-
-    if (r->connection.state != REDIS_UP) {
-        return ERR_REDIS_DOWN;
-    }
-    int argc = command_argv(c, as_eval, argv, lens);
-    if (redisAsyncCommandArgv(r->connection.context, on_reply, call, argc, argv, lens) !=
-        REDIS_OK) {
-        return ERR_REDIS_DOWN;
-    }
-    call->deadline_ms = clock_mono_ms() + r->node->config->redis_command_timeout_ms;
-    TAILQ_INSERT_TAIL(&r->calls, call, link);
-    r->in_flight++;
-    return ERR_OK;
-}
-
-/* The server forgot the script: false if the call could not be sent again. */
-static bool call_again_as_eval(struct call *call)
-{
-    struct command *script = call->script;
-
-    call->script = NULL;
-    bool sent = call_send(call, script, true) == ERR_OK;
-    command_finish(script);
-    free(script);
-    return sent;
-}
-
-static void log_error_reply(const redisReply *reply)
-{
-    log_limited(LOG_ERROR, "redis error", "reply=\"%.200s\"", reply->str);
-}
-
-static void on_reply(redisAsyncContext *context, void *data, void *arg)
-{
-    struct call *call = arg;
-    struct redis_async *r = call->redis;
-    const redisReply *reply = data;
-
-    (void)context;
-    TAILQ_REMOVE(&r->calls, call, link);
-    r->in_flight--;
-    if (call->script && redis_reply_is_noscript(reply) && call_again_as_eval(call)) {
-        return;
-    }
-    enum err err = reply ? redis_reply_err(reply) : ERR_REDIS_DOWN;
-    if (reply && err) {
-        log_error_reply(reply);
-    }
-    /* Whoever is a replica now will not take a write again soon: its address may lead elsewhere. */
-    bool is_replica = err == ERR_REDIS_REFUSED && strncmp(reply->str, "READONLY", 8) == 0;
-    if (call->done) {
-        call->done(r->node, err, reply, call->arg);
-    }
-    call_destroy(call);
-    if (is_replica) {
-        redis_connection_drop(&r->connection, "it is a replica");
+    node_stat_add(redis_lost, 1);
+    if (!redis_async_is_ready(s->redis)) {
+        s->redis->events->on_lost(s->node);
     }
 }
 
-static enum err run(
-    struct redis_async *r, const struct command *c, redis_async_done *done, void *arg)
+static void ask_for_servers(struct redis_async *r)
 {
-    enum err err = command_err(c);
-    if (err) {
-        return err;
+    redis_finder_ask(r->finder, clock_mono_ms());
+}
+
+/* To a server that is known already; others are found by asking the cluster. */
+static bool on_redirect(
+    struct redis_shard *s, struct redis_request *request, const struct redisReply *reply)
+{
+    struct redis_async *r = s->redis;
+    struct redis_place to;
+    unsigned slot;
+
+    enum redis_redirect kind = redis_redirect_decode(reply, &s->place, &slot, &to);
+    if (kind == REDIS_STAYS || r->stopped) {
+        return false;
     }
-    struct call *call = calloc(1, sizeof(*call));
-    if (!call) {
-        return ERR_NO_MEMORY;
+    if (kind == REDIS_MOVED) {
+        ask_for_servers(r);
     }
-    *call = (struct call){.redis = r, .done = done, .arg = arg};
-    if (c->script) {
-        call->script = command_copy(c);
-        if (!call->script) {
-            free(call);
-            return ERR_NO_MEMORY;
+    for (size_t i = 0; i < r->topology.count; i++) {
+        if (!redis_place_equal(&r->topology.places[i], &to)) {
+            continue;
+        }
+        if (kind == REDIS_MOVED) {
+            r->topology.owner[slot] = (unsigned char)(i + 1);
+        }
+        return redis_shard_take(r->shards[i], request, kind == REDIS_ASK) == ERR_OK;
+    }
+    return false;
+}
+
+static const struct redis_shard_events shard_events = {
+    .on_ready = on_ready, .on_lost = on_lost, .on_redirect = on_redirect};
+
+/* Servers */
+
+/* The shard of a place that was known before, taken out; or a new one. NULL: no memory. */
+static struct redis_shard *take_shard(struct redis_async *r, const struct redis_place *place)
+{
+    for (size_t i = 0; i < r->topology.count; i++) {
+        struct redis_shard *s = r->shards[i];
+
+        if (s && redis_place_equal(&s->place, place)) {
+            r->shards[i] = NULL;
+            return s;
         }
     }
-    err = call_send(call, c, false);
-    if (err) {
-        call_destroy(call);
-    }
-    return err;
+    return redis_shard_create(r, r->node, &r->url, place, &shard_events);
 }
 
-static void after_info(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+static void end_shards(struct redis_async *r)
 {
-    static const char name[] = "run_id:";
-    struct redis_async *r = arg;
-    struct slice info = redis_reply_text(reply);
+    for (size_t i = 0; i < r->topology.count; i++) {
+        if (r->shards[i]) {
+            redis_shard_destroy(r->shards[i]);
+        }
+        r->shards[i] = NULL;
+    }
+    r->topology.count = 0;
+}
 
-    if (err == ERR_REDIS_DOWN) {
+static void adopt(struct redis_async *r, const struct redis_topology *found)
+{
+    struct redis_shard *shards[REDIS_MASTERS_MAX];
+    size_t count = 0;
+
+    while (count < found->count && (shards[count] = take_shard(r, &found->places[count]))) {
+        count++;
+    }
+    end_shards(r); /* those that are left */
+    r->topology = *found;
+    r->topology.count = count; /* without memory, some slots have no shard until the next time */
+    for (size_t i = 0; i < count; i++) {
+        r->shards[i] = shards[i];
+    }
+    redis_control_on_topology(&r->control, &r->topology);
+}
+
+static void connect_shards(struct redis_async *r)
+{
+    int64_t now_ms = clock_mono_ms();
+
+    for (size_t i = 0; i < r->topology.count; i++) {
+        redis_connection_connect(&r->shards[i]->connection, &r->topology.places[i], now_ms);
+    }
+}
+
+static void on_found(void *arg)
+{
+    struct redis_async *r = arg;
+
+    adopt(r, redis_finder_topology(r->finder));
+    connect_shards(r);
+}
+
+static bool is_any_due(const struct redis_async *r, int64_t now_ms)
+{
+    for (size_t i = 0; i < r->topology.count; i++) {
+        if (redis_connection_is_due(&r->shards[i]->connection, now_ms)) {
+            return true;
+        }
+    }
+    return r->topology.count == 0;
+}
+
+/* Connects only to what has just been named as a master: the server of before may be another's
+ * replica by now, or about to become one. */
+static void keep_connected(struct redis_async *r, int64_t now_ms)
+{
+    if (!is_any_due(r, now_ms)) {
         return;
     }
-    const char *found = info.at ? strstr(info.at, name) : NULL; /* hiredis terminates strings */
-    char run_id[RUN_ID_BYTES] = "";
-    if (found) {
-        found += strlen(name);
-        memcpy(run_id, found, strnlen(found, RUN_ID_BYTES - 1));
-    }
-    /* A server that does not tell who it is may be another one each time. */
-    bool data_lost = *run_id == '\0' || strcmp(run_id, r->run_id) != 0;
-    memcpy(r->run_id, run_id, RUN_ID_BYTES);
-    r->ready = true;
-    log_info("redis ready", "run_id=%.8s other_server=%s", run_id, data_lost ? "yes" : "no");
-    r->events->on_ready(n, data_lost);
-}
-
-static enum err load_script(struct redis_async *r, const struct script *s)
-{
-    struct command c;
-
-    command_init(&c);
-    command_add_str(&c, "SCRIPT");
-    command_add_str(&c, "LOAD");
-    command_add_str(&c, s->text);
-    enum err err = run(r, &c, NULL, NULL);
-    command_finish(&c);
-    return err;
-}
-
-static enum err ask_who(struct redis_async *r)
-{
-    struct command c;
-
-    command_init(&c);
-    command_add_str(&c, "INFO");
-    command_add_str(&c, "server");
-    enum err err = run(r, &c, after_info, r);
-    command_finish(&c);
-    return err;
-}
-
-static void on_up(struct redis_connection *l)
-{
-    /* All that a node runs: so commands keep their order, which EVAL in place of one could change.
-     */
-    static const struct script *const scripts[] = {
-        &script_open, &script_fetch, &script_refresh, &script_close, &script_ack, &script_release};
-    struct redis_async *r =
-        (struct redis_async *)((char *)l - offsetof(struct redis_async, connection));
-
-    enum err err = ERR_OK;
-    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]) && !err; i++) {
-        err = load_script(r, scripts[i]);
-    }
-    if (!err) {
-        err = ask_who(r);
-    }
-    if (err) {
-        redis_connection_drop(l, err_text(err));
+    if (r->url.mode == REDIS_DIRECT && r->topology.count > 0) {
+        connect_shards(r);
+    } else {
+        redis_finder_ask(r->finder, now_ms);
     }
 }
 
-static void on_down(struct redis_connection *l)
-{
-    struct redis_async *r =
-        (struct redis_async *)((char *)l - offsetof(struct redis_async, connection));
-
-    if (r->ready) {
-        r->ready = false;
-        node_stat_add(redis_lost, 1);
-        r->events->on_lost(r->node);
-    }
-}
-
-static const struct redis_connection_events connection_events = {
-    .on_up = on_up, .on_down = on_down};
+/* The whole */
 
 enum err redis_async_create(struct node *n, const struct redis_async_events *events,
     struct redis_async **out, struct problem *p)
@@ -256,56 +173,85 @@ enum err redis_async_create(struct node *n, const struct redis_async_events *eve
     }
     r->node = n;
     r->events = events;
-    r->connection.events = &connection_events;
-    TAILQ_INIT(&r->calls);
-    enum err err =
-        redis_connection_init(&r->connection, n->config, loop_uv(n->loop), "commands", p);
-    if (!err) {
-        err = redis_control_init(&r->control, n, events->on_hint, p);
-    }
+    enum err err = redis_url_parse(n->config->redis_url, &r->url, p);
     if (err) {
         free(r);
         return err;
     }
+    r->finder = redis_finder_create(n->config, &r->url, loop_uv(n->loop), on_found, r);
+    if (!r->finder) {
+        free(r);
+        return problem_set(p, ERR_NO_MEMORY, "", NULL);
+    }
+    redis_control_init(&r->control, n, &r->url, events->on_hint);
     *out = r;
     return ERR_OK;
 }
 
 void redis_async_stop(struct redis_async *r)
 {
-    r->ready = false;
-    redis_connection_stop(&r->connection);
+    r->stopped = true;
+    redis_finder_stop(r->finder);
+    end_shards(r);
     redis_control_stop(&r->control);
 }
 
 void redis_async_destroy(struct redis_async *r)
 {
-    free(r); /* the calls ended with the connection */
+    if (!r) {
+        return;
+    }
+    redis_finder_destroy(r->finder);
+    free(r);
 }
 
 void redis_async_on_tick(struct redis_async *r, int64_t now_ms)
 {
-    const struct call *oldest = TAILQ_FIRST(&r->calls);
-
-    if (oldest && now_ms >= oldest->deadline_ms) {
-        redis_connection_drop(&r->connection, "a command was not answered in time");
+    for (size_t i = 0; i < r->topology.count; i++) {
+        redis_shard_on_tick(r->shards[i], now_ms);
     }
-    redis_connection_on_tick(&r->connection, now_ms);
-    redis_control_on_tick(&r->control, now_ms);
+    keep_connected(r, now_ms);
+    redis_control_on_tick(&r->control, &r->topology, now_ms);
+}
+
+static size_t count_ready(const struct redis_async *r)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < r->topology.count; i++) {
+        count += r->shards[i]->ready;
+    }
+    return count;
 }
 
 bool redis_async_is_ready(const struct redis_async *r)
 {
-    return r->ready;
+    return count_ready(r) > 0;
+}
+
+bool redis_async_is_whole(const struct redis_async *r)
+{
+    return r->topology.count > 0 && count_ready(r) == r->topology.count;
 }
 
 enum err redis_async_run(
     struct redis_async *r, const struct command *c, redis_async_done *done, void *arg)
 {
-    return r->ready ? run(r, c, done, arg) : ERR_REDIS_DOWN;
+    int place =
+        r->topology.count > 0 ? redis_topology_find(&r->topology, r->url.mode, command_key(c)) : -1;
+
+    if (place < 0 || (size_t)place >= r->topology.count) {
+        return ERR_REDIS_DOWN;
+    }
+    return redis_shard_run(r->shards[place], c, r->url.mode == REDIS_CLUSTER, done, arg);
 }
 
 int64_t redis_async_in_flight(const struct redis_async *r)
 {
-    return r->in_flight;
+    int64_t count = 0;
+
+    for (size_t i = 0; i < r->topology.count; i++) {
+        count += r->shards[i]->in_flight;
+    }
+    return count;
 }

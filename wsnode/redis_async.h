@@ -1,7 +1,7 @@
 /*
- * The worker's connection to Redis on its loop: commands with deadlines, and readiness. The
- * connection is kept up by redis_connection.c; redis_control.c listens to the control channel
- * besides.
+ * Redis on the worker's loop, whatever redis.url says it is: commands with deadlines, and
+ * readiness. redis_finder.c finds the servers, redis_shard.c talks to each one, redis_connection.c
+ * keeps connections up, redis_control.c listens to the control channel besides.
  */
 #ifndef WSNODE_REDIS_ASYNC_H
 #define WSNODE_REDIS_ASYNC_H
@@ -14,9 +14,10 @@ struct redis_async;
 struct redisReply;
 
 struct redis_async_events {
-    /* data_lost: another server (run_id) than before, or the first connection. */
+    /* A server is there (again). data_lost: it is another one (run_id) than before, or a new one.
+     */
     void (*on_ready)(struct node *n, bool data_lost);
-    void (*on_lost)(struct node *n);
+    void (*on_lost)(struct node *n);                       /* no server is left */
     void (*on_hint)(struct node *n, struct slice message); /* from the control channel */
 };
 /* Connects on the first tick. n->id is set. events are borrowed. ERR_BAD_VALUE: redis.url. */
@@ -27,7 +28,8 @@ void redis_async_stop(struct redis_async *r);
 void redis_async_destroy(struct redis_async *r);
 void redis_async_on_tick(struct redis_async *r, int64_t now_ms);
 
-bool redis_async_is_ready(const struct redis_async *r);
+bool redis_async_is_ready(const struct redis_async *r); /* some server is there */
+bool redis_async_is_whole(const struct redis_async *r); /* all are */
 /*
  * err: ERR_OK with a reply, ERR_REDIS_DOWN (lost, reply NULL), or what redis_reply_err() says of an
  * error reply. reply is borrowed.
@@ -35,8 +37,9 @@ bool redis_async_is_ready(const struct redis_async *r);
 typedef void redis_async_done(
     struct node *n, enum err err, const struct redisReply *reply, void *arg);
 /*
- * Copies the command. ERR_REDIS_DOWN (not ready), ERR_NO_MEMORY: done is not called. On NOSCRIPT it
- * is sent again as EVAL. done may be NULL.
+ * Copies the command. ERR_REDIS_DOWN (the server that has its key is not ready), ERR_NO_MEMORY:
+ * done is not called. On NOSCRIPT it is sent again as EVAL, and to another server where a cluster
+ * says so. done may be NULL.
  */
 enum err redis_async_run(
     struct redis_async *r, const struct command *c, redis_async_done *done, void *arg) MUST_CHECK;

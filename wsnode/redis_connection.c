@@ -8,7 +8,6 @@
 #include <hiredis/hiredis.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "shared/clock.h"
@@ -16,25 +15,11 @@
 #include "shared/redis_reply.h"
 #include "wsnode/redis_adapter.h"
 
-/* Half of it to all of it, so that nodes that lost Redis together don't come back together. */
-static int64_t with_jitter(int64_t pause_ms)
-{
-    uint32_t random = 0;
-
-    if (getrandom(&random, sizeof(random), 0) < 0) {
-        return pause_ms;
-    }
-    return pause_ms / 2 + (int64_t)(random % (uint64_t)(pause_ms / 2 + 1));
-}
-
 static void schedule_retry(struct redis_connection *c)
 {
     c->state = REDIS_AWAY;
-    c->due_ms = clock_mono_ms() + with_jitter(c->pause_ms);
-    c->pause_ms *= 2;
-    if (c->pause_ms > c->config->redis_retry_max_ms) {
-        c->pause_ms = c->config->redis_retry_max_ms;
-    }
+    backoff_fail(
+        &c->backoff, clock_mono_ms(), c->config->redis_retry_min_ms, c->config->redis_retry_max_ms);
 }
 
 /* One that was up for a moment only, as a replica's is, does not count as a success. */
@@ -48,14 +33,14 @@ static void after_loss(struct redis_connection *c, const char *why)
     bool was_up = c->state == REDIS_UP;
 
     if (was_stable(c)) {
-        c->pause_ms = c->config->redis_retry_min_ms;
+        backoff_reset(&c->backoff);
         c->told = false;
     }
     schedule_retry(c);
     if (!c->told) {
-        char place[160];
-        redis_url_describe(&c->url, place, sizeof(place));
-        log_warn("redis lost", "connection=%s redis=%s why=\"%s\"", c->name, place, why);
+        char place[REDIS_PLACE_BYTES];
+        log_warn("redis lost", "connection=%s server=%s why=\"%s\"", c->name,
+            redis_place_describe(&c->place, place), why);
         c->told = true;
     }
     if (was_up) {
@@ -131,17 +116,17 @@ static void on_pong(redisAsyncContext *context, void *data, void *unused)
 static bool greet(struct redis_connection *c)
 {
     redisAsyncContext *context = c->context;
-    const struct redis_url *url = &c->url;
+    const struct redis_login *login = &c->url->login;
     int failed = 0;
 
-    if (*url->user) {
-        failed |=
-            redisAsyncCommand(context, on_greeted, NULL, "AUTH %s %s", url->user, url->password);
-    } else if (*url->password) {
-        failed |= redisAsyncCommand(context, on_greeted, NULL, "AUTH %s", url->password);
+    if (*login->user) {
+        failed |= redisAsyncCommand(
+            context, on_greeted, NULL, "AUTH %s %s", login->user, login->password);
+    } else if (*login->password) {
+        failed |= redisAsyncCommand(context, on_greeted, NULL, "AUTH %s", login->password);
     }
-    if (url->db != 0) {
-        failed |= redisAsyncCommand(context, on_greeted, NULL, "SELECT %d", url->db);
+    if (c->url->db != 0) {
+        failed |= redisAsyncCommand(context, on_greeted, NULL, "SELECT %d", c->url->db);
     }
     failed |= redisAsyncCommand(context, on_pong, NULL, "PING");
     return failed == 0;
@@ -164,10 +149,10 @@ static void keep_alive(int fd)
 /* NULL: not even begun. */
 static redisAsyncContext *start_connecting(struct redis_connection *c)
 {
-    bool by_path = *c->url.path != '\0';
+    bool by_path = *c->place.path != '\0';
 
-    redisAsyncContext *context =
-        by_path ? redisAsyncConnectUnix(c->url.path) : redisAsyncConnect(c->url.host, c->url.port);
+    redisAsyncContext *context = by_path ? redisAsyncConnectUnix(c->place.path)
+                                         : redisAsyncConnect(c->place.host, c->place.port);
     if (!context) {
         return NULL;
     }
@@ -184,42 +169,38 @@ static redisAsyncContext *start_connecting(struct redis_connection *c)
     return context;
 }
 
-static void connection_connect(struct redis_connection *c, int64_t now_ms)
+void redis_connection_connect(
+    struct redis_connection *c, const struct redis_place *place, int64_t now_ms)
 {
+    if (!redis_connection_is_due(c, now_ms)) {
+        return;
+    }
+    c->place = *place;
     c->state = REDIS_CONNECTING;
-    c->due_ms = now_ms + c->config->redis_connect_timeout_ms;
+    c->give_up_ms = now_ms + c->config->redis_connect_timeout_ms;
     c->context = start_connecting(c);
     if (!c->context || !greet(c)) {
         redis_connection_drop(c, "cannot connect");
     }
 }
 
-enum err redis_connection_init(struct redis_connection *c, const struct config *config,
-    struct uv_loop_s *loop, const char *name, struct problem *p)
+void redis_connection_init(struct redis_connection *c, const struct config *config,
+    const struct redis_url *url, struct uv_loop_s *loop)
 {
-    struct redis_url url;
-
-    enum err err = redis_url_parse(config->redis_url, &url, p);
-    if (err) {
-        return err;
-    }
     c->config = config;
-    c->loop = loop;
-    c->name = name;
     c->url = url;
-    c->context = NULL;
+    c->loop = loop;
     c->state = REDIS_AWAY;
-    c->due_ms = 0;
-    c->pause_ms = config->redis_retry_min_ms;
-    c->told = false;
-    return ERR_OK;
+}
+
+bool redis_connection_is_due(const struct redis_connection *c, int64_t now_ms)
+{
+    return c->state == REDIS_AWAY && now_ms >= c->backoff.due_ms;
 }
 
 void redis_connection_on_tick(struct redis_connection *c, int64_t now_ms)
 {
-    if (c->state == REDIS_AWAY && now_ms >= c->due_ms) {
-        connection_connect(c, now_ms);
-    } else if (c->state == REDIS_CONNECTING && now_ms >= c->due_ms) {
+    if (c->state == REDIS_CONNECTING && now_ms >= c->give_up_ms) {
         redis_connection_drop(c, "no answer in time");
     }
 }

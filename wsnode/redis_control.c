@@ -65,18 +65,35 @@ static void on_down(struct redis_connection *l)
 static const struct redis_connection_events connection_events = {
     .on_up = on_up, .on_down = on_down};
 
-enum err redis_control_init(struct redis_control *c, struct node *n,
-    void (*on_hint)(struct node *n, struct slice message), struct problem *p)
+void redis_control_init(struct redis_control *c, struct node *n, const struct redis_url *url,
+    void (*on_hint)(struct node *n, struct slice message))
 {
     c->node = n;
     c->on_hint = on_hint;
     c->connection.events = &connection_events;
-    return redis_connection_init(&c->connection, n->config, loop_uv(n->loop), "control", p);
+    c->connection.name = "control";
+    redis_connection_init(&c->connection, n->config, url, loop_uv(n->loop));
 }
 
-void redis_control_on_tick(struct redis_control *c, int64_t now_ms)
+/* A cluster's servers pass on to each other what is published: any of them will do. */
+void redis_control_on_topology(struct redis_control *c, const struct redis_topology *t)
+{
+    bool is_there = false;
+
+    for (size_t i = 0; i < t->count; i++) {
+        is_there = is_there || redis_place_equal(&t->places[i], &c->connection.place);
+    }
+    if (!is_there && c->connection.state != REDIS_AWAY) {
+        redis_connection_drop(&c->connection, "the server is no master any more");
+    }
+}
+
+void redis_control_on_tick(struct redis_control *c, const struct redis_topology *t, int64_t now_ms)
 {
     redis_connection_on_tick(&c->connection, now_ms);
+    if (t->count > 0 && redis_connection_is_due(&c->connection, now_ms)) {
+        redis_connection_connect(&c->connection, &t->places[c->attempts++ % t->count], now_ms);
+    }
 }
 
 void redis_control_stop(struct redis_control *c)
