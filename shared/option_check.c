@@ -86,7 +86,9 @@ static bool a_thread_never_waits(const struct config *c)
 
 static const struct option_rule rules[] = {
     {OPTION_redis_url, redis_url_is_known,
-        "must be redis://[user:password@]ip[:port][/db] or unix:///path/to.sock[?db=n&password=…]"},
+        "must be redis://[user:password@]ip[:port][/db], unix:///path/to.sock[?db=n&password=…], "
+        "sentinel://[user:password@]ip[:port],…/master[/db] or "
+        "cluster://[user:password@]ip[:port],…"},
     {OPTION_redis_retry_min, retry_grows, "must be at most redis.retry_max"},
     {OPTION_registry_node_lease, lease_outlasts_a_command,
         "must be at least redis.command_timeout, or one slow answer makes a node count as dead"},

@@ -14,6 +14,9 @@
 #include "wsnode/presence.h"
 #include "wsnode/redis_async.h"
 
+/* A renewal that was refused, or could not be sent, is tried again so soon. */
+#define RETRY_MS 500
+
 struct heartbeat {
     int64_t next_ms;      /* when to renew */
     int64_t sent_ms;      /* of the renewal whose answer is awaited */
@@ -56,6 +59,13 @@ static void tell(struct node *n)
     (void)run(n, &c, NULL);
 }
 
+static void retry_soon(struct heartbeat *h)
+{
+    int64_t soon_ms = h->sent_ms + RETRY_MS;
+
+    h->next_ms = soon_ms < h->next_ms ? soon_ms : h->next_ms;
+}
+
 static void after_lease(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
     struct heartbeat *h = n->heartbeat;
@@ -64,6 +74,9 @@ static void after_lease(struct node *n, enum err err, const struct redisReply *r
     (void)arg;
     h->awaiting = false;
     h->refused = err != ERR_OK && err != ERR_REDIS_DOWN;
+    if (err) {
+        retry_soon(h);
+    }
     if (err || h->released) {
         return;
     }
@@ -93,6 +106,9 @@ static void renew(struct node *n, int64_t now_ms)
     nodes_lease_command(
         &c, n->config->redis_prefix, n->id, n->boot, n->config->registry_node_lease_ms);
     h->awaiting = run(n, &c, after_lease);
+    if (!h->awaiting) {
+        retry_soon(h);
+    }
 }
 
 enum err heartbeat_create(struct node *n)

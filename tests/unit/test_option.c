@@ -235,8 +235,10 @@ static void config_refuses_options_that_do_not_go_together(void **state)
         {PROGRAM_NODE, "[cluster]\nsecret = 0123456789abcde\n[node]\nauth = none\n",
             "2: cluster.secret: must have at least 16 characters"},
         {PROGRAM_NODE, NEEDED "[redis]\nurl = http://127.0.0.1\n",
-            "6: redis.url: must be redis://[user:password@]ip[:port][/db] or "
-            "unix:///path/to.sock[?db=n&password=…]"},
+            "6: redis.url: must be redis://[user:password@]ip[:port][/db], "
+            "unix:///path/to.sock[?db=n&password=…], "
+            "sentinel://[user:password@]ip[:port],…/master[/db] or "
+            "cluster://[user:password@]ip[:port],…"},
         {PROGRAM_NODE, NEEDED "[redis]\nretry_min = 3s\n",
             "6: redis.retry_min: must be at most redis.retry_max"},
         {PROGRAM_NODE, NEEDED "[registry]\nnode_lease = 1s\n[redis]\ncommand_timeout = 1001ms\n",

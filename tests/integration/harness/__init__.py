@@ -5,12 +5,13 @@ from .fastcgi import fastcgi_request
 from .http import Answer, request, send_raw
 from .node import Node
 from .process import BUILD, Process, free_port, live_processes, wait_until
+from .redis_groups import RedisCluster, RedisSentinels
 from .redis_server import RedisServer
 from .stack import CLUSTER_SECRET, Stack
 from .web import API_KEY, ApacheWeb, CgiWeb, FcgiSend, LighttpdWeb
 
 __all__ = [
     "API_KEY", "BUILD", "CLUSTER_SECRET", "Answer", "ApacheWeb", "CgiWeb", "Client", "FcgiSend", "LighttpdWeb", "Node",
-    "Process", "RedisServer", "Refused", "Stack", "connect_path", "fastcgi_request", "free_port", "handshake",
+    "Process", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "connect_path", "fastcgi_request", "free_port", "handshake",
     "live_processes", "request", "send_raw", "wait_until",
 ]  # fmt: skip

@@ -12,10 +12,10 @@ CLUSTER_SECRET = "secret-of-the-integration-tests"
 class Stack:
     """options: of all programs."""
 
-    def __init__(self, directory, nodes=("node-a", "node-b"), options=None, web_class=LighttpdWeb):
+    def __init__(self, directory, nodes=("node-a", "node-b"), options=None, web_class=LighttpdWeb, redis_class=RedisServer):
         self.directory = directory
         self.options = options or {}
-        self.redis = RedisServer(directory)
+        self.redis = redis_class(directory)
         self.nodes = [self.make_node(name) for name in nodes]
         self.web = self.make_web(web_class)
         self.clients = []

@@ -1,0 +1,264 @@
+"""Redis as it is run: watched by sentinels, as a cluster, with an ACL user; and its addresses when they are wrong."""
+
+import threading
+import time
+
+import pytest
+from harness import Client, FcgiSend, RedisCluster, RedisSentinels, Stack, wait_until
+from harness.redis_groups import PASSWORD, SENTINEL_PASSWORD
+
+
+@pytest.fixture(scope="module", params=[RedisSentinels, RedisCluster], ids=["sentinel", "cluster"])
+def group_stack(request, directory, no_process_is_left):
+    """For tests that break nothing."""
+    path = directory / f"group-{request.param.__name__}"
+    path.mkdir()
+    made = Stack(path, redis_class=request.param)
+    try:
+        yield made.start()
+        made.stop()
+    finally:
+        made.kill()
+
+
+class Sender(threading.Thread):
+    """Sends numbers to a user, each with a messageId until it is accepted, until it is told to stop."""
+
+    def __init__(self, stack, user):
+        super().__init__()
+        self.stack, self.user = stack, user
+        self.sent, self.refused, self.ending = 0, 0, threading.Event()
+
+    def run(self):
+        while not self.ending.is_set():
+            message = {"userId": self.user, "json": self.sent, "messageId": f"n{self.sent}"}
+            if self.stack.web.post(message).status == 200:
+                self.sent += 1
+                time.sleep(0.01)
+            else:
+                self.refused += 1
+                time.sleep(0.05)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.join()
+
+
+def receive_all(client, count):
+    assert [message["json"] for message in client.receive_messages(count, timeout=20)] == list(range(count))
+    client.ping()
+    assert client.frames_so_far() == []
+
+
+def users_by_master(redis, count):
+    """count users, each with its keys on another master."""
+    found = {}
+    for n in range(1000):
+        found.setdefault(redis.master_of(f"user-{n}"), f"user-{n}")
+        if len(found) == count:
+            return [(user, server) for server, user in found.items()]
+    raise AssertionError("not that many masters")
+
+
+def test_everything_works_as_with_one_server(group_stack, user):
+    stack = group_stack
+    clients = [stack.connect(n % 2, f"/screenWebsocket/pc/{n}/{user}") for n in range(3)]
+    data = stack.web.send(userId=user, json=1, wait="written")
+    assert sorted(s["status"] for s in data["sessions"]) == ["written"] * 3
+    for client in clients:
+        assert client.receive_message()["id"] == data["id"]
+    clients[0].ack(data["id"])
+    status = f"/status?userId={user}&id={data['id']}"
+    wait_until(lambda: stack.web.request("GET", status).data["read"], what="the acknowledgement")
+    assert stack.web.request("GET", f"/unread?userId={user}").data["unread"] == 0
+    assert [m["message"]["json"] for m in stack.web.request("GET", f"/history?userId={user}").data["messages"]] == [1]
+    users = [user, *(f"{user}-{n}" for n in range(20))]
+    online = stack.web.request("POST", "/online", {"userIds": users}).data["users"]
+    assert [u["online"] for u in online] == [True] + [False] * 20
+    assert {n["state"] for n in stack.web.request("GET", "/nodes").data["nodes"]} == {"ready"}
+    clients[1].drop()
+    stack.wait_online(user, 2)
+
+
+def test_many_users_are_found_wherever_their_keys_are(group_stack, user):
+    stack = group_stack
+    clients = {name: stack.connect(n % 2, f"/websocket/{name}") for n, name in enumerate(f"{user}-{n}" for n in range(30))}
+    for name, client in clients.items():
+        data = stack.web.send(userId=name, msgInfo=name, wait="written")
+        assert [s["status"] for s in data["sessions"]] == ["written"]
+        assert client.receive_message()["msgInfo"] == name
+        client.drop()
+
+
+@pytest.mark.parametrize("mode", ["replace", "reject"])
+def test_one_of_twenty_logins_at_the_same_instant_stays(make_stack, user, mode):
+    stack = make_stack(options={"node.on_duplicate": mode}, redis_class=RedisCluster)
+    start = threading.Barrier(20)
+    clients = []
+
+    def log_in(node):
+        start.wait()
+        clients.append(Client(f"{node.url}/websocket/{user}"))
+
+    threads = [threading.Thread(target=log_in, args=(stack.nodes[n % 2],)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_until(lambda: sum(client.is_open for client in clients) == 1, what="one session")
+    stack.wait_online(user, 1)
+    assert {client.close_code for client in clients if not client.is_open} == {4009}
+    (stays,) = (client for client in clients if client.is_open)
+    assert stack.web.send(userId=user, msgInfo="x", wait="written")["delivered"] == 1
+    stays.drop()
+
+
+def test_sentinel_failover_loses_nothing_and_closes_nothing(make_stack, user):
+    stack = make_stack(redis_class=RedisSentinels, options={"redis.wait_replicas": 1})
+    client = stack.connect(0, f"/websocket/{user}")
+    master = stack.redis.master
+    with Sender(stack, user) as sender:
+        wait_until(lambda: sender.sent > 20, what="some sends")
+        master.kill()
+        stack.redis.wait_for_another_master(master)
+        after = sender.sent
+        wait_until(lambda: sender.sent > after + 20, 20, "sends after the failover")
+        master.start()  # as a master that has yet to be told that it is none any more
+        time.sleep(2)
+    receive_all(client, sender.sent)
+    stack.wait_online(user, 1)
+    assert client.is_open
+
+
+def test_planned_sentinel_failover_loses_nothing(make_stack, user):
+    """For a moment there are two masters: only with all replicas asked, nothing is accepted by the old one."""
+    stack = make_stack(redis_class=RedisSentinels, options={"redis.wait_replicas": 2})
+    client = stack.connect(1, f"/websocket/{user}")
+    master = stack.redis.master
+    with Sender(stack, user) as sender:
+        wait_until(lambda: sender.sent > 20, what="some sends")
+        stack.redis.sentinels[0].client.execute_command("SENTINEL", "FAILOVER", "main")
+        stack.redis.wait_for_another_master(master)
+        after = sender.sent
+        wait_until(lambda: sender.sent > after + 20, 20, "sends after the failover")
+    receive_all(client, sender.sent)
+
+
+def test_node_is_unready_while_redis_has_no_master_and_healthy_all_the_time(make_stack, user):
+    stack = make_stack(redis_class=RedisSentinels, options={"registry.node_lease": "2s"})
+    client, node = stack.connect(0, f"/websocket/{user}"), stack.nodes[0]
+    master = stack.redis.master
+    healthy = []
+    master.kill()
+    wait_until(lambda: node.internal("GET", "/readyz").status == 503, 4, "unreadiness within two leases")
+
+    def is_ready():
+        healthy.append(node.internal("GET", "/healthz").status)
+        return node.internal("GET", "/readyz").status == 200
+
+    wait_until(is_ready, 20, "readiness")
+    assert set(healthy) == {200}
+    wait_until(lambda: stack.web.post({"userId": user, "msgInfo": "after"}).status == 200, 10, "a send")
+    assert client.receive_message(timeout=10)["msgInfo"] == "after"
+
+
+def test_cluster_failover_holds_up_only_the_users_of_that_master(make_stack):
+    stack = make_stack(redis_class=RedisCluster, options={"redis.wait_replicas": 1})
+    (hit, master), (spared, _) = users_by_master(stack.redis, 2)
+    clients = {user: stack.connect(0, f"/websocket/{user}") for user in (hit, spared)}
+    with Sender(stack, hit) as to_hit, Sender(stack, spared) as to_spared:
+        wait_until(lambda: min(to_hit.sent, to_spared.sent) > 20, what="some sends")
+        refused_before = to_spared.refused
+        master.kill()
+        time.sleep(0.5)
+        during = to_spared.sent
+        wait_until(lambda: to_spared.sent > during + 10, 5, "sends to the other user during the failover")
+        stack.redis.wait_for_another_master(hit, master)
+        master.start()  # as the other one's replica, without which nothing is accepted
+        after = to_hit.sent
+        wait_until(lambda: to_hit.sent > after + 20, 20, "sends after the failover")
+    assert to_spared.refused == refused_before
+    for user, sender in ((hit, to_hit), (spared, to_spared)):
+        receive_all(clients[user], sender.sent)
+        stack.wait_online(user, 1)
+
+
+def test_moving_a_slot_loses_nothing(make_stack, user):
+    stack = make_stack(redis_class=RedisCluster)
+    client = stack.connect(0, f"/websocket/{user}")
+    source = stack.redis.master_of(user)
+    target = next(server for _, server in users_by_master(stack.redis, 3) if server is not source)
+    with Sender(stack, user) as sender:
+        wait_until(lambda: sender.sent > 20, what="some sends")
+        for _ in stack.redis.move_slot(stack.redis.slot_of(user), source, target):
+            time.sleep(0.1)  # half of the keys here, half there: TRYAGAIN
+        before = sender.sent
+        wait_until(lambda: sender.sent > before + 20, 20, "sends after the move")
+        late = stack.connect(1, f"/websocket/{user}")
+    assert stack.redis.master_of(user) is target
+    receive_all(client, sender.sent)
+    assert late.connected["recovered"]
+    stack.wait_online(user, 2)
+
+
+def test_everything_arrives_where_pubsub_is_forbidden(make_stack, user):
+    stack = make_stack()
+    stack.redis.client.execute_command("ACL", "SETUSER", "app", "on", ">secret-of-app", "~WebSocket_*", "+@all", "-@pubsub", "resetchannels")
+    url = stack.redis.url.replace("redis://", "redis://app:secret-of-app@")
+    node = stack.make_node("node-c", {"redis.url": url, "inbox.resync_interval": "1s"})
+    web = type(stack.web)(stack.directory / "acl", url, node.secret, {})
+    try:
+        node.start()
+        web.start()
+        client = stack.connect(node, f"/websocket/{user}")
+        for n in range(5):
+            web.send(userId=user, json=n)
+        messages = client.receive_messages(5)
+        assert [m["json"] for m in messages] == list(range(5))
+        stack.redis.client.xadd(f"WebSocket_{{{user}}}:inbox", {"m": '{"json":5}', "p": messages[-1]["id"]})
+        assert client.receive_message(timeout=5)["json"] == 5, "what no forward brought, and no hint"
+        assert node.internal("GET", "/readyz").status == 200
+    finally:
+        web.kill()
+        node.kill()
+
+
+def wrong_urls(redis):
+    sentinels = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in redis.sentinels)
+    good = f"sentinel_password={SENTINEL_PASSWORD}"
+    return {
+        "wrong master name": (f"sentinel://:{PASSWORD}@{sentinels}/other?{good}", "no master called other"),
+        "wrong password of the sentinels": (f"sentinel://:{PASSWORD}@{sentinels}/main?sentinel_password=wrong", "refuses the log-in"),
+        "unreachable sentinels": (f"sentinel://:{PASSWORD}@127.0.0.1:1,127.0.0.1:2/main", "127.0.0.1:2: it does not answer"),
+        "wrong password of the master": (f"sentinel://:wrong@{sentinels}/main?{good}", "WRONGPASS"),
+        "no cluster": (f"cluster://:{PASSWORD}@127.0.0.1:{redis.servers[0].port}", "cluster support disabled"),
+    }
+
+
+def test_wrong_addresses_say_what_was_tried(make_stack, test_directory):
+    stack = make_stack(nodes=["node-a"], redis_class=RedisSentinels)
+    for name, (url, said) in wrong_urls(stack.redis).items():
+        place = test_directory / name.replace(" ", "-")
+        node = stack.make_node("node-x", {"redis.url": url})
+        sender = FcgiSend(place, {**stack.web.send_options, "redis.url": url})
+        try:
+            node.start(wait=False)
+            sender.start()
+            answer = sender.request("POST", "/socketSend", b'{"userId":"u","msgInfo":"x"}')
+            assert answer.status == 503 and "retry-after" in answer.headers, name
+            for process in (node, sender):
+                wait_until(lambda: said in process.log(), 5, f"{said!r} in the log of {process.name} for {name}:\n{process.log()}")
+                assert "wrong@" not in process.log() and PASSWORD not in process.log()
+        finally:
+            node.kill()
+            sender.kill()
+
+
+def test_unknown_scheme_is_refused_at_once(stack, test_directory):
+    sender = FcgiSend(test_directory, {**stack.web.send_options, "redis.url": "rediss://127.0.0.1"})
+    said = sender.refuse_to_start()
+    assert "redis.url" in said and "sentinel://" in said
