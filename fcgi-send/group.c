@@ -29,7 +29,7 @@ static size_t list_members(struct delivery *deliveries, size_t count, struct del
     size_t found = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (deliveries[i].status != DELIVERY_GONE) {
+        if (deliveries[i].status == DELIVERY_UNREACHABLE) {
             members[found++] = &deliveries[i];
         }
     }

@@ -21,7 +21,8 @@ struct groups {
     char (*session_ids)[SESSION_ID_BYTES];
 };
 
-/* Ghosts (DELIVERY_GONE) are in no group. The deliveries are borrowed. ERR_NO_MEMORY. */
+/* Only what is DELIVERY_UNREACHABLE yet is in a group: no ghosts. The deliveries are borrowed.
+ * ERR_NO_MEMORY. */
 enum err group_by_node(struct delivery *deliveries, size_t count, struct groups *out) MUST_CHECK;
 void groups_finish(struct groups *g);
 

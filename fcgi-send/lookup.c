@@ -51,14 +51,22 @@ static void add_wait(struct pipeline *pipeline, const struct config *config)
     command_add_int(command, config->redis_command_timeout_ms * 3 / 4);
 }
 
-/* Keeps the inbox a little longer, and so writes something. */
+/* Commands of add_touch(). */
+#define TOUCHES 2
+
+/* Keeps the inbox a little longer, and so writes something; the cursors must not go before it. */
 static void add_touch(struct pipeline *pipeline, const struct config *config, const char *user_id)
 {
-    struct command *command = pipeline_add(pipeline);
+    void (*const keys[])(struct command *, const char *, const char *) = {
+        schema_add_read, schema_add_inbox};
 
-    command_add_str(command, "PEXPIRE");
-    schema_add_inbox(command, config->redis_prefix, user_id);
-    command_add_int(command, config->inbox_ttl_ms);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct command *command = pipeline_add(pipeline);
+
+        command_add_str(command, "PEXPIRE");
+        keys[i](command, config->redis_prefix, user_id);
+        command_add_int(command, config->inbox_ttl_ms);
+    }
 }
 
 /*
@@ -70,7 +78,7 @@ static enum err await_replicas(struct worker *w, const struct message *m, struct
     const struct config *config = w->service->config;
     struct pipeline pipeline;
     int64_t confirmed = 0;
-    enum err err = pipeline_init(&pipeline, 2);
+    enum err err = pipeline_init(&pipeline, TOUCHES + 1);
 
     if (err) {
         return err;
@@ -79,7 +87,7 @@ static enum err await_replicas(struct worker *w, const struct message *m, struct
     add_wait(&pipeline, config);
     err = pipeline_run(&pipeline, w->redis, true);
     if (!err) {
-        err = redis_reply_int(pipeline.replies[1], &confirmed);
+        err = redis_reply_int(pipeline.replies[TOUCHES], &confirmed);
     }
     if (!err && confirmed < config->redis_wait_replicas) {
         err = problem_set(p, ERR_REDIS_REFUSED, "",
@@ -99,22 +107,24 @@ static bool is_excluded(const struct message *m, const char *session_id)
     return false;
 }
 
-/* The sessions that are meant. A message that is not stored and was sent before is for nobody. */
+/* The sessions that are meant. A message that was sent before and is not stored (any more) goes to
+ * nobody. */
 static enum err select_sessions(const struct message *m, struct lookup *l)
 {
     const struct inbox_sent *sent = &l->sent;
-    size_t candidates = sent->duplicate && !sent->stored ? 0 : sent->session_count;
+    bool is_over = sent->duplicate && !sent->stored;
+    enum delivery_status status = is_over ? DELIVERY_PASSED : DELIVERY_UNREACHABLE;
 
-    l->deliveries = calloc(candidates + 1, sizeof(*l->deliveries));
+    l->deliveries = calloc(sent->session_count + 1, sizeof(*l->deliveries));
     if (!l->deliveries) {
         return ERR_NO_MEMORY;
     }
-    for (size_t i = 0; i < candidates; i++) {
+    for (size_t i = 0; i < sent->session_count; i++) {
         const struct registry_entry *entry = &sent->sessions[i];
 
         if (target_matches(&m->target, &entry->address, entry->session_id) &&
             !is_excluded(m, entry->session_id)) {
-            l->deliveries[l->count++] = (struct delivery){entry, DELIVERY_UNREACHABLE, -1};
+            l->deliveries[l->count++] = (struct delivery){entry, status, -1};
         }
     }
     return ERR_OK;

@@ -33,8 +33,8 @@ static void encode_session(const struct delivery *d, struct buf *out)
     buf_add_char(out, '}');
 }
 
-/* A session that turned out to be gone was not there when the message came, so it does not count.
- */
+/* A session that turned out to be gone was not there when the message came, so it does not count;
+ * one that came later is there, but was not meant. */
 static void encode_counts(const struct delivery *deliveries, size_t count, struct buf *out)
 {
     size_t with[DELIVERY_STATUS_COUNT] = {0};
@@ -42,10 +42,26 @@ static void encode_counts(const struct delivery *deliveries, size_t count, struc
     for (size_t i = 0; i < count; i++) {
         with[deliveries[i].status]++;
     }
-    size_t matched = count - with[DELIVERY_GONE];
-    add_flag(out, "online", matched > 0);
+    size_t live = count - with[DELIVERY_GONE];
+    size_t matched = live - with[DELIVERY_PASSED];
+    add_flag(out, "online", live > 0);
     buf_addf(out, "\"matched\":%zu,\"delivered\":%zu,\"acked\":%zu,", matched,
         with[DELIVERY_WRITTEN] + with[DELIVERY_ACKED], with[DELIVERY_ACKED]);
+}
+
+static void encode_sessions(const struct delivery *deliveries, size_t count, struct buf *out)
+{
+    const char *separator = "";
+
+    buf_add_str(out, "\"sessions\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (deliveries[i].status != DELIVERY_PASSED) {
+            buf_add_str(out, separator);
+            encode_session(&deliveries[i], out);
+            separator = ",";
+        }
+    }
+    buf_add_char(out, ']');
 }
 
 void report_encode(
@@ -60,12 +76,6 @@ void report_encode(
     add_flag(out, "stored", sent->stored);
     add_flag(out, "duplicate", sent->duplicate);
     encode_counts(deliveries, count, out);
-    buf_add_str(out, "\"sessions\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0) {
-            buf_add_char(out, ',');
-        }
-        encode_session(&deliveries[i], out);
-    }
-    buf_add_str(out, "]}");
+    encode_sessions(deliveries, count, out);
+    buf_add_char(out, '}');
 }

@@ -28,6 +28,9 @@ enum delivery_status {
     DELIVERY_GONE,
     DELIVERY_UNREACHABLE, /* said by the sender, never by a node */
     DELIVERY_REJECTED,
+    /* It is not for this session any more: the session began later, or was led past the message.
+     * Said by nodes; a sender leaves the session out of its answer. */
+    DELIVERY_PASSED,
     DELIVERY_STATUS_COUNT
 };
 const char *delivery_status_text(enum delivery_status s); /* "queued" */

@@ -14,6 +14,7 @@ static const char *const status_words[DELIVERY_STATUS_COUNT] = {
     [DELIVERY_GONE] = "gone",
     [DELIVERY_UNREACHABLE] = "unreachable",
     [DELIVERY_REJECTED] = "rejected",
+    [DELIVERY_PASSED] = "passed",
 };
 
 const char *delivery_status_text(enum delivery_status s)

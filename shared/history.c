@@ -156,7 +156,8 @@ enum err history_cursors_decode(
         struct slice narrowing = reply_next_text(&r);
         struct message_id id = reply_next_id(&r);
 
-        if (!r.broken) {
+        /* Other fields are two words: lua/entries.lua. */
+        if (!r.broken && !memchr(narrowing.at, ' ', narrowing.len)) {
             cursors[found++] = (struct history_cursor){narrowing, id};
         }
     }

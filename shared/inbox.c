@@ -97,11 +97,18 @@ void inbox_fetch_command(struct command *c, const char *prefix, const struct inb
     add_id(c, f->after);
     add_narrowings(c, f->address);
     command_add_int(c, f->cursors.filter);
-    add_id(c, f->cursors.everyone);
-    add_id(c, f->cursors.server_client);
-    add_id(c, f->cursors.page);
-    command_add_int(c, f->page_messages);
+    for (int i = 0; i < INBOX_CLASSES; i++) {
+        add_id(c, f->cursors.at[i]);
+    }
+    inbox_add_limits(c, &f->limits);
     command_add_str(c, f->session_id);
+    command_add_int(c, f->expects);
+}
+
+void inbox_add_limits(struct command *c, const struct inbox_limits *l)
+{
+    command_add_int(c, l->entries);
+    command_add_int(c, l->bytes);
 }
 
 enum err inbox_fetch_decode(const struct redisReply *reply, struct inbox_fetched *out)
@@ -168,6 +175,8 @@ enum err inbox_page_read(struct reply_reader *r, struct inbox_page *out)
 
     page.last = reply_next_id(r);
     page.more = reply_next_int(r) != 0;
+    page.skipped = reply_next_id(r);
+    page.excepted = reply_next_int(r) != 0;
     if (reply_reader_err(r)) {
         return ERR_INTERNAL;
     }
@@ -184,13 +193,13 @@ void inbox_page_finish(struct inbox_page *p)
     free(p->bytes);
 }
 
-void inbox_ack_command(struct command *c, const char *prefix, const struct address *a,
-    struct message_id id, int64_t ttl_ms)
+void inbox_ack_command(struct command *c, const char *prefix, const struct inbox_ack *a)
 {
     command_start_script(c, &script_ack, 1);
-    schema_add_read(c, prefix, a->user_id);
-    add_id(c, id);
-    command_add_int(c, ttl_ms);
+    schema_add_read(c, prefix, a->address->user_id);
+    add_id(c, a->id);
+    command_add_int(c, a->ttl_ms);
+    command_add_int(c, !a->was_excepted);
     command_add_str(c, "*");
-    add_narrowings(c, a);
+    add_narrowings(c, a->address);
 }

@@ -14,12 +14,13 @@ struct redisReply;
 struct registry_entry;
 struct reply_reader;
 
-/* Read cursors of one session's three narrowings; `filter` false: show everything. */
+/* Messages are read class by class: the three narrowings that a session is meant by ("*", "pc",
+ * "pc:home"), and the same for messages that except sessions. */
+#define INBOX_CLASSES 6
+/* Read cursors of one session's classes; `filter` false: show everything. */
 struct inbox_cursors {
     bool filter;
-    struct message_id everyone;      /* "*" */
-    struct message_id server_client; /* "pc" */
-    struct message_id page;          /* "pc:home" */
+    struct message_id at[INBOX_CLASSES];
 };
 
 struct inbox_entry {
@@ -34,10 +35,20 @@ struct inbox_page {
     struct message_id
         last; /* the last entry looked at, seen or not; the next page starts after it */
     bool more;
-    char *bytes; /* owned: the payloads */
+    struct message_id skipped; /* the last entry that was looked at and is not shown; {0,0}: none */
+    bool excepted;             /* some of these, because they except the session */
+    char *bytes;               /* owned: the payloads */
 };
+/* How much of an inbox a page may have: entries that it looks at, bytes of what it shows (one entry
+ * fits always). */
+struct inbox_limits {
+    int64_t entries;
+    int64_t bytes;
+};
+void inbox_add_limits(struct command *c, const struct inbox_limits *l);
 void inbox_page_finish(struct inbox_page *p);
-/* Reads {id, payload, …}, last, more from a script's reply. Anything wrong breaks the reader. */
+/* Reads {id, payload, …}, last, more, skipped, excepted from a script's reply. Anything wrong
+ * breaks the reader. */
 enum err inbox_page_read(struct reply_reader *r, struct inbox_page *out) MUST_CHECK;
 
 struct inbox_send {
@@ -69,8 +80,9 @@ struct inbox_fetch {
     const struct address *address;
     struct message_id after;
     struct inbox_cursors cursors;
-    int64_t page_messages;
+    struct inbox_limits limits;
     const char *session_id; /* messages may except it */
+    bool expects;           /* there must be something: an inbox that is gone is a gap */
 };
 void inbox_fetch_command(struct command *c, const char *prefix, const struct inbox_fetch *f);
 struct inbox_fetched {
@@ -79,9 +91,13 @@ struct inbox_fetched {
 };
 enum err inbox_fetch_decode(const struct redisReply *reply, struct inbox_fetched *out) MUST_CHECK;
 
-/* Moves the cursors of the session's three narrowings up to id, never back. The reply is a number.
- */
-void inbox_ack_command(struct command *c, const char *prefix, const struct address *a,
-    struct message_id id, int64_t ttl_ms);
+struct inbox_ack {
+    const struct address *address; /* borrowed; whose classes it is for */
+    struct message_id id;
+    bool was_excepted; /* the session was not shown messages that except it: those stay unread */
+    int64_t ttl_ms;
+};
+/* Moves cursors up to id, never back. The reply is a number. */
+void inbox_ack_command(struct command *c, const char *prefix, const struct inbox_ack *a);
 
 #endif

@@ -96,7 +96,7 @@ void registry_open_command(struct command *c, const char *prefix, const struct r
     command_end(c);
     command_add_str(c, e->address.server_client);
     command_add_str(c, o->last_id);
-    command_add_int(c, o->page_messages);
+    inbox_add_limits(c, &o->limits);
 }
 
 static struct inbox_cursors read_cursors(const struct redisReply *reply, bool *broken)
@@ -105,9 +105,9 @@ static struct inbox_cursors read_cursors(const struct redisReply *reply, bool *b
     struct inbox_cursors cursors;
 
     cursors.filter = reply_next_int(&r) != 0;
-    cursors.everyone = reply_next_id(&r);
-    cursors.server_client = reply_next_id(&r);
-    cursors.page = reply_next_id(&r);
+    for (int i = 0; i < INBOX_CLASSES; i++) {
+        cursors.at[i] = reply_next_id(&r);
+    }
     *broken |= r.broken;
     return cursors;
 }
@@ -128,6 +128,7 @@ enum err registry_open_decode(const struct redisReply *reply, struct registry_op
     opened.recovered = reply_next_int(&r) != 0;
     opened.unread = reply_next_int(&r);
     opened.missed = reply_next_int(&r);
+    opened.start = reply_next_id(&r);
     opened.cursors = read_cursors(reply_next(&r), &r.broken);
     err = inbox_page_read(&r, &opened.page);
     if (err) {

@@ -46,7 +46,7 @@ struct registry_open {
     enum on_duplicate_mode mode;
     const char *alive;   /* "nodeId boot\n…" of the other live nodes; used unless mode is allow */
     const char *last_id; /* the client's, checked by message_id_parse(), or "" */
-    int64_t page_messages;
+    struct inbox_limits limits;
 };
 void registry_open_command(struct command *c, const char *prefix, const struct registry_open *o);
 
@@ -56,8 +56,10 @@ struct registry_opened {
      * no longer in the registry. */
     struct registry_entry *duplicates;
     size_t duplicate_count;
-    struct message_id position;   /* the inbox's last id */
-    bool recovered;               /* last_id was known, or none was given */
+    struct message_id position; /* the inbox's last id */
+    struct message_id start;    /* where the replay starts; position, if there is nothing */
+    /* last_id was known; or none was given, and nothing unread was trimmed. */
+    bool recovered;
     int64_t unread;               /* messages for this session that nobody has read */
     int64_t missed;               /* messages that the replay will show */
     struct inbox_cursors cursors; /* the filter of further pages; none with a known last_id */

@@ -6,10 +6,12 @@
  * P{userId}               hash: sessionId -> entry (registry.h)
  *                         expires session_ttl after the last open or refresh
  *                         written by open refresh close; read by open refresh send, /online
- * P{userId}:inbox         stream: m payload, to narrowing, p id before, x expiry, except sessionIds
+ * P{userId}:inbox         stream: m payload, to narrowing, p id before, n number, x expiry,
+ *                         except sessionIds
  *                         expires inbox_ttl after the last send
  *                         written by send; read by open fetch refresh, /history
- * P{userId}:read          hash: narrowing -> highest id acknowledged
+ * P{userId}:read          hash: class -> highest id acknowledged, "newest <class>" -> highest id;
+ *                         a class is a narrowing, or "except <narrowing>" (inbox.h)
  *                         expires inbox_ttl after the last ack or send
  *                         written by ack; read by open, /unread
  * P{userId}:sent:<msgId>  string: "<id> <id before> <payload hash>"

@@ -27,8 +27,11 @@ void deliver_on_done(struct node *n, uint64_t number, struct envelope_answer *an
 void deliver_cancel(struct node *n, uint64_t number); /* the caller has gone */
 
 /* From sessions. */
-/* s->written or s->acked moved: everything durable up to there is settled. */
-void deliver_on_progress(struct node *n, struct session *s);
+/* That durable message was written. What is awaited below it was passed over, for they are written
+ * in order. */
+void deliver_on_durable_written(struct node *n, struct session *s, struct message_id id);
+void deliver_on_passed(struct node *n, struct session *s, struct message_id id); /* not shown */
+void deliver_on_acked(struct node *n, struct session *s); /* s->acked moved */
 /* A non-durable message of that delivery was written; they are written in order. */
 void deliver_on_written(struct node *n, struct session *s, uint64_t number);
 void deliver_on_session_gone(struct node *n, struct session *s);

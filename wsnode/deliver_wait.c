@@ -205,18 +205,58 @@ static void settle(struct node *n, struct await *a, enum delivery_status status)
     }
 }
 
-void deliver_on_progress(struct node *n, struct session *s)
+/* Calls fn for each durable message up to id that is awaited at the session. */
+static void each_up_to(struct node *n, const struct session *s, struct message_id id,
+    void (*fn)(struct node *n, struct await *a, struct message_id id))
 {
     struct awaited_session *awaited = find_awaited(n, s);
     struct await *next;
 
     for (struct await *a = awaited ? TAILQ_FIRST(&awaited->awaits) : NULL; a; a = next) {
         next = TAILQ_NEXT(a, of_session);
-        if (!message_id_is_zero(a->what.id)) {
-            settle(n, a, session_delivery_status(s, a->what.id));
+        if (!message_id_is_zero(a->what.id) && message_id_compare(a->what.id, id) <= 0) {
+            fn(n, a, id);
         }
     }
     report_done(n);
+}
+
+static void settle_written(struct node *n, struct await *a, struct message_id id)
+{
+    if (a->what.status->status != DELIVERY_WRITTEN) {
+        bool is_it = message_id_compare(a->what.id, id) == 0;
+        settle(n, a, is_it ? DELIVERY_WRITTEN : DELIVERY_PASSED);
+    }
+}
+
+static void settle_passed(struct node *n, struct await *a, struct message_id id)
+{
+    if (message_id_compare(a->what.id, id) == 0) {
+        settle(n, a, DELIVERY_PASSED);
+    }
+}
+
+static void settle_acked(struct node *n, struct await *a, struct message_id id)
+{
+    (void)id;
+    if (a->what.status->status == DELIVERY_WRITTEN) {
+        settle(n, a, DELIVERY_ACKED);
+    }
+}
+
+void deliver_on_durable_written(struct node *n, struct session *s, struct message_id id)
+{
+    each_up_to(n, s, id, settle_written);
+}
+
+void deliver_on_passed(struct node *n, struct session *s, struct message_id id)
+{
+    each_up_to(n, s, id, settle_passed);
+}
+
+void deliver_on_acked(struct node *n, struct session *s)
+{
+    each_up_to(n, s, s->acked, settle_acked);
 }
 
 void deliver_on_written(struct node *n, struct session *s, uint64_t number)

@@ -8,6 +8,7 @@
 #include "wsnode/presence_state.h"
 
 #define ACK_INTERVAL_MS 100
+#define OPENS_AT_FIRST 64
 
 struct request *presence_request_create(const struct session *s)
 {
@@ -52,17 +53,25 @@ void presence_describe(const struct node *n, const struct session *s, struct reg
     e->until_ms = clock_wall_ms() + n->config->registry_session_ttl_ms;
 }
 
+struct inbox_limits presence_page_limits(const struct node *n)
+{
+    return (struct inbox_limits){
+        .entries = n->config->inbox_page_messages, .bytes = n->config->node_queue_max_bytes};
+}
+
 static void after_refresh(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
+    struct request *r = arg;
     struct registry_refreshed refreshed;
-    struct session *s = presence_take_answer(n, arg);
+    struct message_id watermark = r->watermark;
+    struct session *s = presence_take_answer(n, r);
 
     if (err || registry_refresh_decode(reply, &refreshed)) {
         n->presence->refresh_failed = true;
         return;
     }
     if (s) {
-        session_after_refresh(n, s, &refreshed);
+        session_after_refresh(n, s, &refreshed, watermark);
     }
 }
 
@@ -75,6 +84,7 @@ void presence_refresh(struct node *n, struct session *s)
     if (!r) {
         return;
     }
+    r->watermark = s->watermark;
     presence_describe(n, s, &entry);
     command_init(&c);
     registry_refresh_command(&c, n->config->redis_prefix, &entry,
@@ -93,7 +103,9 @@ enum err presence_create(struct node *n)
         return ERR_NO_MEMORY;
     }
     TAILQ_INIT(&p->waiting);
+    p->opens_max = OPENS_AT_FIRST;
     TAILQ_INIT(&p->failed);
+    TAILQ_INIT(&p->retries);
     if (n->config->node_on_duplicate != ON_DUPLICATE_ALLOW) {
         p->live_nodes = live_nodes_create(n);
         if (!p->live_nodes) {
@@ -140,6 +152,7 @@ void presence_on_tick(struct node *n, int64_t now_ms)
     }
     presence_send_waiting(n, now_ms);
     presence_tell_failed_fetches(n);
+    presence_retry_fetches(n, now_ms);
     if (now_ms >= p->acks_due_ms) {
         p->acks_due_ms = now_ms + ACK_INTERVAL_MS;
         presence_flush_acks(n);

@@ -9,6 +9,7 @@
 #include "shared/log.h"
 #include "wsnode/presence_state.h"
 
+#define OPENS_IN_FLIGHT_MIN 4
 #define OPENS_IN_FLIGHT_MAX 500
 #define OPEN_RETRY_MS 250
 
@@ -56,17 +57,19 @@ static void opening_wait(struct presence *p, struct opening *o, int64_t due_ms)
     TAILQ_INSERT_TAIL(&p->waiting, o, link);
 }
 
-static enum err deliver_opened(struct node *n, struct session *s, const struct redisReply *reply)
+/*
+ * How much an open costs Redis depends on what is in the inbox. One that is late takes the
+ * connection down, and all others with it, so there are fewer long before that.
+ */
+static void fit_window(struct node *n, int64_t took_ms)
 {
-    struct registry_opened opened;
+    struct presence *p = n->presence;
+    bool is_slow = took_ms > n->config->redis_command_timeout_ms / 4;
+    int64_t wanted = is_slow ? p->opens_max - p->opens_max / 8 - 1 : p->opens_max + 1;
 
-    enum err err = registry_open_decode(reply, &opened);
-    if (err) {
-        return err;
-    }
-    session_after_open(n, s, &opened);
-    registry_opened_finish(&opened);
-    return ERR_OK;
+    p->opens_max = wanted < OPENS_IN_FLIGHT_MIN   ? OPENS_IN_FLIGHT_MIN
+                   : wanted > OPENS_IN_FLIGHT_MAX ? OPENS_IN_FLIGHT_MAX
+                                                  : wanted;
 }
 
 static void after_open(struct node *n, enum err err, const struct redisReply *reply, void *arg)
@@ -75,16 +78,20 @@ static void after_open(struct node *n, enum err err, const struct redisReply *re
     struct opening *o = arg;
     struct session *s = session_table_find(&n->table, o->session_id);
     int64_t now_ms = clock_mono_ms();
+    struct registry_opened opened;
 
     p->pending--;
     p->opens_in_flight--;
+    fit_window(n, now_ms - o->sent_ms);
     opening_wait(p, o, now_ms + OPEN_RETRY_MS);
     if (!s || s->state != SESSION_OPENING) {
         /* It ended in the meantime; only now is it sure that its close comes after its open. */
         send_close(n, o->user_id, o->session_id);
         opening_destroy(p, o);
-    } else if (!err && deliver_opened(n, s, reply) == ERR_OK) {
-        opening_destroy(p, o);
+    } else if (!err && registry_open_decode(reply, &opened) == ERR_OK) {
+        opening_destroy(p, o); /* first: the session may end inside of what follows */
+        session_after_open(n, s, &opened);
+        registry_opened_finish(&opened);
     }
     presence_send_waiting(n, now_ms);
 }
@@ -106,11 +113,12 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
         .mode = (enum on_duplicate_mode)n->config->node_on_duplicate,
         .alive = alive,
         .last_id = o->last_id,
-        .page_messages = n->config->inbox_page_messages};
+        .limits = presence_page_limits(n)};
     command_init(&c);
     registry_open_command(&c, n->config->redis_prefix, &open);
     TAILQ_REMOVE(&p->waiting, o, link);
     o->in_flight = true;
+    o->sent_ms = now_ms;
     if (presence_run(n, &c, after_open, o)) {
         opening_wait(p, o, now_ms + OPEN_RETRY_MS); /* others may have another server */
         return true;
@@ -125,7 +133,7 @@ void presence_send_waiting(struct node *n, int64_t now_ms)
     struct presence *p = n->presence;
     struct opening *o;
 
-    while (p->opens_in_flight < OPENS_IN_FLIGHT_MAX && redis_async_is_ready(n->redis) &&
+    while (p->opens_in_flight < p->opens_max && redis_async_is_ready(n->redis) &&
            (o = TAILQ_FIRST(&p->waiting)) && o->due_ms <= now_ms) {
         const struct session *s = session_table_find(&n->table, o->session_id);
         if (!s) {

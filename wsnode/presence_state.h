@@ -20,15 +20,26 @@ struct opening {
     char user_id[ADDRESS_PART_BYTES_MAX + 1];
     char last_id[MESSAGE_ID_BYTES];
     int64_t due_ms;
+    int64_t sent_ms; /* if in flight */
     bool in_flight;
     bool was_sent; /* the registry may know it, whatever was answered */
 };
 
-/* A session whose answer is awaited, or that has acknowledged something. */
+/* A session whose answer is awaited. */
 struct request {
-    UT_hash_handle by_id;      /* acks only */
-    TAILQ_ENTRY(request) link; /* failed fetches only */
+    TAILQ_ENTRY(request) link; /* fetches that failed */
+    int64_t due_ms;            /* of these: when the session is told, or fetches again */
     char session_id[SESSION_ID_BYTES];
+    struct message_id watermark; /* refreshes only: the session's, when it was asked */
+};
+
+/* What a session has acknowledged and Redis has yet to be told. It outlives the session. */
+struct ack {
+    UT_hash_handle by_id;
+    char session_id[SESSION_ID_BYTES];
+    struct address address;
+    struct message_id id;
+    bool was_excepted;
 };
 
 TAILQ_HEAD(opening_queue, opening);
@@ -38,9 +49,11 @@ struct presence {
     struct opening *openings;     /* uthash: all of them */
     struct opening_queue waiting; /* those to be sent, in order of due time */
     int64_t opens_in_flight;
-    struct request *acks; /* uthash, in order of coming */
+    int64_t opens_max; /* in flight at a time: fewer while Redis is slow */
+    struct ack *acks;  /* uthash, in order of coming */
     int64_t acks_due_ms;
-    struct request_queue failed;   /* fetches: told on the next tick */
+    struct request_queue failed;   /* fetches that could not be sent: told on the next tick */
+    struct request_queue retries;  /* fetches that failed, in order of due time */
     struct live_nodes *live_nodes; /* owned; NULL with on_duplicate = allow */
     int64_t pending;
     bool refresh_failed; /* since Redis was last ready */
@@ -54,12 +67,15 @@ enum err presence_run(
 /* The answer to a request came: frees it and returns the session, if it is still there. */
 struct session *presence_take_answer(struct node *n, struct request *r);
 void presence_describe(const struct node *n, const struct session *s, struct registry_entry *e);
+/* A page is about what a session's queue takes. */
+struct inbox_limits presence_page_limits(const struct node *n);
 
 void presence_send_waiting(struct node *n, int64_t now_ms); /* opens */
 void presence_end_openings(struct presence *p);
 void presence_flush_ack(struct node *n, struct session *s); /* if it has one to be written */
 void presence_flush_acks(struct node *n);                   /* all, up to a bound */
 void presence_tell_failed_fetches(struct node *n);
+void presence_retry_fetches(struct node *n, int64_t now_ms);
 void presence_end_requests(struct presence *p);
 
 #endif

@@ -33,6 +33,9 @@ int64_t session_idle_ms(const struct session *s, int64_t now_ms)
 
 enum delivery_status session_delivery_status(const struct session *s, struct message_id id)
 {
+    if (message_id_compare(id, s->passed) <= 0) {
+        return DELIVERY_PASSED;
+    }
     if (s->format->client_acks && message_id_compare(id, s->acked) <= 0) {
         return DELIVERY_ACKED;
     }

@@ -59,6 +59,8 @@ struct session {
     struct message_id written;   /* the last durable message that the kernel has */
     struct message_id acked;     /* read up to here */
     struct message_id wanted;    /* the highest id heard of since the last fetch was asked for */
+    struct message_id passed;    /* up to here, what was not shown cannot be told from what was */
+    struct message_id early_ack; /* of what the replay has yet to reach */
     struct inbox_cursors *replay; /* owned; only while the first replay runs with a filter */
     char id[SESSION_ID_BYTES];
     unsigned char state; /* enum session_state */
@@ -66,9 +68,11 @@ struct session {
     bool registered;     /* the registry may know it: it must be told of the end */
     bool pinged;         /* liveness is in pongs */
     bool in_flight; /* the outbox's first item is with the socket, but not yet with the kernel */
+    bool expects;   /* the inbox must have something after the watermark */
+    bool excepted;  /* it was led past messages that except it: its acks are not for these */
 };
 /* There are many of them: what a session does not need while it is idle hangs on a pointer. */
-_Static_assert(sizeof(struct session) <= 360, "a session must stay small");
+_Static_assert(sizeof(struct session) <= 392, "a session must stay small");
 
 /* What ws_protocol found in the handshake. */
 struct session_handshake {
@@ -90,9 +94,10 @@ void session_on_closed(struct node *n, struct session *s); /* the connection is 
 
 /* Answers of the registry. All arguments are borrowed. */
 void session_after_open(struct node *n, struct session *s, const struct registry_opened *opened);
-void session_after_refresh(
-    struct node *n, struct session *s, const struct registry_refreshed *refreshed);
-/* NULL: failed. It is tried again by session_resync() and after the next refresh. */
+/* watermark: the session's, when it was asked. */
+void session_after_refresh(struct node *n, struct session *s,
+    const struct registry_refreshed *refreshed, struct message_id watermark);
+/* NULL: failed. It is tried again by the next forward, session_resync() and the next refresh. */
 void session_after_fetch(struct node *n, struct session *s, const struct inbox_fetched *fetched);
 
 /* Somebody says that there may be more in the inbox. */

@@ -38,6 +38,11 @@ void session_fetch(struct node *n, struct session *s);
 /* The inbox has this id: it will be fetched. */
 void session_want(struct session *s, struct message_id id);
 
+/* session_live.c */
+
+/* The replay has come to its end: was it true what the client acknowledged before? */
+void session_take_early_ack(struct node *n, struct session *s);
+
 /* session_tick.c */
 
 void session_start_rings(struct node *n, struct session *s); /* from OPENING to REPLAYING */

@@ -59,6 +59,7 @@ static enum delivery_status deliver(
 static enum delivery_status leave_to_fetch(struct session *s, struct message_id id)
 {
     session_want(s, id);
+    s->expects = true;
     return s->full.due_ms != 0 ? DELIVERY_REJECTED : DELIVERY_QUEUED;
 }
 
@@ -74,13 +75,11 @@ static enum delivery_status forward_durable(
         node_stat_add(messages_duplicate, 1);
         return session_delivery_status(s, m->id);
     }
-    if (s->state == SESSION_REPLAYING) {
-        return leave_to_fetch(s, m->id);
-    }
-    if (message_id_compare(m->prev_id, s->watermark) > 0) {
-        node_stat_add(gaps, 1);
+    bool is_gap = message_id_compare(m->prev_id, s->watermark) > 0;
+    if (s->state == SESSION_REPLAYING || is_gap) {
         enum delivery_status status = leave_to_fetch(s, m->id);
-        session_fetch(n, s);
+        node_stat_add(gaps, s->state != SESSION_REPLAYING);
+        session_fetch(n, s); /* unless it is under way; the last one may have failed */
         return status;
     }
     enum delivery_status status = deliver(n, s, f);
@@ -125,22 +124,43 @@ static void refuse(
     session_tell_problem(n, s, &problem, ref);
 }
 
-/* Acknowledging a message that was never sent would hide it from the user's other devices. */
-static void take_ack(struct node *n, struct session *s, const struct format_event *event)
+static void move_ack(struct node *n, struct session *s, struct message_id id)
 {
-    bool sent = s->state != SESSION_OPENING && message_id_compare(event->id, s->watermark) <= 0;
-
-    if (!sent) {
-        refuse(n, s, "id", "unknown id", event->ref);
+    if (message_id_compare(id, s->acked) <= 0) {
         return;
     }
-    if (message_id_compare(event->id, s->acked) <= 0) {
-        return;
-    }
-    s->acked = event->id;
+    s->acked = id;
     node_stat_add(acks, 1);
     presence_ack(n, s);
-    deliver_on_progress(n, s);
+    deliver_on_acked(n, s);
+}
+
+/*
+ * Acknowledging a message that was never sent would hide it from the user's other devices. A client
+ * that comes back acknowledges what it got over its last connection: that counts once the replay
+ * has come so far.
+ */
+static void take_ack(struct node *n, struct session *s, const struct format_event *event)
+{
+    if (s->state != SESSION_OPENING && message_id_compare(event->id, s->written) <= 0) {
+        move_ack(n, s, event->id);
+    } else if (s->state == SESSION_LIVE) {
+        refuse(n, s, "id", "unknown id", event->ref);
+    } else if (message_id_compare(event->id, s->early_ack) > 0) {
+        s->early_ack = event->id;
+    }
+}
+
+void session_take_early_ack(struct node *n, struct session *s)
+{
+    struct message_id id = s->early_ack;
+
+    s->early_ack = (struct message_id){0, 0};
+    if (message_id_compare(id, s->watermark) <= 0) {
+        move_ack(n, s, id);
+    } else {
+        refuse(n, s, "id", "unknown id", slice_of(""));
+    }
 }
 
 static void take_text(struct node *n, struct session *s, const struct format_event *event)

@@ -23,31 +23,22 @@ static void settle_duplicate(struct node *n, const struct registry_entry *duplic
     }
 }
 
-static struct message_id lowest_cursor(const struct inbox_cursors *c)
+/*
+ * Where the replay starts: after what the client has, or else after what has been read. Of what
+ * came before the session it is not known whether the client ever had it.
+ */
+static enum err take_place(struct session *s, const struct registry_opened *opened)
 {
-    struct message_id lowest = c->everyone;
-
-    if (message_id_compare(c->server_client, lowest) < 0) {
-        lowest = c->server_client;
-    }
-    if (message_id_compare(c->page, lowest) < 0) {
-        lowest = c->page;
-    }
-    return lowest;
-}
-
-/* Where the replay starts: after what the client has, or else after what has been read. */
-static enum err take_place(struct session *s, const struct inbox_cursors *cursors)
-{
-    if (cursors->filter) {
+    if (opened->cursors.filter) {
         s->replay = malloc(sizeof(*s->replay));
         if (!s->replay) {
             return ERR_NO_MEMORY;
         }
-        *s->replay = *cursors;
-        s->watermark = lowest_cursor(cursors);
+        *s->replay = opened->cursors;
     }
-    s->written = s->watermark;
+    s->watermark = opened->start;
+    s->written = opened->start;
+    s->passed = opened->cursors.filter ? opened->position : opened->start;
     return ERR_OK;
 }
 
@@ -58,7 +49,7 @@ static enum err take_place(struct session *s, const struct inbox_cursors *cursor
 static void greet(struct node *n, struct session *s, const struct registry_opened *opened)
 {
     struct format_connected connected = {
-        .position = opened->missed > 0 ? s->watermark : opened->position,
+        .position = opened->missed > 0 ? opened->start : opened->position,
         .recovered = opened->recovered,
         .unread = opened->unread,
         .missed = opened->missed,
@@ -90,7 +81,7 @@ void session_after_open(struct node *n, struct session *s, const struct registry
         session_close(n, s, CLOSE_REPLACED);
         return;
     }
-    if (take_place(s, &opened->cursors) != ERR_OK) {
+    if (take_place(s, opened) != ERR_OK) {
         session_close(n, s, CLOSE_RESYNC);
         return;
     }
@@ -104,8 +95,17 @@ void session_after_open(struct node *n, struct session *s, const struct registry
     session_replay_page(n, s, &opened->page);
 }
 
-void session_after_refresh(
-    struct node *n, struct session *s, const struct registry_refreshed *refreshed)
+/* The inbox ends before what the session had been given when it was asked: Redis lost entries, and
+ * what it stores next may have ids that the session takes for old ones. */
+static bool has_lost_entries(
+    const struct registry_refreshed *refreshed, struct message_id watermark)
+{
+    return !message_id_is_zero(refreshed->position) &&
+           message_id_compare(refreshed->position, watermark) < 0;
+}
+
+void session_after_refresh(struct node *n, struct session *s,
+    const struct registry_refreshed *refreshed, struct message_id watermark)
 {
     if (s->state == SESSION_OPENING || s->state == SESSION_CLOSING) {
         return;
@@ -115,6 +115,10 @@ void session_after_refresh(
         return;
     }
     node_stat_add(refreshes, 1);
+    if (has_lost_entries(refreshed, watermark)) {
+        session_close(n, s, CLOSE_RESYNC);
+        return;
+    }
     bool behind = message_id_compare(refreshed->position, s->watermark) > 0;
     if (behind) {
         session_want(s, refreshed->position);

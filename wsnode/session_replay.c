@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "wsnode/deliver.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
 
@@ -60,11 +61,23 @@ static void go_live(struct node *n, struct session *s)
     s->state = SESSION_LIVE;
     free(s->replay);
     s->replay = NULL;
+    session_take_early_ack(n, s);
     session_release_held(n, s);
+}
+
+/* Entries that are not for the session, or not any more. */
+static void pass_over(struct node *n, struct session *s, const struct inbox_page *page)
+{
+    if (message_id_compare(page->skipped, s->passed) > 0) {
+        s->passed = page->skipped;
+        deliver_on_passed(n, s, page->skipped);
+    }
+    s->excepted = s->excepted || page->excepted;
 }
 
 void session_replay_page(struct node *n, struct session *s, const struct inbox_page *page)
 {
+    pass_over(n, s, page);
     for (size_t i = 0; i < page->count; i++) {
         enum delivery_status status = show_entry(n, s, &page->entries[i]);
         if (status != DELIVERY_WRITTEN && status != DELIVERY_QUEUED) {
@@ -79,6 +92,7 @@ void session_replay_page(struct node *n, struct session *s, const struct inbox_p
     if (message_id_compare(page->last, s->watermark) > 0) {
         s->watermark = page->last;
     }
+    s->expects = page->more;
     if (page->more || message_id_compare(s->wanted, s->watermark) > 0) {
         session_fetch(n, s);
     } else {

@@ -47,7 +47,7 @@ static void after_written(struct node *n, struct session *s, struct message_id i
             s->acked = id;
             presence_ack(n, s);
         }
-        deliver_on_progress(n, s);
+        deliver_on_durable_written(n, s, id);
     } else if (wait != 0) {
         deliver_on_written(n, s, wait);
     }

@@ -1,5 +1,10 @@
 -- Included by the scripts that read an inbox. An id is "<ms>-<n>"; both fit a double exactly (n counts within one millisecond).
 
+-- So many entries are read at a time: whoever reads must not hold much more than what it looks for, and an entry may be large.
+local CHUNK_ENTRIES = 16
+-- Counting goes on for so many bytes of payload; beyond them, entries are counted that may not all be for the reader.
+local COUNT_BYTES = 1048576
+
 local function split_id(id)
   local ms, n = string.match(id, '^(%d+)-(%d+)$')
   return tonumber(ms), tonumber(n)
@@ -17,16 +22,28 @@ local function fields_of(entry)
   return fields
 end
 
+local function oldest_entry(inbox)
+  return redis.call('XRANGE', inbox, '-', '+', 'COUNT', 1)[1]
+end
+
+local function newest_entry(inbox)
+  return redis.call('XREVRANGE', inbox, '+', '-', 'COUNT', 1)[1]
+end
+
 -- The id of the last entry, '0-0' for an empty inbox. The inbox is trimmed from its start only, so this is the last id ever given.
 local function last_id(inbox)
-  local newest = redis.call('XREVRANGE', inbox, '+', '-', 'COUNT', 1)[1]
+  local newest = newest_entry(inbox)
   return newest and newest[1] or '0-0'
+end
+
+local function has_entry(inbox, id)
+  return #redis.call('XRANGE', inbox, id, id) == 1
 end
 
 -- Is `id` a place in this inbox after which nothing is missing? It is, if its entry is there, or if the oldest entry came right after it.
 local function is_known(inbox, id)
-  if #redis.call('XRANGE', inbox, id, id) == 1 then return true end
-  local oldest = redis.call('XRANGE', inbox, '-', '+', 'COUNT', 1)[1]
+  if has_entry(inbox, id) then return true end
+  local oldest = oldest_entry(inbox)
   if not oldest then return id == '0-0' end
   return fields_of(oldest).p == id
 end
@@ -36,41 +53,72 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- Messages are read class by class: by how they are narrowed, and those that except sessions apart. Who acknowledges has not seen what it was
+-- excepted from. `read` has a cursor for each class ("*", "pc", "except pc:home"), and the class' newest entry ("newest pc"). Names have no spaces.
+local function class_of(fields)
+  return (fields.except and 'except ' or '') .. (fields.to or '*')
+end
+
 -- A reader is who an inbox is read for:
---   cursors      narrowing -> the highest id that somebody has read of it, for each narrowing that the reader is meant by
+--   cursors      class -> the highest id that somebody has read of it, for each class that the reader is meant by
 --   unread_only  whether what has been read is left out
 --   session_id   its session, which a message may except; nil: none
+local function is_excepted(reader, fields)
+  return fields.except and reader.session_id and string.find(fields.except, reader.session_id, 1, true) ~= nil
+end
+
 local function is_for(reader, id, fields, now)
-  if not fields.m then return false end
+  if not fields.m or is_excepted(reader, fields) then return false end
   if fields.x and tonumber(fields.x) <= now then return false end
-  if fields.except and reader.session_id and string.find(fields.except, reader.session_id, 1, true) then return false end
-  local cursor = reader.cursors[fields.to or '*']
+  local cursor = reader.cursors[class_of(fields)]
   return cursor ~= nil and (not reader.unread_only or is_above(id, cursor))
 end
 
--- Walks the inbox after `from`. Returns the first page as {id, payload, id, payload, …}, the id of the last entry that the page looked at,
--- whether entries are left after it, and how many entries would be shown in all (counted only if `count_all`).
-local function walk(inbox, from, reader, page_entries, count_all)
-  local now, page, last, more, shown, page_is_open = now_ms(), {}, from, false, 0, true
-  local at = from
+-- How many entries come after one, whoever they are for.
+local function count_after(inbox, fields)
+  local newest = newest_entry(inbox)
+  return (tonumber(newest and fields_of(newest).n) or 0) - (tonumber(fields.n) or 0)
+end
+
+-- Walks the inbox after `from`. The page takes entries as long as there is room for what it looks at (limits.entries) and what it shows
+-- (limits.bytes; one entry fits always). Returns the page as {entries {id, payload, …}, last, more, skipped, excepted}: the id of the last entry
+-- that it looked at, whether entries are left after it, the last one that it did not show, and whether it left out one because of the session.
+-- Second, how many entries would be shown in all: counted only if `count_all`.
+local function walk(inbox, from, reader, limits, count_all)
+  local now, at = now_ms(), from
+  local page = {entries = {}, last = from, more = false, skipped = '0-0', excepted = false}
+  local looked_at, page_bytes, is_open = 0, 0, limits.entries > 0
+  local shown, counted_bytes = 0, 0
   while true do
-    local entries = redis.call('XRANGE', inbox, '(' .. at, '+', 'COUNT', page_entries)
-    if #entries == 0 then break end
-    if not page_is_open then more = true end
-    if not page_is_open and not count_all then break end
+    local entries = redis.call('XRANGE', inbox, '(' .. at, '+', 'COUNT', CHUNK_ENTRIES)
     for _, entry in ipairs(entries) do
-      local fields = fields_of(entry)
-      if is_for(reader, entry[1], fields, now) then
-        shown = shown + 1
-        if page_is_open then
-          page[#page + 1] = entry[1]
-          page[#page + 1] = fields.m
+      local id, fields = entry[1], fields_of(entry)
+      local is_shown, bytes = is_for(reader, id, fields, now), #(fields.m or '')
+      if is_open and (looked_at == limits.entries or (is_shown and page_bytes > 0 and page_bytes + bytes > limits.bytes)) then
+        is_open, page.more = false, true
+      end
+      if not is_open and not count_all then return page, shown end
+      at = id
+      if is_shown then shown = shown + 1 end
+      if is_open then
+        looked_at, page.last = looked_at + 1, id
+        if is_shown then
+          page_bytes = page_bytes + bytes
+          page.entries[#page.entries + 1] = id
+          page.entries[#page.entries + 1] = fields.m
+        else
+          page.skipped = id
+          page.excepted = page.excepted or (is_excepted(reader, fields) and true or false)
         end
+      else
+        counted_bytes = counted_bytes + bytes
+        if counted_bytes > COUNT_BYTES then return page, shown + count_after(inbox, fields) end
       end
     end
-    at = entries[#entries][1]
-    if page_is_open then last, page_is_open = at, false end
-    if #entries < page_entries then break end
+    if #entries < CHUNK_ENTRIES then return page, shown end
   end
-  return page, last, more, shown
+end
+
+local function page_reply(page)
+  return page.entries, page.last, page.more and 1 or 0, page.skipped, page.excepted and 1 or 0
 end

@@ -1,18 +1,21 @@
 -- fetch: one page of the inbox after a place, as one session is to see it.
 --
 -- KEYS: inbox
--- ARGV: after, serverClient, serverClient:page, filter (1 0), cursor *, cursor sc, cursor sc:page, page, sessionId
--- Returns {gap, {id, payload, …}, last, more}
+-- ARGV: after, serverClient, serverClient:page, filter (1 0), cursors of the classes *, sc, sc:page and of the same with except,
+-- entries and bytes that a page may have, sessionId, whether something must be there after this place (1 0)
+-- Returns {gap, {id, payload, …}, last, more, skipped, excepted}
 
 -- include: entries.lua
 
-local inbox, after = KEYS[1], ARGV[1]
+local inbox, after, server_client, page_name = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local reader = {
-  cursors = {['*'] = ARGV[5], [ARGV[2]] = ARGV[6], [ARGV[3]] = ARGV[7]},
+  cursors = {
+    ['*'] = ARGV[5], [server_client] = ARGV[6], [page_name] = ARGV[7],
+    ['except *'] = ARGV[8], ['except ' .. server_client] = ARGV[9], ['except ' .. page_name] = ARGV[10],
+  },
   unread_only = ARGV[4] == '1',
-  session_id = ARGV[9],
+  session_id = ARGV[13],
 }
-local is_there = redis.call('EXISTS', inbox) == 1
-local gap = is_there and not is_known(inbox, after)
-local page, last, more = walk(inbox, after, reader, tonumber(ARGV[8]), false)
-return {gap and 1 or 0, page, last, more and 1 or 0}
+local gap
+if redis.call('EXISTS', inbox) == 1 then gap = not is_known(inbox, after) else gap = ARGV[14] == '1' end
+return {gap and 1 or 0, page_reply((walk(inbox, after, reader, {entries = tonumber(ARGV[11]), bytes = tonumber(ARGV[12])}, false)))}

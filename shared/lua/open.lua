@@ -2,16 +2,17 @@
 -- or after (the sender sees the session).
 --
 -- KEYS: registry, inbox, read
--- ARGV: sessionId, entry, ttl ms, key, mode (allow notify replace reject), "nodeId boot\n…" of live nodes, serverClient, last id or "", page
--- Returns {rejected, {duplicate sessionId, entry, …}, position, recovered, unread, missed, {filter, cursor *, cursor sc, cursor sc:page},
---          {id, payload, …}, last, more}
+-- ARGV: sessionId, entry, ttl ms, key, mode (allow notify replace reject), "nodeId boot\n…" of live nodes, serverClient, last id or "",
+-- entries and bytes that a page may have
+-- Returns {rejected, {duplicate sessionId, entry, …}, position, recovered, unread, missed, start,
+--          {filter, cursors of the classes *, sc, sc:page and of the same with except}, {id, payload, …}, last, more, skipped, excepted}
 
 -- include: entries.lua
 -- include: registry.lua
 
 local registry, inbox, read = KEYS[1], KEYS[2], KEYS[3]
-local session_id, entry, ttl_ms, key, mode, alive, server_client, last_known, page_entries =
-  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
+local session_id, entry, ttl_ms, key, mode, alive, server_client, last_known, page_entries, page_bytes =
+  ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
 
 local function live_duplicates()
   local found = {}
@@ -32,7 +33,8 @@ end
 
 local duplicates = live_duplicates()
 if mode == 'reject' and #duplicates > 0 then
-  return {1, duplicates, '0-0', 0, 0, 0, {0, '0-0', '0-0', '0-0'}, {}, '0-0', 0}
+  local none = '0-0'
+  return {1, duplicates, none, 0, 0, 0, none, {0, none, none, none, none, none, none}, {}, none, 0, none, 0}
 end
 if mode == 'replace' then
   for i = 1, #duplicates, 2 do redis.call('HDEL', registry, duplicates[i]) end
@@ -41,28 +43,41 @@ redis.call('HSET', registry, session_id, entry)
 redis.call('PEXPIRE', registry, ttl_ms)
 
 local page_name = string.match(key, '^[^:]*:[^:]*')
-local read_up_to = redis.call('HMGET', read, '*', server_client, page_name)
-local cursors = {
-  ['*'] = read_up_to[1] or '0-0',
-  [server_client] = read_up_to[2] or '0-0',
-  [page_name] = read_up_to[3] or '0-0',
-}
-local oldest_cursor = cursors['*']
-for _, cursor in pairs(cursors) do
-  if is_above(oldest_cursor, cursor) then oldest_cursor = cursor end
+local classes = {'*', server_client, page_name, 'except *', 'except ' .. server_client, 'except ' .. page_name}
+local newest = {}
+for i, class in ipairs(classes) do newest[i] = 'newest ' .. class end
+local read_up_to, newest_ids = redis.call('HMGET', read, unpack(classes)), redis.call('HMGET', read, unpack(newest))
+
+-- Was anything trimmed after this place, or did the inbox expire?
+local oldest = oldest_entry(inbox)
+local function is_cut_off(cursor)
+  return not oldest or (is_above(oldest[1], cursor) and is_above(fields_of(oldest).p, cursor))
 end
 
-local resumes = last_known ~= '' and is_known(inbox, last_known)
-local recovered = (last_known == '' or resumes) and 1 or 0
-local reader = {cursors = cursors, unread_only = true, session_id = session_id}
-local page, last, more, unread = walk(inbox, oldest_cursor, reader, page_entries, true)
-local missed = unread
-if resumes then
-  reader.unread_only = false
-  page, last, more, missed = walk(inbox, last_known, reader, page_entries, true)
+-- What is unread begins after the lowest cursor of those classes that have anything above theirs.
+local position = last_id(inbox)
+local cursors, start, recovered = {}, position, true
+for i, class in ipairs(classes) do
+  local cursor = read_up_to[i] or '0-0'
+  cursors[class] = cursor
+  if newest_ids[i] and is_above(newest_ids[i], cursor) then
+    if is_above(start, cursor) then start = cursor end
+    recovered = recovered and not is_cut_off(cursor)
+  end
 end
-return {
-  0, duplicates, last_id(inbox), recovered, unread, missed,
-  {resumes and 0 or 1, cursors['*'], cursors[server_client], cursors[page_name]},
-  page, last, more and 1 or 0,
-}
+
+local limits = {entries = page_entries, bytes = page_bytes}
+local reader = {cursors = cursors, unread_only = true, session_id = session_id}
+local page, unread = walk(inbox, start, reader, limits, true)
+local missed, resumes = unread, false
+if last_known ~= '' then
+  resumes = is_known(inbox, last_known)
+  recovered = resumes
+end
+if resumes then
+  reader.unread_only, start = false, last_known
+  page, missed = walk(inbox, last_known, reader, limits, true)
+end
+local cursor_ids = {resumes and 0 or 1}
+for i, class in ipairs(classes) do cursor_ids[i + 1] = cursors[class] end
+return {0, duplicates, position, recovered and 1 or 0, unread, missed, start, cursor_ids, page_reply(page)}

@@ -15,9 +15,12 @@ local function sessions()
   return redis.call('HGETALL', registry)
 end
 
+-- Besides the message: the id of the entry before (p), and how many there have been (n).
 local function append()
-  local previous = last_id(inbox)
-  local fields = {'m', payload, 'p', previous}
+  local newest = newest_entry(inbox)
+  local previous = newest and newest[1] or '0-0'
+  local number = (tonumber(newest and fields_of(newest).n) or 0) + 1
+  local fields = {'m', payload, 'p', previous, 'n', string.format('%.0f', number)}
   if narrowing ~= '*' then
     fields[#fields + 1] = 'to'
     fields[#fields + 1] = narrowing
@@ -31,6 +34,7 @@ local function append()
     fields[#fields + 1] = except
   end
   local id = redis.call('XADD', inbox, 'MAXLEN', inbox_max, '*', unpack(fields))
+  redis.call('HSET', read, 'newest ' .. (except ~= '' and 'except ' or '') .. narrowing, id)
   redis.call('PEXPIRE', inbox, inbox_ttl_ms)
   redis.call('PEXPIRE', read, inbox_ttl_ms) -- cursors must not go before the messages that they are about
   return id, previous
@@ -41,7 +45,8 @@ if sent then
   if record then
     local id, previous, first_hash = string.match(record, '^(%S+) (%S+) (%S+)$')
     if first_hash ~= hash then return {1, 0, 0, '0-0', '0-0', {}} end
-    return {0, 1, id ~= '0-0' and 1 or 0, id, previous, sessions()}
+    local is_stored = id ~= '0-0' and has_entry(inbox, id)
+    return {0, 1, is_stored and 1 or 0, id, previous, sessions()}
   end
 end
 

@@ -8,8 +8,9 @@
 
 local inbox, read, server_client, page = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 
--- Can a session at the asked place be one that a message so narrowed is for?
-local function overlaps(narrowing)
+-- Can a session at the asked place be one that messages of this class are for?
+local function overlaps(class)
+  local narrowing = string.gsub(class, '^except ', '')
   if server_client == '' or narrowing == '*' or narrowing == server_client then return true end
   if page ~= '' then return narrowing == server_client .. ':' .. page end
   return string.sub(narrowing, 1, #server_client + 1) == server_client .. ':'
@@ -18,10 +19,10 @@ end
 local cursors = {}
 local fields = redis.call('HGETALL', read)
 for i = 1, #fields, 2 do
-  if overlaps(fields[i]) then cursors[fields[i]] = fields[i + 1] end
+  if string.sub(fields[i], 1, 7) ~= 'newest ' and overlaps(fields[i]) then cursors[fields[i]] = fields[i + 1] end
 end
 -- What nobody has ever read of has no cursor.
-setmetatable(cursors, {__index = function(_, narrowing) return overlaps(narrowing) and '0-0' or nil end})
+setmetatable(cursors, {__index = function(_, class) return overlaps(class) and '0-0' or nil end})
 
-local _, _, _, unread = walk(inbox, '0-0', {cursors = cursors, unread_only = true}, 1000, true)
+local _, unread = walk(inbox, '0-0', {cursors = cursors, unread_only = true}, {entries = 0, bytes = 0}, true)
 return unread

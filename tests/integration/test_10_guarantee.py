@@ -12,7 +12,9 @@ def inbox_key(user):
 
 
 def cursors(stack, user):
-    return stack.redis.client.hgetall(f"WebSocket_{{{user}}}:read")
+    """narrowing -> the highest id acknowledged"""
+    fields = stack.redis.client.hgetall(f"WebSocket_{{{user}}}:read")
+    return {name: value for name, value in fields.items() if " " not in name}
 
 
 def store_silently(stack, user, text):

@@ -157,7 +157,7 @@ struct registry_opened open_session(const struct registry_entry *e, const char *
         .mode = REGISTRY_ALLOW,
         .alive = "",
         .last_id = last_id,
-        .page_messages = 100});
+        .limits = {100, 1 << 20}});
 }
 
 void enter(const struct registry_entry *e)
@@ -195,15 +195,23 @@ struct inbox_fetched fetch(const struct inbox_fetch *f)
     return fetched;
 }
 
+void ack_as(const struct inbox_ack *a)
+{
+    struct inbox_ack ack = *a;
+    struct command c;
+
+    ack.ttl_ms = 600000;
+    command_init(&c);
+    inbox_ack_command(&c, PREFIX, &ack);
+    run_int(&c);
+}
+
 void ack(const char *key, struct message_id id)
 {
     struct address address;
-    struct command c;
 
     assert_int_equal(address_parse_key(slice_of(key), "key", &address, NULL), ERR_OK);
-    command_init(&c);
-    inbox_ack_command(&c, PREFIX, &address, id, 600000);
-    run_int(&c);
+    ack_as(&(struct inbox_ack){.address = &address, .id = id});
 }
 
 size_t sessions_of(const char *user_id)

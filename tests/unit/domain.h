@@ -58,6 +58,7 @@ void enter(const struct registry_entry *e); /* opens, and forgets the answer */
 struct registry_refreshed refresh(const struct registry_entry *e, enum on_duplicate_mode mode);
 struct inbox_fetched fetch(const struct inbox_fetch *f);
 void ack(const char *key, struct message_id id);
+void ack_as(const struct inbox_ack *a);
 
 /* How many entries the registry has for a user (valid ones, as a sender sees them). */
 size_t sessions_of(const char *user_id);

@@ -132,6 +132,7 @@ static void answer_open(struct session *s, const int *numbers, int position, boo
 
     opened.missed = (int64_t)opened.page.count;
     opened.unread = opened.missed;
+    opened.start = message_id_is_zero(s->watermark) ? (struct message_id){0, 0} : s->watermark;
     opened.cursors.filter = message_id_is_zero(s->watermark);
     opened.page.more = more;
     if (!more) {
@@ -163,7 +164,7 @@ void rig_refresh(struct session *s, int position)
 {
     struct registry_refreshed refreshed = {.position = message_number(position)};
 
-    session_after_refresh(&rig.node, s, &refreshed);
+    session_after_refresh(&rig.node, s, &refreshed, s->watermark);
 }
 
 struct session *rig_live(const struct format *format, int position)

@@ -100,7 +100,10 @@ static void inbox_is_trimmed_at_its_limit_exactly(void **state)
         assert_int_equal(
             redis_server_ask_int(&server, "XLEN %s", PREFIX "{alice}:inbox"), i < 3 ? i : 3);
     }
-    expect_unread("pc:home:alice", "", "2,3,4");
+    struct registry_entry e = session_at("reader", "pc:home:alice");
+    struct registry_opened opened = open_session(&e, "");
+    assert_string_equal(shown(&opened.page), "2,3,4");
+    registry_opened_finish(&opened);
 }
 
 static void narrowed_messages_reach_only_whom_they_are_for(void **state)
@@ -133,7 +136,7 @@ static void message_past_its_ttl_is_not_replayed(void **state)
     assert_int_equal(opened.unread, 2);
     registry_opened_finish(&opened);
     fetched = fetch(&(struct inbox_fetch){
-        .address = &e.address, .page_messages = 100, .session_id = e.session_id});
+        .address = &e.address, .limits = {100, 1 << 20}, .session_id = e.session_id});
     assert_string_equal(shown(&fetched.page), "1,3");
     inbox_page_finish(&fetched.page);
 }
@@ -148,9 +151,9 @@ static void ttl_is_stored_as_the_time_of_expiry(void **state)
     send_and_forget("{" TO_ALICE ",\"json\":1,\"ttl\":60}");
     reply = redis_server_ask(&server, "EVAL %s 1 %s",
         "return redis.call('XRANGE', KEYS[1], '-', '+')[1][2]", PREFIX "{alice}:inbox");
-    assert_int_equal(reply->elements, 6);
-    assert_string_equal(reply->element[4]->str, "x");
-    expiry_ms = atoll(reply->element[5]->str);
+    assert_int_equal(reply->elements, 8);
+    assert_string_equal(reply->element[6]->str, "x");
+    expiry_ms = atoll(reply->element[7]->str);
     assert_true(expiry_ms >= before_ms + 59000 && expiry_ms <= clock_wall_ms() + 61000);
     freeReplyObject(reply);
 }
@@ -279,6 +282,7 @@ static void ack_compares_ids_as_numbers(void **state)
     redis_server_do(&server, "XADD %s 9-9 m %s", PREFIX "{alice}:inbox", "{\"json\":1}");
     redis_server_do(&server, "XADD %s 9-10 m %s", PREFIX "{alice}:inbox", "{\"json\":2}");
     redis_server_do(&server, "XADD %s 10-1 m %s", PREFIX "{alice}:inbox", "{\"json\":3}");
+    redis_server_do(&server, "HSET %s %s 10-1", PREFIX "{alice}:read", "newest *");
     ack("pc:home:alice", id_of("9-10"));
     ack("pc:home:alice", id_of("9-9"));
     expect_unread("pc:home:alice", "", "3");
@@ -404,8 +408,11 @@ static size_t read_pages(const struct registry_entry *e, const struct registry_o
     size_t count = opened->page.count;
 
     for (bool more = opened->page.more; more;) {
-        struct inbox_fetched fetched =
-            fetch(&(struct inbox_fetch){&e->address, at, opened->cursors, 10, e->session_id});
+        struct inbox_fetched fetched = fetch(&(struct inbox_fetch){.address = &e->address,
+            .after = at,
+            .cursors = opened->cursors,
+            .limits = {10, 1 << 20},
+            .session_id = e->session_id});
 
         assert_false(fetched.gap);
         assert_true(message_id_compare(fetched.page.last, at) > 0);
@@ -431,7 +438,8 @@ static void replay_comes_in_pages_until_the_position(void **state)
             send_and_forget(i % 2 ? "{" TO_ALICE ",\"json\":1}"
                                   : "{" TO_ALICE ",\"serverClient\":\"app\",\"json\":2}");
         }
-        opened = open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", 10});
+        opened =
+            open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {10, 1 << 20}});
         assert_int_equal(opened.page.count, 5);
         assert_int_equal(opened.missed, total / 2);
         assert_int_equal(opened.page.more, total > 10);
@@ -444,7 +452,7 @@ static void fetch_shows_a_gap_when_its_place_was_trimmed(void **state)
 {
     struct registry_entry e = session_at("s1", "pc:home:alice");
     struct inbox_fetch after_first = {
-        .address = &e.address, .page_messages = 100, .session_id = e.session_id};
+        .address = &e.address, .limits = {100, 1 << 20}, .session_id = e.session_id};
     struct inbox_fetched fetched;
 
     (void)state;
@@ -475,7 +483,7 @@ static void excluded_session_is_never_shown_the_message(void **state)
         sender.session_id);
     send_and_forget(message);
     struct inbox_fetched fetched = fetch(&(struct inbox_fetch){
-        .address = &sender.address, .page_messages = 10, .session_id = sender.session_id});
+        .address = &sender.address, .limits = {10, 1 << 20}, .session_id = sender.session_id});
     assert_int_equal(fetched.page.count, 0);
     assert_false(message_id_is_zero(fetched.page.last));
     inbox_page_finish(&fetched.page);
@@ -484,16 +492,149 @@ static void excluded_session_is_never_shown_the_message(void **state)
     registry_opened_finish(&opened);
 }
 
-static void fetch_from_an_inbox_that_is_not_there_is_empty(void **state)
+/* It expires when nothing was sent for long, which is no loss; but not while a replay reads it. */
+static void inbox_that_is_not_there_is_a_gap_only_where_something_must_be(void **state)
 {
     struct registry_entry e = session_at("s1", "pc:home:alice");
-    struct inbox_fetched fetched =
-        fetch(&(struct inbox_fetch){&e.address, id_of("5-5"), {0}, 10, e.session_id});
 
     (void)state;
-    assert_false(fetched.gap || fetched.page.more);
-    assert_int_equal(fetched.page.count, 0);
+    for (int expects = 0; expects <= 1; expects++) {
+        struct inbox_fetched fetched = fetch(&(struct inbox_fetch){.address = &e.address,
+            .after = id_of("5-5"),
+            .limits = {10, 1 << 20},
+            .session_id = e.session_id,
+            .expects = expects});
+
+        assert_int_equal(fetched.gap, expects);
+        assert_false(fetched.page.more);
+        assert_int_equal(fetched.page.count, 0);
+        inbox_page_finish(&fetched.page);
+    }
+}
+
+/* Pages are bounded by what they show, too; but one message is always a page. */
+static void page_has_no_more_bytes_than_it_may(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:alice");
+    const size_t bytes = strlen("{\"json\":1}");
+    static const struct {
+        size_t messages, expected;
+    } cases[] = {{0, 1}, {1, 1}, {2, 2}, {3, 3}, {4, 3}};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        send_and_forget("{" TO_ALICE ",\"json\":1}");
+    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct inbox_fetched fetched = fetch(&(struct inbox_fetch){.address = &e.address,
+            .limits = {10, (int64_t)(cases[i].messages * bytes)},
+            .session_id = e.session_id});
+
+        assert_int_equal(fetched.page.count, cases[i].expected);
+        assert_int_equal(fetched.page.more, cases[i].expected < 3);
+        inbox_page_finish(&fetched.page);
+    }
+}
+
+static void message_that_excepts_the_reader_stays_unread_for_others(void **state)
+{
+    struct registry_entry sender = session_at("s1", "pc:home:alice");
+    struct address address = sender.address;
+    char message[200];
+
+    (void)state;
+    snprintf(message, sizeof(message), "{" TO_ALICE ",\"json\":1,\"exclude\":[\"%s\"]}",
+        sender.session_id);
+    send_and_forget(message);
+    struct message_id last = send_and_forget("{" TO_ALICE ",\"json\":2}");
+    ack_as(&(struct inbox_ack){.address = &address, .id = last, .was_excepted = true});
+    expect_unread("app:home:alice", "", "1");
+    ack_as(&(struct inbox_ack){.address = &address, .id = last});
+    expect_unread("app:home:alice", "", "");
+}
+
+static void page_tells_what_it_passes_over(void **state)
+{
+    struct registry_entry sender = session_at("s1", "pc:home:alice");
+    struct registry_entry other = session_at("s2", "pc:home:alice");
+    struct inbox_fetch f = {.address = &sender.address, .limits = {10, 1 << 20}};
+    char message[200];
+
+    (void)state;
+    snprintf(message, sizeof(message), "{" TO_ALICE ",\"json\":1,\"exclude\":[\"%s\"]}",
+        sender.session_id);
+    struct message_id first = send_and_forget(message);
+    send_and_forget("{" TO_ALICE ",\"json\":2}");
+    f.session_id = sender.session_id;
+    struct inbox_fetched fetched = fetch(&f);
+    assert_id_equal(fetched.page.skipped, first);
+    assert_true(fetched.page.excepted);
     inbox_page_finish(&fetched.page);
+    f.session_id = other.session_id;
+    fetched = fetch(&f);
+    assert_true(message_id_is_zero(fetched.page.skipped));
+    assert_false(fetched.page.excepted);
+    inbox_page_finish(&fetched.page);
+}
+
+static void trimmed_messages_that_nobody_read_are_told(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:alice");
+    struct message_id last = {0, 0};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct inbox_sent sent = send_json_to_inbox_of("{" TO_ALICE ",\"json\":1}", 2);
+
+        last = sent.id;
+        inbox_sent_finish(&sent);
+    }
+    struct registry_opened opened = open_session(&e, "");
+    assert_false(opened.recovered);
+    assert_int_equal(opened.unread, 2);
+    registry_opened_finish(&opened);
+    ack("pc:home:alice", last);
+    expect_unread("pc:home:alice", "", "");
+}
+
+/* What was read long ago is not walked again because one page has no cursor of its own. */
+static void replay_starts_at_what_is_unread(void **state)
+{
+    struct registry_entry other_page = session_at("s2", "pc:shop:alice");
+
+    (void)state;
+    send_and_forget("{" TO_ALICE ",\"json\":1}");
+    struct message_id read = send_and_forget("{" TO_ALICE ",\"json\":2}");
+    ack("pc:home:alice", read);
+    struct registry_opened opened = open_session(&other_page, "");
+    assert_id_equal(opened.start, opened.position);
+    registry_opened_finish(&opened);
+    send_and_forget("{" TO_ALICE ",\"json\":3}");
+    opened = open_session(&other_page, "");
+    assert_id_equal(opened.start, read);
+    assert_string_equal(shown(&opened.page), "3");
+    registry_opened_finish(&opened);
+}
+
+/* Counting them exactly would mean to read them all. */
+static void large_inbox_is_counted_by_its_numbers(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:alice");
+    static char message[70000];
+
+    (void)state;
+    memset(message, 'x', sizeof(message) - 1);
+    memcpy(message, "{" TO_ALICE ",\"msgInfo\":\"", strlen("{" TO_ALICE ",\"msgInfo\":\""));
+    memcpy(message + 60000, "\"}", 3);
+    for (int i = 0; i < 40; i++) {
+        send_and_forget(message);
+    }
+    struct registry_opened opened =
+        open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {100, 100000}});
+    assert_int_equal(opened.unread, 40);
+    assert_int_equal(opened.page.count, 1);
+    assert_true(opened.page.more);
+    registry_opened_finish(&opened);
 }
 
 static void scripts_work_after_script_flush(void **state)
@@ -556,7 +697,13 @@ int main(void)
         TEST(replay_comes_in_pages_until_the_position),
         TEST(fetch_shows_a_gap_when_its_place_was_trimmed),
         TEST(excluded_session_is_never_shown_the_message),
-        TEST(fetch_from_an_inbox_that_is_not_there_is_empty),
+        TEST(inbox_that_is_not_there_is_a_gap_only_where_something_must_be),
+        TEST(page_has_no_more_bytes_than_it_may),
+        TEST(message_that_excepts_the_reader_stays_unread_for_others),
+        TEST(page_tells_what_it_passes_over),
+        TEST(trimmed_messages_that_nobody_read_are_told),
+        TEST(replay_starts_at_what_is_unread),
+        TEST(large_inbox_is_counted_by_its_numbers),
         TEST(scripts_work_after_script_flush),
         TEST(payload_goes_through_unchanged),
     };

@@ -193,7 +193,7 @@ static void open_passes_over_foreign_values(void **state)
 
     (void)state;
     add_foreign_values();
-    opened = open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_REJECT, "", "", 100});
+    opened = open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}});
     assert_false(opened.rejected);
     assert_int_equal(opened.duplicate_count, 0);
     registry_opened_finish(&opened);
@@ -223,7 +223,7 @@ static struct registry_opened open_second(enum on_duplicate_mode mode, const cha
         .mode = mode,
         .alive = alive,
         .last_id = "",
-        .page_messages = 100});
+        .limits = {100, 1 << 20}});
 }
 
 static void duplicates_are_allowed_and_not_told(void **state)
@@ -297,7 +297,8 @@ static void own_node_counts_as_alive_without_being_listed(void **state)
 
     (void)state;
     enter(&older);
-    opened = open_as(&(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", 100});
+    opened =
+        open_as(&(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}});
     assert_true(opened.rejected);
     registry_opened_finish(&opened);
 }
@@ -310,7 +311,8 @@ static void another_page_is_no_duplicate(void **state)
 
     (void)state;
     enter(&older);
-    opened = open_as(&(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", 100});
+    opened =
+        open_as(&(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}});
     assert_false(opened.rejected);
     registry_opened_finish(&opened);
 }
@@ -408,7 +410,8 @@ static void decoders_survive_replies_of_any_shape(void **state)
 static void open_decoder_survives_truncation(void **state)
 {
     redisReply *reply = redis_server_ask(&server, "EVAL %s 0",
-        "return {0,{},'1-1',1,2,3,{1,'0-0','0-0','0-0'},{'1-1','{}'},'1-1',0}");
+        "return {0,{},'1-1',1,2,3,'0-0',{1,'0-0','0-0','0-0','0-0','0-0','0-0'},{'1-1','{}'},"
+        "'1-1',0,'0-0',0}");
     size_t whole = reply->elements;
     struct registry_opened opened;
 

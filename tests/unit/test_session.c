@@ -110,7 +110,8 @@ static void position_without_last_id_is_where_the_replay_starts(void **state)
         .recovered = true,
         .unread = 1,
         .missed = 1,
-        .cursors = {true, message_number(4), message_number(3), message_number(8)},
+        .start = message_number(3),
+        .cursors = {.filter = true},
         .page = {.entries = &entry, .count = 1, .last = message_number(9)},
     };
 
@@ -474,7 +475,7 @@ static void refresh_that_says_replaced_ends_the_session(void **state)
     struct registry_refreshed refreshed = {.replaced = true};
 
     (void)state;
-    session_after_refresh(&rig.node, s, &refreshed);
+    session_after_refresh(&rig.node, s, &refreshed, s->watermark);
     assert_int_equal(s->socket->close_code, CLOSE_REPLACED);
 }
 

@@ -198,13 +198,13 @@ static void execute_op(void)
 static void answer_open(struct session *s, const struct op *op)
 {
     struct inbox_entry entries[PAGE];
-    struct message_id cursor = message_number(op->after);
     struct registry_opened opened = {
         .position = message_number(op->position),
         .recovered = true,
         .unread = op->missed,
         .missed = op->missed,
-        .cursors = {!op->resumes, cursor, cursor, cursor},
+        .start = message_number(op->after),
+        .cursors = {.filter = !op->resumes},
         .page = {.entries = entries, .last = message_number(op->last), .more = op->more},
     };
 
