@@ -104,6 +104,7 @@ enum err presence_create(struct node *n)
     }
     TAILQ_INIT(&p->waiting);
     p->opens_max = OPENS_AT_FIRST;
+    TAILQ_INIT(&p->closings);
     TAILQ_INIT(&p->failed);
     TAILQ_INIT(&p->retries);
     if (n->config->node_on_duplicate != ON_DUPLICATE_ALLOW) {
@@ -125,6 +126,7 @@ void presence_destroy(struct node *n)
         return;
     }
     presence_end_openings(p);
+    presence_end_closings(p);
     presence_end_requests(p);
     live_nodes_destroy(p->live_nodes);
     free(p);
@@ -151,6 +153,7 @@ void presence_on_tick(struct node *n, int64_t now_ms)
         live_nodes_on_tick(p->live_nodes, now_ms);
     }
     presence_send_waiting(n, now_ms);
+    presence_send_closings(n, now_ms);
     presence_tell_failed_fetches(n);
     presence_retry_fetches(n, now_ms);
     if (now_ms >= p->acks_due_ms) {
@@ -163,5 +166,5 @@ int64_t presence_pending_count(const struct node *n)
 {
     const struct presence *p = n->presence;
 
-    return p->pending + (redis_async_is_ready(n->redis) ? (int64_t)HASH_CNT(by_id, p->acks) : 0);
+    return p->pending + p->closings_count + (int64_t)HASH_CNT(by_id, p->acks);
 }

@@ -1,6 +1,6 @@
 /*
  * What sessions want of the registry, made into commands on the node's Redis connection. Across the
- * gap a session's id is kept, never its pointer. While Redis is away, opens and acks wait
+ * gap a session's id is kept, never its pointer. While Redis is away, opens, acks and closes wait
  * (session_on_tick ends sessions that waited too long), and the rest is dropped: refresh heals it.
  */
 #ifndef WSNODE_PRESENCE_H
@@ -30,6 +30,6 @@ void presence_on_hint(struct node *n, struct slice message); /* from the control
 void presence_on_redis_ready(struct node *n, bool data_lost);
 void presence_on_tick(struct node *n, int64_t now_ms);
 int64_t presence_pending_count(
-    const struct node *n); /* answers still awaited: a stop waits for 0 */
+    const struct node *n); /* what Redis has yet to be told or to answer: a stop waits for 0 */
 
 #endif

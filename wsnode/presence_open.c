@@ -1,6 +1,6 @@
 /*
- * Opens and closes. Opens go out through a window, so that a crowd that waited for Redis does not
- * exceed its time-outs; a close never overtakes the open of its session.
+ * Opens. They go out through a window, so that a crowd that waited for Redis does not exceed its
+ * time-outs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,26 +12,6 @@
 #define OPENS_IN_FLIGHT_MIN 4
 #define OPENS_IN_FLIGHT_MAX 500
 #define OPEN_RETRY_MS 250
-
-static void after_close(struct node *n, enum err err, const struct redisReply *reply, void *arg)
-{
-    (void)err;
-    (void)reply;
-    (void)arg;
-    n->presence->pending--;
-}
-
-static void send_close(struct node *n, const char *user_id, const char *session_id)
-{
-    struct command c;
-
-    command_init(&c);
-    registry_close_command(&c, n->config->redis_prefix, user_id, session_id, n->id, n->boot);
-    if (presence_run(n, &c, after_close, NULL)) {
-        log_debug(
-            "entry left behind", "session=%s", session_id); /* it expires, or a sender meets it */
-    }
-}
 
 static void opening_destroy(struct presence *p, struct opening *o)
 {
@@ -86,7 +66,7 @@ static void after_open(struct node *n, enum err err, const struct redisReply *re
     opening_wait(p, o, now_ms + OPEN_RETRY_MS);
     if (!s || s->state != SESSION_OPENING) {
         /* It ended in the meantime; only now is it sure that its close comes after its open. */
-        send_close(n, o->user_id, o->session_id);
+        presence_send_close(n, o->user_id, o->session_id);
         opening_destroy(p, o);
     } else if (!err && registry_open_decode(reply, &opened) == ERR_OK) {
         opening_destroy(p, o); /* first: the session may end inside of what follows */
@@ -177,21 +157,19 @@ void presence_end_openings(struct presence *p)
     }
 }
 
-void presence_close(struct node *n, struct session *s)
+/* What the session's end does to its open. true: the close is not to be sent, not now or never. */
+bool presence_end_opening(struct node *n, const struct session *s)
 {
-    struct address address;
     struct presence *p = n->presence;
     struct opening *o = opening_find(p, s->id);
 
-    presence_flush_ack(n, s);
-    if (o && o->in_flight) {
-        return; /* after_open() does it */
+    if (!o) {
+        return false;
     }
-    session_table_address(s, &address);
-    if (!o || o->was_sent) {
-        send_close(n, address.user_id, s->id);
+    if (o->in_flight) {
+        return true; /* after_open() does it */
     }
-    if (o) {
-        opening_destroy(p, o);
-    }
+    bool was_sent = o->was_sent;
+    opening_destroy(p, o);
+    return !was_sent;
 }

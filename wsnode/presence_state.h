@@ -1,6 +1,6 @@
 /*
- * What the files of presence share: presence.c (the whole, refreshes), presence_open.c (opens and
- * closes), presence_inbox.c (fetches and acks). Nobody else includes it.
+ * What the files of presence share: presence.c (the whole, refreshes), presence_open.c (opens),
+ * presence_close.c (closes), presence_inbox.c (fetches and acks). Nobody else includes it.
  */
 #ifndef WSNODE_PRESENCE_STATE_H
 #define WSNODE_PRESENCE_STATE_H
@@ -42,15 +42,27 @@ struct ack {
     bool was_excepted;
 };
 
+/* A session that has ended, and whose entry has yet to go. */
+struct closing {
+    TAILQ_ENTRY(closing) link; /* in closings, unless in flight */
+    int64_t due_ms;
+    char session_id[SESSION_ID_BYTES];
+    char user_id[ADDRESS_PART_BYTES_MAX + 1];
+};
+
 TAILQ_HEAD(opening_queue, opening);
+TAILQ_HEAD(closing_queue, closing);
 TAILQ_HEAD(request_queue, request);
 
 struct presence {
     struct opening *openings;     /* uthash: all of them */
     struct opening_queue waiting; /* those to be sent, in order of due time */
     int64_t opens_in_flight;
-    int64_t opens_max; /* in flight at a time: fewer while Redis is slow */
-    struct ack *acks;  /* uthash, in order of coming */
+    int64_t opens_max;             /* in flight at a time: fewer while Redis is slow */
+    struct closing_queue closings; /* those to be sent, in order of due time */
+    int64_t closings_count;        /* in closings */
+    int64_t closes_in_flight;
+    struct ack *acks; /* uthash, in order of coming */
     int64_t acks_due_ms;
     struct request_queue failed;   /* fetches that could not be sent: told on the next tick */
     struct request_queue retries;  /* fetches that failed, in order of due time */
@@ -71,7 +83,12 @@ void presence_describe(const struct node *n, const struct session *s, struct reg
 struct inbox_limits presence_page_limits(const struct node *n);
 
 void presence_send_waiting(struct node *n, int64_t now_ms); /* opens */
+bool presence_end_opening(struct node *n, const struct session *s);
 void presence_end_openings(struct presence *p);
+/* presence_close.c */
+void presence_send_close(struct node *n, const char *user_id, const char *session_id);
+void presence_send_closings(struct node *n, int64_t now_ms);
+void presence_end_closings(struct presence *p);
 void presence_flush_ack(struct node *n, struct session *s); /* if it has one to be written */
 void presence_flush_acks(struct node *n);                   /* all, up to a bound */
 void presence_tell_failed_fetches(struct node *n);

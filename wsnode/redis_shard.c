@@ -281,12 +281,18 @@ void redis_shard_destroy(struct redis_shard *s)
     free(s);
 }
 
+/*
+ * A loop that was busy with other things has not even looked for the answer: only what is late at
+ * two ticks, between which it looked, was not answered.
+ */
 void redis_shard_on_tick(struct redis_shard *s, int64_t now_ms)
 {
     const struct redis_request *oldest = TAILQ_FIRST(&s->requests);
+    bool is_late = oldest && now_ms >= oldest->deadline_ms;
 
-    if (oldest && now_ms >= oldest->deadline_ms) {
+    if (is_late && s->late_ms == oldest->deadline_ms) {
         redis_connection_drop(&s->connection, "a command was not answered in time");
     }
+    s->late_ms = is_late ? oldest->deadline_ms : 0;
     redis_connection_on_tick(&s->connection, now_ms);
 }

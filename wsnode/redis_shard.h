@@ -37,6 +37,7 @@ struct redis_shard {
     struct redis_connection connection;
     struct redis_requests requests;
     int64_t in_flight;
+    int64_t late_ms; /* deadline of the oldest request, if it had passed at the last tick */
     bool ready;
     char run_id[41]; /* of the last server; "" before the first */
 };
