@@ -1,10 +1,12 @@
 """Nothing is lost and nothing comes twice: the inbox, resuming, gaps, acknowledgements, safe retries."""
 
 import json
+import socket
+import struct
 import threading
 
 import pytest
-from harness import LighttpdWeb, wait_until
+from harness import LighttpdWeb, handshake, wait_until
 
 
 def inbox_key(user):
@@ -274,3 +276,156 @@ def test_durable_send_is_one_round_trip_to_redis(stack, connect, user):
     # Sessions' refreshes and acknowledgements are scripts too, and may fall into this time.
     assert spent["xadd"] == 50 and spent["eval"] == 0
     assert 50 <= spent["evalsha"] <= 55
+
+
+# Edges
+
+
+def test_client_that_breaks_off_while_it_is_greeted_harms_nobody(make_stack, user):
+    """The session ends inside of what the registry's answer starts."""
+    stack = make_stack(nodes=["node-a"])
+    witness = stack.connect(0, "/websocket/witness")
+    for n in range(20):
+        stack.web.send(userId=user, msgInfo="x" * 2000)
+    for n in range(60):
+        with socket.create_connection(("127.0.0.1", stack.nodes[0].public_port)) as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.sendall(handshake(f"/websocket/{user}"))
+            peer.recv(64 if n % 2 else 300)
+    stack.web.send(userId="witness", msgInfo="still here")
+    assert witness.receive_message()["msgInfo"] == "still here"
+    stack.wait_online(user, 0)
+
+
+def test_crowd_with_full_inboxes_gets_in_and_holds_up_nobody(make_stack, user):
+    stack = make_stack(nodes=["node-a"])
+    for n in range(300):
+        stack.web.send(userId=user, msgInfo="x" * 1000)
+    crowd, threads = [], []
+
+    def come(n):
+        crowd.append(stack.connect(0, f"/screenWebsocket/pc/page{n}/{user}"))
+
+    for n in range(150):
+        threads.append(threading.Thread(target=come, args=(n,)))
+        threads[-1].start()
+    for n in range(10):
+        assert stack.web.send(userId="somebody", json=n)["stored"]
+    for thread in threads:
+        thread.join()
+    assert [client.connected["unread"] for client in crowd] == [300] * 150
+    assert stack.nodes[0].metrics()["socketsend_node_redis_lost_total"] == 0
+
+
+def test_few_large_messages_are_replayed_one_by_one(make_stack, user):
+    stack = make_stack(options={"send.message_max": "4m", "send.body_max": "8m", "node.forward_max": "8m"})
+    for n in range(30):
+        stack.web.send(userId=user, json=n, msgInfo="x" * 3_000_000)
+    client = stack.connect(0, f"/websocket/{user}")
+    assert [m["json"] for m in client.receive_messages(30, timeout=20)] == list(range(30))
+    assert stack.nodes[0].metrics()["socketsend_node_redis_lost_total"] == 0
+
+
+def test_retry_says_nothing_of_sessions_that_came_later(stack, connect, user):
+    first = connect()
+    message = {"userId": user, "msgInfo": "once", "messageId": "m", "wait": "ack", "timeoutMs": 3000}
+    threading.Timer(0.3, lambda: first.ack(first.receive_message()["id"])).start()
+    assert stack.web.send(**message)["acked"] == 1
+    first.close()
+    stack.wait_online(user, 0)
+    late = connect()
+    later = stack.web.send(userId=user, msgInfo="two")
+    late.ack(late.receive_message()["id"])
+    wait_until(lambda: cursors(stack, user).get("*") == later["id"], what="the acknowledgement")
+    retry = stack.web.send(**message)
+    assert (retry["duplicate"], retry["online"], retry["matched"], retry["sessions"]) == (True, True, 0, [])
+
+
+def test_retry_of_a_message_that_was_not_stored_says_who_is_online(stack, connect, user):
+    connect()
+    message = {"userId": user, "msgInfo": "once", "messageId": "m", "durable": False}
+    assert stack.web.send(**message)["matched"] == 1
+    retry = stack.web.send(**message)
+    assert (retry["duplicate"], retry["online"], retry["matched"]) == (True, True, 0)
+
+
+def test_retry_of_a_trimmed_message_does_not_call_it_stored(make_stack, user):
+    stack = make_stack(options={"inbox.max_messages": 1})
+    message = {"userId": user, "json": 1, "messageId": "m"}
+    assert stack.web.send(**message)["stored"]
+    stack.web.send(userId=user, json=2)
+    retry = stack.web.send(**message)
+    assert (retry["duplicate"], retry["stored"]) == (True, False)
+
+
+def test_message_that_excepted_a_reader_stays_unread_for_the_others(stack, connect, user):
+    sender = connect()
+    stack.web.send(userId=user, msgInfo="for the others", exclude=[sender.session_id])
+    last = stack.web.send(userId=user, msgInfo="for all")
+    assert sender.receive_message()["id"] == last["id"]
+    sender.ack(last["id"])
+    wait_until(lambda: cursors(stack, user).get("*") == last["id"], what="the acknowledgement")
+    phone = connect(server_client="phone")
+    assert (phone.connected["unread"], phone.receive_message()["msgInfo"]) == (1, "for the others")
+
+
+def test_fetch_that_failed_is_repeated_without_a_further_message(make_stack, user):
+    stack = make_stack(nodes=["node-a"])
+    client = stack.connect(0, f"/websocket/{user}")
+    stack.web.send(userId=user, msgInfo="one")
+    client.receive_message()
+    redis, inbox = stack.redis.client, inbox_key(user)
+    store_silently(stack, user, "two")
+    redis.rename(inbox, "elsewhere")
+    redis.set(inbox, "no stream")
+    channel = f"WebSocket_control:{stack.nodes[0].id}"
+    wait_until(lambda: redis.publish(channel, f"resync {user}") == 1, what="a node that listens to hints")
+    wait_until(lambda: "WRONGTYPE" in stack.nodes[0].log(), what="the failed fetch")
+    redis.rename("elsewhere", inbox)
+    assert client.receive_message(timeout=5)["msgInfo"] == "two"
+
+
+def test_inbox_that_goes_in_the_middle_of_a_replay_is_told(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options={"inbox.page_messages": 5, "node.queue_max": "64k", "node.send_buffer": "4k"})
+    for n in range(60):
+        stack.web.send(userId=user, json=n, msgInfo="x" * 50_000)
+    with socket.create_connection(("127.0.0.1", stack.nodes[0].public_port)) as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sendall(handshake(f"/websocket/{user}", Sec_WebSocket_Protocol="socketsend.v1"))
+        slow.recv(1000)
+        stack.redis.client.delete(inbox_key(user))
+        received = b"".join(iter(lambda: slow.recv(65536), b""))
+    assert struct.pack(">H", 4201) + b"resync" in received
+
+
+def test_acknowledgement_outlives_its_session_and_redis_absence(make_stack, user):
+    stack = make_stack(nodes=["node-a"])
+    client = stack.connect(0, f"/websocket/{user}")
+    data = stack.web.send(userId=user, msgInfo="read")
+    client.receive_message()
+    stack.redis.kill()
+    client.ack(data["id"])
+    client.ping()
+    client.close()
+    stack.redis.start()
+    wait_until(lambda: cursors(stack, user).get("*") == data["id"], what="the acknowledgement")
+    stack.wait_online(user, 0)
+
+
+def test_acknowledgement_of_what_the_last_connection_brought_counts(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options={"inbox.page_messages": 5})
+    ids = [stack.web.send(userId=user, json=n)["id"] for n in range(40)]
+    client = stack.connect(0, f"/websocket/{user}", last_id="0-0")
+    client.ack(ids[-1])
+    assert [m["json"] for m in client.receive_messages(40)] == list(range(40))
+    wait_until(lambda: cursors(stack, user).get("*") == ids[-1], what="the acknowledgement")
+    client.ping()
+    assert client.frames_so_far() == []
+
+
+def test_acknowledgement_of_another_users_message_moves_nothing(stack, connect, user):
+    client = connect()
+    foreign = stack.web.send(userId="another", msgInfo="not yours")["id"]
+    client.ack(foreign)
+    assert client.receive()["type"] == "error"
+    assert cursors(stack, user) == {}
