@@ -77,6 +77,7 @@ secret = $CLUSTER_SECRET
 [node]
 auth = none
 workers = 1
+drain_time = 0
 
 [send]
 listen = unix:send.sock

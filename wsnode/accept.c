@@ -15,6 +15,7 @@
 
 #include "shared/log.h"
 #include "wsnode/loop.h"
+#include "wsnode/public_socket.h"
 #include "wsnode/ws_arrival.h"
 #include "wsnode/ws_protocol.h"
 
@@ -29,6 +30,8 @@ struct acceptor {
     int reserve_fd; /* given up for a moment to refuse a connection when descriptors run out */
     bool started;
     bool polling;
+    bool drains;
+    int64_t backlog_left; /* if it drains: connections that were there when it began, at most */
     int64_t max_handshakes;
     struct arrivals arrivals;
 };
@@ -103,36 +106,61 @@ int64_t acceptor_unfinished_count(const struct node *n)
     return n->acceptor->arrivals.count + ws_protocol_unfinished_count(n);
 }
 
-/* false: nobody waits any more, or no one else may be taken now. */
-static bool accept_one(struct acceptor *a)
+enum accept_result { ACCEPT_GO_ON, ACCEPT_NOT_NOW, ACCEPT_NOBODY };
+
+static enum accept_result accept_one(struct acceptor *a)
 {
     if (acceptor_unfinished_count(a->arrivals.node) >= a->max_handshakes) {
         if (a->polling) {
             stop_polling(a);
         }
-        return false;
+        return ACCEPT_NOT_NOW;
     }
     int fd = accept4(a->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         node_stat_add(accepted, 1);
         arrivals_take(&a->arrivals, fd);
-        return true;
+        return ACCEPT_GO_ON;
     }
     if (errno == EMFILE || errno == ENFILE) {
         drop_one(a);
-        return false;
+        return ACCEPT_NOT_NOW;
     }
-    return errno == EINTR || errno == ECONNABORTED;
+    return errno == EINTR || errno == ECONNABORTED ? ACCEPT_GO_ON : ACCEPT_NOBODY;
+}
+
+static void close_listener(struct acceptor *a)
+{
+    stop_polling(a);
+    uv_close((uv_handle_t *)&a->poll, NULL);
+    (void)close(a->listen_fd);
+    a->listen_fd = -1;
+    a->started = false;
+}
+
+/*
+ * The socket is closed right after it was found empty, so that hardly anyone comes in between
+ * (net.ipv4.tcp_migrate_req has the kernel hand over even those). While more come than are taken,
+ * it is enough that all have been taken who were there at the beginning.
+ */
+static void take_turn(struct acceptor *a)
+{
+    enum accept_result result = ACCEPT_GO_ON;
+
+    for (int i = 0; i < ACCEPTS_PER_TURN && result == ACCEPT_GO_ON; i++) {
+        result = accept_one(a);
+        a->backlog_left -= result == ACCEPT_GO_ON;
+    }
+    if (a->drains && (result == ACCEPT_NOBODY || a->backlog_left <= 0)) {
+        close_listener(a);
+    }
 }
 
 static void on_connections(uv_poll_t *poll, int status, int events)
 {
-    struct acceptor *a = poll->data;
-
     (void)status;
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(a); i++) {
-    }
+    take_turn(poll->data);
 }
 
 static enum err start_polling(struct acceptor *a)
@@ -178,6 +206,23 @@ bool acceptor_is_accepting(const struct node *n)
     return n->acceptor->polling;
 }
 
+bool acceptor_is_open(const struct node *n)
+{
+    return n->acceptor->started;
+}
+
+void acceptor_drain(struct node *n)
+{
+    struct acceptor *a = n->acceptor;
+
+    if (!a->started) {
+        return;
+    }
+    a->drains = true;
+    a->backlog_left = PUBLIC_BACKLOG;
+    take_turn(a);
+}
+
 void acceptor_stop(struct node *n)
 {
     struct acceptor *a = n->acceptor;
@@ -185,13 +230,9 @@ void acceptor_stop(struct node *n)
     if (!a->started) {
         return;
     }
-    stop_polling(a);
-    while (accept_one(a)) {
+    while (accept_one(a) == ACCEPT_GO_ON) {
     }
-    uv_close((uv_handle_t *)&a->poll, NULL);
-    (void)close(a->listen_fd);
-    a->listen_fd = -1;
-    a->started = false;
+    close_listener(a);
 }
 
 void acceptor_close(struct node *n)
@@ -222,8 +263,13 @@ void acceptor_on_tick(struct node *n, int64_t now_ms)
     struct acceptor *a = n->acceptor;
 
     arrivals_on_tick(&a->arrivals, now_ms);
-    if (a->started && !a->polling && acceptor_unfinished_count(n) < a->max_handshakes &&
-        start_polling(a)) {
+    if (!a->started) {
+        return;
+    }
+    if (!a->polling && acceptor_unfinished_count(n) < a->max_handshakes && start_polling(a)) {
         log_limited(LOG_ERROR, "listener not polled again", "");
+    }
+    if (a->drains) {
+        take_turn(a); /* an empty backlog wakes nobody */
     }
 }

@@ -19,7 +19,10 @@ enum err acceptor_create(struct node *n, int listen_fd) MUST_CHECK; /* n->accept
 enum err acceptor_start(struct node *n) MUST_CHECK;
 bool acceptor_is_accepting(const struct node *n);
 int64_t acceptor_unfinished_count(const struct node *n); /* handshakes that are not done */
-/* No new connections: those that wait in the backlog are answered with 503. */
+/* No new connections, but those that wait in the backlog are taken first, in turns of the loop. */
+void acceptor_drain(struct node *n);
+bool acceptor_is_open(const struct node *n); /* there is a listening socket */
+/* No new connections, at once: those that wait in the backlog are answered (n->refusing: 503). */
 void acceptor_stop(struct node *n);
 void acceptor_close(struct node *n); /* its handles; acceptor_destroy() once the loop has run out */
 void acceptor_destroy(struct node *n);

@@ -18,6 +18,7 @@ struct status_text {
 /* RFC 9110 15.5.22 wants Upgrade with 426, RFC 6455 4.4 the version that would be taken. */
 static const struct status_text statuses[] = {
     {200, "OK", ""},
+    {202, "Accepted", ""},
     {400, "Bad Request", ""},
     {401, "Unauthorized", "WWW-Authenticate: Bearer\r\n"},
     {403, "Forbidden", ""},

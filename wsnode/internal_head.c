@@ -76,6 +76,22 @@ static enum err check_content_type(struct internal_request *r, struct problem *p
     return problem_set(p, ERR_WRONG_CONTENT_TYPE, "", NULL);
 }
 
+static bool has_body(const struct internal_request *r, const char *method)
+{
+    char length[2];
+
+    if (strcmp(method, "POST") != 0) {
+        return false;
+    }
+    if (!r->route->needs_no_body ||
+        lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING)) {
+        return true;
+    }
+    return lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 &&
+           (!copy_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length, sizeof(length)) ||
+               strcmp(length, "0") != 0);
+}
+
 enum err internal_check_head(
     struct internal_request *r, const char *path, const char **allow, struct problem *p)
 {
@@ -91,7 +107,8 @@ enum err internal_check_head(
     if (found) {
         return problem_set(p, found, "", NULL);
     }
-    if (strcmp(method, "POST") != 0) {
+    r->has_body = has_body(r, method);
+    if (!r->has_body) {
         return ERR_OK;
     }
     enum err err = check_length(r, p);

@@ -163,7 +163,7 @@ static int on_head(struct lws *wsi, const char *path)
         fail(r, &p, p.err == ERR_WRONG_METHOD ? allow : NULL);
         return send_answer(r);
     }
-    if (strcmp(r->route->method, "POST") == 0) {
+    if (r->has_body) {
         return 0;
     }
     r->closes = true;

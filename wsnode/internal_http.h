@@ -14,8 +14,9 @@ struct internal_request;
 struct internal_route {
     const char *method;
     const char *path;
-    bool is_open;    /* no secret is asked for */
-    bool wants_json; /* 415 for any other content type */
+    bool is_open;       /* no secret is asked for */
+    bool wants_json;    /* 415 for any other content type */
+    bool needs_no_body; /* a POST may come without Content-Length */
     /* Called once the body is there: answers, or awaits a delivery. */
     void (*run)(struct internal_request *r);
 };
@@ -30,6 +31,7 @@ struct internal_request {
     struct buf answer;   /* with headroom for libwebsockets; empty until there is one */
     uint64_t delivery;   /* awaited; 0: none */
     UT_hash_handle hash; /* by delivery */
+    bool has_body;       /* run() is called at its end, else at once */
     bool started;        /* run() was called */
     bool closes;         /* the connection ends after the answer */
 };

@@ -1,10 +1,12 @@
 /*
  * The calls of the internal listener, and the small ones themselves.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "shared/clock.h"
 #include "wsnode/internal_http.h"
+#include "wsnode/node_stop.h"
 #include "wsnode/ready.h"
 
 #define METRICS_BYTES_MAX ((size_t)64 * 1024)
@@ -44,9 +46,30 @@ static void run_metrics(struct internal_request *r)
     buf_finish(&body);
 }
 
+/* All workers of the daemon will drain; the numbers are this one's. */
+static void run_drain(struct internal_request *r)
+{
+    struct node *n = r->node;
+    int64_t now_ms = clock_mono_ms();
+    int64_t sessions = n->table.count;
+    int64_t until_ms = clock_wall_ms() + node_stop_drain_left_ms(n, now_ms);
+    char body[SMALL_ANSWER_BYTES_MAX];
+
+    node_stop_request(n, now_ms);
+    int len = snprintf(body, sizeof(body),
+        "{\"code\":0,\"msg\":\"ok\",\"data\":{\"node\":\"%s\",\"sessions\":%lld,\"until\":%lld}}",
+        n->id, (long long)sessions, (long long)until_ms);
+    internal_answer(r, 202, NULL, (struct slice){body, (size_t)len});
+}
+
 static const struct internal_route routes[] = {
     {.method = "POST", .path = "/forwardSend", .run = internal_forward_send},
     {.method = "POST", .path = "/forwardClose", .wants_json = true, .run = internal_forward_close},
+    {.method = "POST",
+        .path = "/drain",
+        .wants_json = true,
+        .needs_no_body = true,
+        .run = run_drain},
     {.method = "GET", .path = "/sessions", .run = internal_sessions},
     {.method = "GET", .path = "/metrics", .run = run_metrics},
     {.method = "GET", .path = "/healthz", .is_open = true, .run = run_healthz},

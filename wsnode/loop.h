@@ -24,7 +24,7 @@ void loop_stop(struct loop *l);
  */
 void loop_destroy(struct node *n);
 
-/* node_run.c: SIGTERM, SIGINT, SIGUSR2 or SIGQUIT came. */
+/* node_run.c: SIGTERM or SIGUSR2 (drain), SIGINT or SIGQUIT (end at once) came. */
 void node_on_signal(struct node *n, int signal);
 
 #endif

@@ -6,6 +6,8 @@
 #ifndef WSNODE_NODE_H
 #define WSNODE_NODE_H
 
+#include <sys/types.h>
+
 #include "shared/option.h"
 #include "wsnode/ring.h"
 #include "wsnode/session_table.h"
@@ -16,7 +18,9 @@ struct node {
     char id[NODE_ID_BYTES];
     char boot[BOOT_ID_BYTES];
     char addr[NODE_ADDR_BYTES]; /* what senders are told */
-    bool draining;              /* no new sessions: node_stop.c */
+    pid_t supervisor_pid;       /* told of POST /drain */
+    bool draining;              /* not ready, on the way to its end: node_stop.c */
+    bool refusing;              /* and handshakes that are not finished get 503 */
     int64_t now_ms; /* monotonic, as of the last event that told it: for rings, good to a tick */
     bool was_ready; /* the log has it */
 
@@ -55,9 +59,9 @@ enum err node_set_address(struct node *n, uint16_t internal_port, struct problem
 
 /*
  * node_run.c: a worker's whole life. number: 0-based worker; listen_fd: its public socket (owned by
- * the call). Returns the exit status.
+ * the call); supervisor_pid: its parent. Returns the exit status.
  */
-int node_run(const struct config *config, int number, int listen_fd);
+int node_run(const struct config *config, int number, int listen_fd, pid_t supervisor_pid);
 /* Called on each tick (50 ms), with the monotonic clock: rings, waits, presence. */
 void node_on_tick(struct node *n, int64_t now_ms);
 

@@ -66,9 +66,12 @@ void node_on_tick(struct node *n, int64_t now_ms)
 
 void node_on_signal(struct node *n, int signal)
 {
-    node_stop_begin(n, signal == SIGUSR2 ? CLOSE_DRAINED : CLOSE_GOING_AWAY);
-    if (signal == SIGQUIT) {
-        node_stop_at_once(n);
+    int64_t now_ms = clock_mono_ms();
+
+    if (signal == SIGTERM || signal == SIGUSR2) {
+        node_stop_begin(n, now_ms);
+    } else {
+        node_stop_hurry(n, now_ms);
     }
 }
 
@@ -146,7 +149,7 @@ static void destroy_all(struct node *n)
     node_finish_tables(n);
 }
 
-int node_run(const struct config *config, int number, int listen_fd)
+int node_run(const struct config *config, int number, int listen_fd, pid_t supervisor_pid)
 {
     struct node n;
     struct problem p = {.err = ERR_OK};
@@ -156,6 +159,7 @@ int node_run(const struct config *config, int number, int listen_fd)
         (void)close(listen_fd);
         return 1;
     }
+    n.supervisor_pid = supervisor_pid;
     err = create_all(&n, number, listen_fd, &p);
     if (!err) {
         err = loop_run(&n);

@@ -1,93 +1,140 @@
 /*
- * The steps of a stop, each taken on a tick when the one before is done: sessions closed, closes
- * written to the registry, lease released.
+ * The steps of a stop, each taken on a tick when the one before is done: sessions drained, those
+ * that are left closed, closes written to the registry, lease released.
  */
 #include "wsnode/node_stop.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "shared/clock.h"
 #include "shared/log.h"
 #include "wsnode/accept.h"
+#include "wsnode/drain_pace.h"
 #include "wsnode/heartbeat.h"
 #include "wsnode/loop.h"
 #include "wsnode/presence.h"
 #include "wsnode/redis_async.h"
 
-/* Sessions are told within the first half of the time; a tick's slice has at least so many. */
+/* Closed at once, sessions are told within the first half of the time; a tick's slice has at least
+ * so many. */
 #define SLICE_MIN 500
 #define TICK_MS 50
 /* The lease is given back even if the time is over: else senders would try this node until it ends.
  */
 #define RELEASE_MS 200
 
-enum stop_step { STOP_CLOSING, STOP_REGISTRY, STOP_RELEASING };
+enum stop_step { STOP_DRAINING, STOP_CLOSING, STOP_REGISTRY, STOP_RELEASING };
 
 struct node_stop {
     enum stop_step step;
-    enum close_reason reason;
-    int64_t deadline_ms; /* monotonic */
-    int64_t slice;       /* sessions closed per tick */
+    struct drain_pace pace;   /* while DRAINING */
+    enum close_reason reason; /* while CLOSING */
+    int64_t slice;            /* sessions closed per tick while CLOSING */
+    int64_t deadline_ms;      /* monotonic; of CLOSING and REGISTRY together, and of RELEASING */
 };
 
-struct slice_arg {
-    struct node *node;
-    int64_t left;
-};
-
-void node_stop_begin(struct node *n, enum close_reason reason)
+static bool create(struct node *n)
 {
-    int64_t now_ms = clock_mono_ms();
-
-    if (n->stop) {
-        return;
-    }
     n->stop = calloc(1, sizeof(*n->stop));
     if (!n->stop) {
         loop_stop(n->loop); /* what remains is what a crash would leave */
-        return;
+        return false;
     }
+    n->draining = true;
+    return true;
+}
+
+static void start_closing(struct node *n, enum close_reason reason, int64_t now_ms)
+{
     int64_t timeout_ms = n->config->node_shutdown_timeout_ms;
     int64_t ticks = timeout_ms / 2 / TICK_MS + 1;
-    *n->stop = (struct node_stop){.step = STOP_CLOSING,
-        .reason = reason,
-        .deadline_ms = now_ms + timeout_ms,
-        .slice = n->table.count / ticks + SLICE_MIN};
-    n->draining = true;
-    log_info("stopping", "node=%s sessions=%lld", n->id, (long long)n->table.count);
+
     acceptor_stop(n);
+    n->stop->step = STOP_CLOSING;
+    n->stop->reason = reason;
+    n->stop->slice = session_open_count(n) / ticks + SLICE_MIN;
+    n->stop->deadline_ms = now_ms + timeout_ms;
 }
 
-void node_stop_at_once(struct node *n)
+static void close_at_once(struct node *n, int64_t now_ms)
 {
-    if (n->stop) {
-        n->stop->deadline_ms = clock_mono_ms();
+    log_info("stopping", "node=%s sessions=%lld", n->id, (long long)n->table.count);
+    n->refusing = true;
+    start_closing(n, CLOSE_GOING_AWAY, now_ms);
+}
+
+void node_stop_begin(struct node *n, int64_t now_ms)
+{
+    int64_t time_ms = n->config->node_drain_time_ms;
+
+    if (n->stop || !create(n)) {
+        return;
+    }
+    if (time_ms == 0) {
+        close_at_once(n, now_ms);
+        return;
+    }
+    log_info("draining", "node=%s sessions=%lld drain_ms=%lld", n->id, (long long)n->table.count,
+        (long long)time_ms);
+    drain_pace_init(&n->stop->pace, now_ms, time_ms, session_open_count(n));
+    acceptor_drain(n);
+}
+
+void node_stop_hurry(struct node *n, int64_t now_ms)
+{
+    if (!n->stop && !create(n)) {
+        return;
+    }
+    if (n->refusing || n->stop->step > STOP_CLOSING) {
+        n->stop->deadline_ms = now_ms;
+    } else {
+        close_at_once(n, now_ms);
     }
 }
 
-static void close_in_slice(struct session *s, void *arg)
+void node_stop_request(struct node *n, int64_t now_ms)
 {
-    struct slice_arg *slice = arg;
-
-    if (slice->left > 0 && s->state != SESSION_CLOSING) {
-        slice->left--;
-        session_close(slice->node, s, slice->node->stop->reason);
+    n->draining = true;
+    if (getppid() != n->supervisor_pid || kill(n->supervisor_pid, SIGUSR2) < 0) {
+        node_stop_begin(n, now_ms);
     }
 }
 
-static void close_slice(struct node *n)
+int64_t node_stop_drain_left_ms(const struct node *n, int64_t now_ms)
 {
-    struct slice_arg slice = {n, n->stop->slice};
-
-    session_table_each(&n->table, close_in_slice, &slice);
+    if (!n->stop) {
+        return n->config->node_drain_time_ms;
+    }
+    int64_t left_ms = n->stop->pace.end_ms - now_ms;
+    return n->stop->step == STOP_DRAINING && left_ms > 0 ? left_ms : 0;
 }
 
-static bool step_is_done(struct node *n)
+static void close_some(struct node *n, int64_t count, enum close_reason reason)
 {
-    switch (n->stop->step) {
+    struct session *s;
+
+    for (int64_t i = 0; i < count && (s = session_any_open(n)); i++) {
+        session_close(n, s, reason);
+    }
+}
+
+static bool all_are_gone(const struct node *n)
+{
+    return n->table.count == 0 && acceptor_unfinished_count(n) == 0 && !acceptor_is_open(n);
+}
+
+static bool step_is_done(struct node *n, int64_t now_ms)
+{
+    struct node_stop *stop = n->stop;
+
+    switch (stop->step) {
+    case STOP_DRAINING:
+        close_some(n, drain_pace_due(&stop->pace, now_ms, session_open_count(n)), CLOSE_DRAINED);
+        return now_ms >= stop->pace.end_ms || all_are_gone(n);
     case STOP_CLOSING:
-        close_slice(n);
-        return n->table.count == 0 && acceptor_unfinished_count(n) == 0;
+        close_some(n, stop->slice, stop->reason);
+        return all_are_gone(n);
     case STOP_REGISTRY:
         return presence_pending_count(n) == 0 || !redis_async_is_ready(n->redis);
     case STOP_RELEASING:
@@ -103,9 +150,13 @@ static void release(struct node *n, int64_t deadline_ms)
     heartbeat_release(n);
 }
 
-static void go_on(struct node *n)
+static void go_on(struct node *n, int64_t now_ms)
 {
     switch (n->stop->step) {
+    case STOP_DRAINING:
+        /* Those whose handshake ends now, and those that do not answer the close frame. */
+        start_closing(n, CLOSE_DRAINED, now_ms);
+        return;
     case STOP_CLOSING:
         n->stop->step = STOP_REGISTRY;
         return;
@@ -134,9 +185,9 @@ void node_stop_on_tick(struct node *n, int64_t now_ms)
     if (!n->stop) {
         return;
     }
-    if (step_is_done(n)) {
-        go_on(n);
-    } else if (now_ms >= n->stop->deadline_ms) {
+    if (step_is_done(n, now_ms)) {
+        go_on(n, now_ms);
+    } else if (n->stop->step != STOP_DRAINING && now_ms >= n->stop->deadline_ms) {
         give_up(n, now_ms);
     }
 }

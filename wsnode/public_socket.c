@@ -15,8 +15,6 @@
 #include "shared/limits.h"
 #include "shared/parse.h"
 
-/* Connects that wait while the worker is busy; the kernel caps it at net.core.somaxconn. */
-#define BACKLOG 4096
 /* Silent connections are not handed out so long: most never become a handshake. */
 #define DEFER_ACCEPT_S 3
 /* How much of a session's queue the kernel takes beyond what is on its way. */
@@ -79,7 +77,7 @@ enum err public_socket_open(const struct config *config, int *fd, struct problem
     assert(address); /* getaddrinfo() says so unless it failed */
     int s = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s < 0 || !set_options(s, config) || bind(s, address->ai_addr, address->ai_addrlen) < 0 ||
-        listen(s, BACKLOG) < 0) {
+        listen(s, PUBLIC_BACKLOG) < 0) {
         err = problem_set(p, ERR_INTERNAL, "node.public_listen", "cannot listen on %s: %s",
             config->node_public_listen, strerror(errno));
     }

@@ -131,6 +131,10 @@ void session_notify_duplicate(struct node *n, struct session *s);
  */
 void session_on_tick(struct node *n, int64_t now_ms);
 
+/* For a stop: sessions that are not being closed yet. */
+int64_t session_open_count(const struct node *n);
+struct session *session_any_open(const struct node *n); /* those that came last are the last ones */
+
 /* For /sessions and answers. */
 int64_t session_idle_ms(const struct session *s, int64_t now_ms);
 const char *session_state_text(enum session_state state);

@@ -160,3 +160,21 @@ void session_on_tick(struct node *n, int64_t now_ms)
     tick_pings(n);
     tick_refreshes(n);
 }
+
+/* Until it is closed, a session is in openings, and then in refreshes. */
+
+int64_t session_open_count(const struct node *n)
+{
+    return n->openings.count + n->refreshes.count;
+}
+
+struct session *session_any_open(const struct node *n)
+{
+    struct ring_entry *e = ring_first(&n->refreshes);
+
+    if (e) {
+        return session_of(e, refresh);
+    }
+    e = ring_first(&n->openings);
+    return e ? session_of(e, liveness) : NULL;
+}

@@ -22,7 +22,8 @@
 #define RESTART_MAX_MS 5000
 /* A worker that lived so long starts again without a pause. */
 #define STABLE_MS 10000
-/* What taking down a worker's connections may take, after its own shutdown_timeout. */
+/* What taking down a worker's connections may take, after its own drain_time and shutdown_timeout.
+ */
 #define KILL_GRACE_MS 5000
 #define IDLE_WAIT_MS 60000
 
@@ -40,6 +41,7 @@ struct supervisor {
     int count;
     sigset_t signals;
     bool stopping;
+    bool terminated; /* SIGTERM came */
     int64_t kill_ms; /* if stopping */
 };
 
@@ -87,7 +89,7 @@ static int become_worker(struct supervisor *s, int number, pid_t supervisor_pid)
     close_sockets(s, number);
     (void)sigprocmask(SIG_UNBLOCK, &s->signals, NULL);
     (void)signal(SIGHUP, SIG_IGN); /* there is nothing to read again */
-    return node_run(s->config, number, listen_fd);
+    return node_run(s->config, number, listen_fd, supervisor_pid);
 }
 
 /* true in the worker, when it has ended: *status is what to exit with. */
@@ -152,26 +154,47 @@ static void reap(struct supervisor *s)
     }
 }
 
-/* The sockets go with the workers': else the kernel went on queueing connections for nobody. */
-static void begin_stop(struct supervisor *s)
+/* The sockets go before the workers': else the kernel went on queueing connections for nobody. */
+static void stop_workers(struct supervisor *s, int signal, int64_t time_ms)
 {
+    int64_t kill_ms =
+        clock_mono_ms() + time_ms + s->config->node_shutdown_timeout_ms + KILL_GRACE_MS;
+
     close_sockets(s, -1);
+    s->kill_ms = s->stopping && s->kill_ms < kill_ms ? s->kill_ms : kill_ms;
     s->stopping = true;
-    s->kill_ms = clock_mono_ms() + s->config->node_shutdown_timeout_ms + KILL_GRACE_MS;
+    signal_workers(s, signal);
 }
 
+static void drain_workers(struct supervisor *s)
+{
+    if (!s->stopping) {
+        stop_workers(s, SIGUSR2, s->config->node_drain_time_ms);
+    }
+}
+
+/*
+ * SIGUSR2 also comes from a worker that was told by POST /drain, and may come again. Impatience is
+ * only a second SIGTERM; that it is the second one is known here and not by the workers, to whom a
+ * service manager may send it as well.
+ */
 static void on_signal(struct supervisor *s, int signal)
 {
     switch (signal) {
-    case SIGTERM:
-    case SIGINT:
     case SIGUSR2:
-        /* Workers take SIGTERM as often as it comes (systemd may send it to them as well): that it
-         * is the second one is known here. */
-        signal_workers(s, s->stopping ? SIGQUIT : signal);
-        if (!s->stopping) {
-            begin_stop(s);
+        drain_workers(s);
+        return;
+    case SIGTERM:
+        if (s->terminated) {
+            stop_workers(s, SIGQUIT, 0);
+        } else {
+            drain_workers(s);
         }
+        s->terminated = true;
+        return;
+    case SIGINT:
+    case SIGQUIT:
+        stop_workers(s, SIGQUIT, 0);
         return;
     case SIGHUP:
         signal_workers(s, signal);
@@ -250,7 +273,7 @@ static int watch(struct supervisor *s)
 
 static bool block_signals(struct supervisor *s)
 {
-    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGUSR2, SIGHUP};
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGUSR2, SIGHUP};
     int failed = sigemptyset(&s->signals);
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

@@ -81,7 +81,7 @@ static enum err check(
     if (err) {
         return err;
     }
-    if (n->draining) {
+    if (n->refusing) {
         return problem_set(p, ERR_NODE_DRAINING, "", NULL);
     }
     if (n->table.count + ws_protocol_unfinished_count(n) >= as->max_sessions) {

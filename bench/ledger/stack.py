@@ -190,6 +190,7 @@ class Stack:
             "SOCKETSEND_NODE_AUTH": "none",
             "SOCKETSEND_NODE_NAME": f"node{number}",
             "SOCKETSEND_NODE_WORKERS": "1",
+            "SOCKETSEND_NODE_DRAIN_TIME": "2s",
             "SOCKETSEND_NODE_PUBLIC_LISTEN": self.public[-1],
             "SOCKETSEND_NODE_INTERNAL_LISTEN": f"127.0.0.1:{internal}",
             "SOCKETSEND_NODE_INTERNAL_ADVERTISE": advertised,

@@ -13,13 +13,14 @@ class Node(Process):
         super().__init__(directory, name)
         self.secret = secret
         self.public_port = free_port()
-        self.internal_port = free_port()
+        self.internal_port = free_port((options or {}).get("node.workers", 1))
         self.options = {
             "redis.url": redis_url,
             "cluster.secret": secret,
             "node.auth": "none",
             "node.name": name,
             "node.workers": 1,
+            "node.drain_time": 0,
             "node.public_listen": f"127.0.0.1:{self.public_port}",
             "node.internal_listen": f"127.0.0.1:{self.internal_port}",
             "log.level": "debug",

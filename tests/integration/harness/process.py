@@ -14,14 +14,24 @@ live_processes = []
 _given_ports = set()
 
 
-def free_port():
-    """A port that nobody listens on, and that was not given out before."""
+def _is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return port not in _given_ports
+
+
+def free_port(count=1):
+    """A port that nobody listens on, and that was not given out before; the first one of so many in a row."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        if port not in _given_ports:
-            _given_ports.add(port)
+        row = range(port, port + count)
+        if all(_is_free(each) for each in row):
+            _given_ports.update(row)
             return port
 
 

@@ -1,0 +1,342 @@
+"""Nodes that are drained and upgraded: nobody is lost."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from harness import Client, handshake, request, wait_until
+
+# The kernel hands over what waits at a listening socket that closes (Linux 5.14; docs/deploy.md).
+MIGRATE = Path("/proc/sys/net/ipv4/tcp_migrate_req")
+
+
+def drain_options(seconds, **more):
+    return {"node.drain_time": f"{seconds}s", **more}
+
+
+def status_of(data, client):
+    return next(session["status"] for session in data["sessions"] if session["sessionId"] == client.session_id)
+
+
+class Peer:
+    """A TCP connection that does its handshake piece by piece."""
+
+    def __init__(self, port, source="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
+        self.response = http.client.HTTPResponse(self.socket)
+
+    def send(self, data):
+        self.socket.sendall(data)
+        return self
+
+    def answer(self):
+        """(status, code, headers); the code of a completed handshake is None."""
+        self.response.begin()
+        headers = {name.lower(): value for name, value in self.response.getheaders()}
+        status = self.response.status
+        return status, json.loads(self.response.read())["code"] if status != 101 else None, headers
+
+    def read_close_code(self):
+        """Reads frames of the node, which are short and not masked, up to its close frame."""
+        stream = self.response.fp
+        while True:
+            opcode, length = stream.read(2)
+            length = int.from_bytes(stream.read(2), "big") if length == 126 else length
+            payload = stream.read(length)
+            if opcode & 15 == 8:
+                return int.from_bytes(payload[:2], "big")
+
+    def close(self):
+        self.response.close()
+        self.socket.close()
+
+
+def knock(port, path="/websocket/anyone", **how):
+    """One handshake's answer."""
+    peer = Peer(port, **how)
+    try:
+        return peer.send(handshake(path)).answer()
+    finally:
+        peer.close()
+
+
+@contextlib.contextmanager
+def stopped(pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def times_of_closing(clients, since, timeout):
+    """When each client's connection ended, in order."""
+    times, left = [], list(clients)
+    while left:
+        assert time.monotonic() < since + timeout, f"{len(left)} connections did not end"
+        times += [time.monotonic() - since for client in left if not client.is_open]
+        left = [client for client in left if client.is_open]
+        time.sleep(0.005)
+    return times
+
+
+# Drain
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_drain_closes_sessions_evenly(make_stack, user, number):
+    stack = make_stack(options=drain_options(2))
+    node = stack.nodes[0]
+    clients = [stack.connect(0, f"/websocket/{user}-{n}") for n in range(20)]
+    start = time.monotonic()
+    node.signal(number)
+    times = times_of_closing(clients, start, 5)
+    assert {client.close_code for client in clients} == {1012}
+    for n, seconds in enumerate(times):
+        assert abs(seconds - n * 0.1) < 0.4, times
+    assert times[10] - times[0] > 0.7 and times[19] - times[10] > 0.6, times
+    assert node.process.wait(5) == 0
+    assert time.monotonic() - start < 4
+    node.stop()
+    assert [key for key in stack.redis.client.keys("WebSocket_{*}")] == []
+    assert stack.redis.client.exists(f"WebSocket_node:{node.id}") == 0
+    assert list(stack.redis.client.hkeys("WebSocket_nodes")) == [stack.nodes[1].id]
+
+
+def test_node_is_not_ready_but_delivers_while_it_drains(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options=drain_options(4))
+    node = stack.nodes[0]
+    others = [stack.connect(0, f"/websocket/{user}-{n}") for n in range(3)]
+    last = stack.connect(0, f"/websocket/{user}")
+    node.signal(signal.SIGTERM)
+    wait_until(lambda: node.internal("GET", "/readyz").status == 503, what="the node's not being ready")
+    ready = node.internal("GET", "/readyz")
+    assert ready.code == 50305 and "draining" in ready.data["reasons"]
+    assert node.internal("GET", "/healthz").status == 200
+    wait_until(lambda: node.metrics()["socketsend_node_ready"] == 0, 1, "the gauge")
+    with pytest.raises(ConnectionRefusedError):
+        Peer(node.public_port)
+    sent = []
+    while any(other.is_open for other in others):
+        data = stack.web.send(userId=user, msgInfo=str(len(sent)), wait="written")
+        sent.append(status_of(data, last))
+        assert last.receive_message()["msgInfo"] == str(len(sent) - 1)
+    assert set(sent) == {"written"} and len(sent) > 10
+    assert last.wait_closed() == 1012
+
+
+def test_client_comes_back_to_another_node_without_loss(make_stack, user):
+    stack = make_stack(options=drain_options(1))
+    client = stack.connect(0, f"/websocket/{user}")
+    stack.web.send(userId=user, msgInfo="before")
+    last_id = client.receive_message()["id"]
+    stack.nodes[0].signal(signal.SIGTERM)
+    assert client.wait_closed() == 1012
+    stack.web.send(userId=user, msgInfo="in between")
+    again = stack.connect(1, f"/websocket/{user}", last_id=last_id)
+    assert again.receive_message()["msgInfo"] == "in between"
+    assert set(stack.redis.entries(user)) == {again.session_id}
+
+
+def test_post_drain_drains_the_whole_daemon(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options=drain_options(2, **{"node.workers": 2}))
+    node = stack.nodes[0]
+    second = node.internal_port + 1
+    clients = [stack.connect(0, f"/websocket/{user}-{n}") for n in range(12)]
+
+    def sessions(port):
+        headers = {"Authorization": f"Bearer {node.secret}"}
+        return request(port, "GET", "/sessions", headers=headers).data["count"]
+
+    before = sessions(node.internal_port), sessions(second)
+    assert sum(before) == 12
+    start = time.monotonic()
+    answer = node.internal("POST", "/drain")
+    assert (answer.status, answer.code) == (202, 0)
+    assert answer.data["node"] == node.id and answer.data["sessions"] == before[0]
+    assert abs(answer.data["until"] / 1000 - time.time() - 2) < 1
+    wait_until(lambda: request(second, "GET", "/readyz").status == 503, 1, "the other worker's not being ready")
+    again = node.internal("POST", "/drain", {})  # told twice, it goes on; with a body, the same
+    assert again.status == 202 and again.data["until"] <= answer.data["until"] + 100
+    node.signal(signal.SIGTERM)  # the first one: still no hurry
+    times_of_closing(clients, start, 5)
+    assert {client.close_code for client in clients} == {1012}
+    assert node.process.wait(5) == 0
+    assert time.monotonic() - start > 1
+    assert "worker ended" not in node.log(lines=1000), "a drained worker must not be started again"
+    node.stop()
+
+
+@pytest.mark.parametrize("method, secret, error", [
+    ("POST", "", (401, 40101)),
+    ("POST", "not the secret, but as long", (401, 40102)),
+    ("GET", None, (405, 40501)),
+    ("GET", "", (401, 40101)),
+])  # fmt: skip
+def test_drain_is_refused(stack, method, secret, error):
+    answer = stack.nodes[0].internal(method, "/drain", secret=secret)
+    assert (answer.status, answer.code) == error
+    if answer.status == 405:
+        assert answer.headers["allow"] == "POST"
+    assert stack.nodes[0].internal("GET", "/readyz").status == 200
+
+
+def test_post_drain_without_a_length(make_stack):
+    """As `curl -X POST` sends it."""
+    stack = make_stack(nodes=["node-a"], options=drain_options(1))
+    node = stack.nodes[0]
+    peer = Peer(node.internal_port)
+    assert peer.send(f"POST /drain HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {node.secret}\r\n\r\n".encode()).answer()[0] == 202
+    assert node.process.wait(5) == 0
+    node.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_impatience_ends_a_drain(make_stack, user, number):
+    stack = make_stack(nodes=["node-a"], options=drain_options(60))
+    node = stack.nodes[0]
+    clients = [stack.connect(0, f"/websocket/{user}-{n}") for n in range(10)]
+    node.signal(signal.SIGTERM)
+    wait_until(lambda: not all(client.is_open for client in clients), what="the first session's end")
+    start = time.monotonic()
+    node.signal(number)
+    assert node.process.wait(5) == 0
+    assert time.monotonic() - start < 2
+    assert sorted(client.wait_closed() for client in clients) == [1001] * 9 + [1012]
+    node.stop()
+    assert stack.redis.client.exists(f"WebSocket_node:{node.id}") == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_interrupt_does_not_drain(make_stack, user, number):
+    stack = make_stack(nodes=["node-a"], options=drain_options(60))
+    client = stack.connect(0, f"/websocket/{user}")
+    stack.nodes[0].signal(number)
+    assert stack.nodes[0].process.wait(5) == 0
+    assert client.wait_closed() == 1001
+    stack.nodes[0].stop()
+
+
+def test_drain_while_redis_is_away(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options=drain_options(1))
+    clients = [stack.connect(0, f"/websocket/{user}-{n}") for n in range(4)]
+    stack.redis.kill()
+    assert stack.nodes[0].stop() == 0
+    assert {client.wait_closed() for client in clients} == {1012}
+
+
+# Upgrade beside
+
+
+def test_backlog_is_served_by_the_node_that_drains(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options=drain_options(2))
+    node = stack.nodes[0]
+    with stopped(node.worker_pids()):
+        peers = [Peer(node.public_port).send(handshake(f"/websocket/{user}-{n}")) for n in range(100)]
+        node.signal(signal.SIGTERM)
+        time.sleep(0.1)  # the supervisor lets go of its copy of the socket
+    assert {peer.answer()[0] for peer in peers} == {101}
+    assert {peer.read_close_code() for peer in peers} == {1012}
+    for peer in peers:
+        peer.close()
+    assert node.process.wait(10) == 0
+    node.stop()
+
+
+def test_handshakes_in_the_middle_are_finished(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options=drain_options(1))
+    node = stack.nodes[0]
+    peers = [Peer(node.public_port) for _ in range(20)]
+    heads = [handshake(f"/websocket/{user}-{n}") for n in range(20)]
+    for peer, head in zip(peers, heads):
+        peer.send(head[:40])
+    wait_until(lambda: node.metrics()["socketsend_node_handshakes_pending"] == 20, what="20 handshakes")
+    node.signal(signal.SIGTERM)
+    wait_until(lambda: node.internal("GET", "/readyz").status == 503, what="the node's not being ready")
+    for peer, head in zip(peers[:10], heads):
+        peer.send(head[40:])
+    assert {peer.answer()[0] for peer in peers[:10]} == {101}
+    time.sleep(1.2)  # the drain's time is over
+    for peer, head in zip(peers[10:], heads[10:]):
+        peer.send(head[40:])
+    assert {peer.answer()[0] for peer in peers[10:]} == {101}
+    assert {peer.read_close_code() for peer in peers} == {1012}
+    for peer in peers:
+        peer.close()
+    assert node.process.wait(10) == 0
+    node.stop()
+
+
+def test_backlog_is_refused_by_a_node_that_stops_at_once(make_stack, user):
+    stack = make_stack(nodes=["node-a"])
+    node = stack.nodes[0]
+    with stopped(node.worker_pids()):
+        peers = [Peer(node.public_port).send(handshake(f"/websocket/{user}-{n}")) for n in range(200)]
+        node.signal(signal.SIGTERM)
+        time.sleep(0.1)
+    answers = [peer.answer()[:2] for peer in peers]
+    assert (503, 50304) in answers and set(answers) <= {(503, 50304), (101, None)}, "the first ones came before the signal"
+    assert all(peer.read_close_code() == 1001 for peer, answer in zip(peers, answers) if answer[0] == 101)
+    for peer in peers:
+        peer.close()
+    assert node.process.wait(10) == 0
+    node.stop()
+
+
+@pytest.fixture
+def migrates_requests():
+    if not os.access(MIGRATE, os.W_OK):
+        pytest.skip("net.ipv4.tcp_migrate_req cannot be set here")
+    before = MIGRATE.read_text()
+    MIGRATE.write_text("1")
+    yield
+    MIGRATE.write_text(before)
+
+
+def test_new_daemon_beside_the_old_one(make_stack, user, migrates_requests):
+    """Both listen on one public port; clients connect all the time, and none of them notices."""
+    stack = make_stack(nodes=["old"], options=drain_options(2))
+    old = stack.nodes[0]
+    new = stack.make_node("new", {"node.public_listen": f"127.0.0.1:{old.public_port}"})
+    new.public_port = old.public_port
+    stack.nodes.append(new)
+    connected, failures, over = [], [], threading.Event()
+
+    def connect_all_the_time(number):
+        while not over.is_set():
+            try:
+                client = Client(f"{old.url}/websocket/{user}-{number}-{len(connected)}")
+                client.wait_connected()
+                connected.append(client)
+            except Exception as failure:  # whatever it is, it is one too many
+                failures.append(failure)
+
+    threads = [threading.Thread(target=connect_all_the_time, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    new.start()
+    time.sleep(1)
+    old.signal(signal.SIGTERM)
+    assert old.process.wait(10) == 0
+    time.sleep(0.5)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert failures == [] and len(connected) > 100
+    ended = [client for client in connected if not client.is_open]
+    assert {client.close_code for client in ended} == {1012}
+    sessions = new.metrics()["socketsend_node_sessions"]
+    assert sessions == len(connected) - len(ended) > 0
+    old.stop()
+    for client in connected:
+        client.drop()
