@@ -98,6 +98,8 @@ def measure(count, directory):
             "SOCKETSEND_CLUSTER_SECRET": "a secret of a benchmark",
             "SOCKETSEND_NODE_AUTH": "none",
             "SOCKETSEND_NODE_WORKERS": "1",
+            "SOCKETSEND_NODE_CONNECT_RATE": "0",
+            "SOCKETSEND_NODE_DRAIN_TIME": "0",
             "SOCKETSEND_NODE_MAX_SESSIONS": str(count),
             "SOCKETSEND_NODE_PUBLIC_LISTEN": f"127.0.0.1:{public}",
             "SOCKETSEND_NODE_INTERNAL_LISTEN": f"127.0.0.1:{internal}",

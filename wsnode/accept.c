@@ -254,6 +254,7 @@ void acceptor_destroy(struct node *n)
     if (a->reserve_fd >= 0) {
         (void)close(a->reserve_fd);
     }
+    arrivals_finish(&a->arrivals);
     free(a);
     n->acceptor = NULL;
 }

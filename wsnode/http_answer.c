@@ -68,8 +68,9 @@ void http_answer_encode(const struct http_answer *a, struct buf *out)
     if (a->allow) {
         buf_addf(out, "Allow: %s\r\n", a->allow);
     }
-    if (a->status == 503) {
-        buf_addf(out, "Retry-After: %d\r\n", RETRY_AFTER_S);
+    if (a->status == 429 || a->status == 503) {
+        buf_addf(
+            out, "Retry-After: %d\r\n", a->retry_after_s > 0 ? a->retry_after_s : RETRY_AFTER_S);
     }
     add_connection(a, out);
     buf_add_str(out, "\r\n");

@@ -12,6 +12,7 @@ struct http_answer {
     int status;
     const char *content_type; /* NULL: application/json */
     const char *allow;        /* methods, for 405; NULL: no Allow header */
+    int retry_after_s;        /* with 429 and 503; 0: a second */
     struct slice body;
     bool closes; /* the connection ends after it */
 };

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -19,6 +20,8 @@
 /* A close(2) with unread bytes sends a reset that can overtake the answer, so wait for the peer. */
 #define LINGER_MS 1000
 #define ANSWER_BYTES_MAX 2048
+/* Spread, so that those who are refused together do not come back together. */
+#define RETRY_AFTER_MAX_S 5
 
 struct arrival {
     uv_poll_t poll;
@@ -50,6 +53,21 @@ static void arrival_end(struct arrival *a)
     (void)close(fd);
 }
 
+static int choose_retry_after_s(void)
+{
+    unsigned char random = 0; /* no entropy: the shortest */
+
+    (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    return 1 + random % RETRY_AFTER_MAX_S;
+}
+
+static void count_refusal(enum err err)
+{
+    node_stat_add(refused, 1);
+    node_stat_add(limited_all, err == ERR_CONNECTS_LIMITED);
+    node_stat_add(limited_address, err == ERR_ADDRESS_LIMITED);
+}
+
 static void send_answer(int fd, const struct problem *p)
 {
     struct buf body;
@@ -58,8 +76,10 @@ static void send_answer(int fd, const struct problem *p)
     buf_init(&body, ANSWER_BYTES_MAX);
     buf_init(&answer, ANSWER_BYTES_MAX);
     http_answer_problem_body(p, &body);
-    struct http_answer head = {
-        .status = err_http_status(p->err), .body = {buf_str(&body), body.len}, .closes = true};
+    struct http_answer head = {.status = err_http_status(p->err),
+        .retry_after_s = choose_retry_after_s(),
+        .body = {buf_str(&body), body.len},
+        .closes = true};
     head.allow = head.status == 405 ? "GET" : NULL;
     http_answer_encode(&head, &answer);
     if (buf_err(&answer) == ERR_OK) {
@@ -69,11 +89,22 @@ static void send_answer(int fd, const struct problem *p)
     (void)shutdown(fd, SHUT_WR);
     buf_finish(&answer);
     buf_finish(&body);
-    node_stat_add(refused, 1);
+    count_refusal(p->err);
 }
 
+static enum err check_rate(struct arrivals *as, int fd)
+{
+    struct sockaddr_storage peer;
+    struct sockaddr *address = (struct sockaddr *)&peer;
+    socklen_t len = sizeof(peer);
+    bool known = as->rate.per_second_and_address > 0 && getpeername(fd, address, &len) == 0;
+
+    return connect_rate_take(&as->rate, known ? address : NULL, clock_mono_ms());
+}
+
+/* The rates come last: what is refused anyway does not count. */
 static enum err check(
-    const struct arrivals *as, struct slice head, struct session_handshake *h, struct problem *p)
+    struct arrivals *as, int fd, struct slice head, struct session_handshake *h, struct problem *p)
 {
     const struct node *n = as->node;
 
@@ -87,7 +118,8 @@ static enum err check(
     if (n->table.count + ws_protocol_unfinished_count(n) >= as->max_sessions) {
         return problem_set(p, ERR_NODE_FULL, "", NULL);
     }
-    return ERR_OK;
+    err = check_rate(as, fd);
+    return err ? problem_set(p, err, "", NULL) : ERR_OK;
 }
 
 enum verdict { VERDICT_WAIT, VERDICT_ADOPT, VERDICT_REFUSE, VERDICT_END };
@@ -103,8 +135,8 @@ static enum verdict judge(
     struct slice bytes = {as->head, got < 0 ? 0 : (size_t)got};
     size_t head_bytes = handshake_head_bytes(bytes);
     if (head_bytes > 0) {
-        return check(as, (struct slice){bytes.at, head_bytes}, h, p) ? VERDICT_REFUSE
-                                                                     : VERDICT_ADOPT;
+        return check(as, fd, (struct slice){bytes.at, head_bytes}, h, p) ? VERDICT_REFUSE
+                                                                         : VERDICT_ADOPT;
     }
     if (bytes.len == sizeof(as->head)) {
         return handshake_refuse_long(bytes, p) ? VERDICT_REFUSE : VERDICT_END;
@@ -209,6 +241,8 @@ void arrivals_init(struct arrivals *as, struct node *n, int64_t max_sessions)
     as->node = n;
     as->max_sessions = max_sessions;
     as->count = 0;
+    connect_rate_init(&as->rate, n->config->node_connect_rate,
+        n->config->node_connect_rate_per_address, clock_mono_ms());
     ring_init(&as->waiting, n->config->node_handshake_timeout_ms);
     ring_init(&as->lingering, LINGER_MS);
 }
@@ -256,4 +290,9 @@ void arrivals_end_all(struct arrivals *as)
 {
     end_due(&as->waiting, INT64_MAX);
     end_due(&as->lingering, INT64_MAX);
+}
+
+void arrivals_finish(struct arrivals *as)
+{
+    connect_rate_finish(&as->rate);
 }

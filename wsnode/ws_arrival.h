@@ -6,12 +6,14 @@
 #ifndef WSNODE_WS_ARRIVAL_H
 #define WSNODE_WS_ARRIVAL_H
 
+#include "wsnode/connect_rate.h"
 #include "wsnode/node.h"
 #include "wsnode/ws_handshake.h"
 
 struct arrivals {
     struct node *node;
     int64_t max_sessions;
+    struct connect_rate rate;
     struct ring waiting;   /* handshake_timeout */
     struct ring lingering; /* answered; the peer may still send, or read */
     int64_t count;
@@ -22,5 +24,6 @@ void arrivals_init(struct arrivals *as, struct node *n, int64_t max_sessions);
 void arrivals_take(struct arrivals *as, int fd); /* a non-blocking connection; owned from here on */
 void arrivals_on_tick(struct arrivals *as, int64_t now_ms);
 void arrivals_end_all(struct arrivals *as);
+void arrivals_finish(struct arrivals *as); /* they have ended, and the loop has run out */
 
 #endif

@@ -1,9 +1,11 @@
-"""Nodes that are drained and upgraded: nobody is lost."""
+"""Nodes that are drained, upgraded and overrun: nobody is lost, and every limit is told at its edge."""
 
+import asyncio
 import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import threading
@@ -11,7 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import Client, handshake, request, wait_until
+import websockets
+from harness import Client, Refused, handshake, request, wait_until
 
 # The kernel hands over what waits at a listening socket that closes (Linux 5.14; docs/deploy.md).
 MIGRATE = Path("/proc/sys/net/ipv4/tcp_migrate_req")
@@ -340,3 +343,101 @@ def test_new_daemon_beside_the_old_one(make_stack, user, migrates_requests):
     old.stop()
     for client in connected:
         client.drop()
+
+
+# Overload
+
+
+def test_connect_rate_at_its_edge(make_stack):
+    stack = make_stack(nodes=["node-a"], options={"node.connect_rate": 4})
+    node = stack.nodes[0]
+    time.sleep(1)  # whatever asked for readiness, the bucket is full
+    answers = [knock(node.public_port) for _ in range(4)]
+    assert [status for status, _, _ in answers] == [101] * 4
+    refused = [knock(node.public_port) for _ in range(20)]
+    codes = [answer[:2] for answer in refused]
+    assert codes[0] == (503, 50306) and set(codes) <= {(503, 50306), (101, None)}
+    waits = [int(headers["retry-after"]) for status, _, headers in refused if status == 503]
+    assert set(waits) <= {1, 2, 3, 4, 5} and len(set(waits)) > 1, "those who are refused must not come back in step"
+    assert node.metrics()['socketsend_node_handshakes_limited_total{limit="node"}'] == len(waits)
+    time.sleep(0.3)
+    assert knock(node.public_port)[0] == 101
+
+
+def test_what_is_no_handshake_does_not_count(make_stack):
+    stack = make_stack(nodes=["node-a"], options={"node.connect_rate": 1})
+    node = stack.nodes[0]
+    assert {knock(node.public_port, path="/elsewhere")[0] for _ in range(5)} == {404}
+    assert knock(node.public_port)[0] == 101
+    assert knock(node.public_port)[0] == 503
+
+
+def test_connect_rate_per_address_at_its_edge(make_stack):
+    stack = make_stack(nodes=["node-a"], options={"node.connect_rate_per_address": 2})
+    node = stack.nodes[0]
+    assert [knock(node.public_port)[0] for _ in range(2)] == [101, 101]
+    status, code, headers = knock(node.public_port)
+    assert (status, code) == (429, 42902) and 1 <= int(headers["retry-after"]) <= 5
+    assert [knock(node.public_port, source="127.0.0.2")[0] for _ in range(2)] == [101, 101]
+    assert knock(node.public_port, source="127.0.0.2")[0] == 429
+    time.sleep(0.6)
+    assert knock(node.public_port)[0] == 101
+    assert node.metrics()['socketsend_node_handshakes_limited_total{limit="address"}'] == 2
+    assert node.metrics()['socketsend_node_handshakes_limited_total{limit="node"}'] == 0
+
+
+def test_reconnect_storm_ends_with_everybody_connected(make_stack, user):
+    """All sessions of a node come back at once, to a node that takes a quarter of them per second."""
+    count = 400
+    stack = make_stack(nodes=["node-a"], options={"node.connect_rate": 100})
+    node = stack.nodes[0]
+
+    async def stay_connected(number, connected, refusals):
+        while True:
+            try:
+                socket_ = await websockets.connect(f"{node.url}/websocket/{user}-{number}", compression=None, ping_interval=None)
+                assert json.loads(await socket_.recv())["type"] == 2
+            except websockets.InvalidStatusCode as refusal:
+                assert refusal.status_code == 503
+                refusals.append(number)
+                await asyncio.sleep(random.uniform(0, int(refusal.headers["Retry-After"])))
+                continue
+            except (OSError, websockets.WebSocketException):
+                await asyncio.sleep(random.uniform(0, 0.5))
+                continue
+            connected.add(number)
+            try:
+                await socket_.wait_closed()
+            finally:
+                connected.discard(number)
+                socket_.transport.abort()
+
+    async def storm():
+        connected, refusals = set(), []
+        tasks = [asyncio.create_task(stay_connected(n, connected, refusals)) for n in range(count)]
+        for is_killed_then in (True, False):
+            start = time.monotonic()
+            while len(connected) < count:
+                assert time.monotonic() < start + 60, f"only {len(connected)} are connected"
+                await asyncio.sleep(0.05)
+            print(f"{count} sessions connected after {time.monotonic() - start:.1f} s, {len(refusals)} refusals")
+            refusals.clear()
+            if is_killed_then:
+                (worker,) = node.worker_pids()
+                os.kill(worker, signal.SIGKILL)
+                await asyncio.sleep(0.5)
+                assert len(connected) < count / 2
+        assert node.metrics()["socketsend_node_sessions"] == count
+        assert len(connected) == count
+        for task in tasks:
+            task.cancel()
+
+    asyncio.run(storm())
+
+
+def test_refusal_reaches_the_client_as_http(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options={"node.connect_rate": 1})
+    stack.connect(0, f"/websocket/{user}")
+    with pytest.raises(Refused) as refused:
+        stack.connect(0, f"/websocket/{user}")
+    assert refused.value.status == 503 and "Retry-After" in refused.value.headers

@@ -52,6 +52,17 @@ static void unavailable_says_when_to_retry(void **state)
                        "Cache-Control: no-store\r\nRetry-After: 1\r\nConnection: close\r\n\r\n");
 }
 
+static void limited_caller_is_told_when_to_retry(void **state)
+{
+    const struct http_answer a = {
+        .status = 429, .retry_after_s = 4, .body = {"", 0}, .closes = true};
+
+    (void)state;
+    assert_encodes(&a, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: "
+                       "application/json\r\nContent-Length: 0\r\n"
+                       "Cache-Control: no-store\r\nRetry-After: 4\r\nConnection: close\r\n\r\n");
+}
+
 static void wrong_method_says_which_is_right(void **state)
 {
     const struct http_answer a = {
@@ -104,6 +115,7 @@ int main(void)
         cmocka_unit_test(answer_has_type_length_and_body),
         cmocka_unit_test(upgrade_required_names_protocol_and_version),
         cmocka_unit_test(unavailable_says_when_to_retry),
+        cmocka_unit_test(limited_caller_is_told_when_to_retry),
         cmocka_unit_test(wrong_method_says_which_is_right),
         cmocka_unit_test(problems_name_the_field_where_there_is_one),
         cmocka_unit_test(every_error_status_is_known),
