@@ -64,6 +64,10 @@ static void settle(struct worker *w, struct group *group, struct forward *forwar
         send_stat_add(forwards_wrong_boot, 1);
         group_set_status(group, DELIVERY_GONE);
         return;
+    case FORWARD_BUSY:
+        send_stat_add(forwards_busy, 1);
+        node_pool_avoid(w->service->nodes, group->node->boot);
+        return;
     case FORWARD_FAILED:
         send_stat_add(forwards_failed, 1);
         node_pool_avoid(w->service->nodes, group->node->boot);

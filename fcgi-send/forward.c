@@ -219,6 +219,12 @@ static void finish(struct call *c, CURLcode result)
         forward->outcome = FORWARD_WRONG_BOOT;
         return;
     }
+    if (status == 503) {
+        forward->outcome = FORWARD_BUSY;
+        log_limited(
+            LOG_WARN, "forward not taken", "addr=%s reason=\"node is busy\"", forward->addr);
+        return;
+    }
     struct slice body = {buf_str(&c->answer), c->answer.len};
     if (status == 200 && !envelope_answer_decode(body, &forward->answer, NULL)) {
         forward->outcome = FORWARD_ANSWERED;

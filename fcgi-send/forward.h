@@ -14,6 +14,7 @@ enum forward_outcome {
     FORWARD_ANSWERED,   /* with statuses */
     FORWARD_REFUSED,    /* nobody listens at the address any more */
     FORWARD_WRONG_BOOT, /* another node listens there */
+    FORWARD_BUSY,       /* the node has too many forwards, and took nothing */
     FORWARD_FAILED, /* no answer in time, or none that makes sense: the node may have it or not */
 };
 

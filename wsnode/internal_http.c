@@ -25,6 +25,7 @@
 struct internal_http {
     struct lws_protocols protocols[2];
     struct internal_request *awaiting; /* uthash, by delivery */
+    int64_t forwards;                  /* held */
 };
 
 static struct internal_request *request_create(struct lws *wsi)
@@ -43,8 +44,25 @@ static struct internal_request *request_create(struct lws *wsi)
     return r;
 }
 
+/* From its head to its answer: a forward takes memory for its body, or for what is awaited. */
+static void hold_forward(struct internal_request *r)
+{
+    struct internal_http *http = r->node->internal_http;
+
+    if (!r->route->is_forward) {
+        return;
+    }
+    r->is_held = http->forwards < r->node->config->node_max_forwards;
+    r->is_refused = !r->is_held;
+    http->forwards += r->is_held;
+    node_stat_add(forwards_held, r->is_held);
+    node_stat_add(forwards_refused, r->is_refused);
+}
+
 static void request_destroy(struct internal_request *r)
 {
+    r->node->internal_http->forwards -= r->is_held;
+    node_stat_add(forwards_held, -r->is_held);
     if (r->delivery) {
         HASH_DELETE(hash, r->node->internal_http->awaiting, r);
         deliver_cancel(r->node, r->delivery);
@@ -164,6 +182,7 @@ static int on_head(struct lws *wsi, const char *path)
         return send_answer(r);
     }
     if (r->has_body) {
+        hold_forward(r);
         return 0;
     }
     r->closes = true;
@@ -177,7 +196,9 @@ static int on_body(struct internal_request *r, const void *bytes, size_t len)
     if (!r || r->started) {
         return -1;
     }
-    buf_add(&r->body, bytes, len);
+    if (!r->is_refused) {
+        buf_add(&r->body, bytes, len);
+    }
     return 0;
 }
 
@@ -195,9 +216,9 @@ static int on_body_end(struct internal_request *r)
     }
     r->started = true;
     enum err err = buf_err(&r->body);
-    if (err) {
-        r->closes = true;
-        (void)problem_set(&p, err, "", NULL);
+    if (err || r->is_refused) {
+        r->closes = err != ERR_OK;
+        (void)problem_set(&p, err ? err : ERR_TOO_MANY_FORWARDS, "", NULL);
         internal_fail(r, &p);
     } else {
         r->route->run(r);

@@ -17,6 +17,7 @@ struct internal_route {
     bool is_open;       /* no secret is asked for */
     bool wants_json;    /* 415 for any other content type */
     bool needs_no_body; /* a POST may come without Content-Length */
+    bool is_forward;    /* node.max_forwards are held at the same time */
     /* Called once the body is there: answers, or awaits a delivery. */
     void (*run)(struct internal_request *r);
 };
@@ -32,6 +33,8 @@ struct internal_request {
     uint64_t delivery;   /* awaited; 0: none */
     UT_hash_handle hash; /* by delivery */
     bool has_body;       /* run() is called at its end, else at once */
+    bool is_held;        /* counts as a forward */
+    bool is_refused;     /* too many forwards: its body is not kept */
     bool started;        /* run() was called */
     bool closes;         /* the connection ends after the answer */
 };

@@ -16,6 +16,7 @@ import pytest
 import websockets
 from harness import Client, Refused, handshake, request, wait_until
 
+ENVELOPE = "application/x-socketsend-envelope"
 # The kernel hands over what waits at a listening socket that closes (Linux 5.14; docs/deploy.md).
 MIGRATE = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 
@@ -384,6 +385,80 @@ def test_connect_rate_per_address_at_its_edge(make_stack):
     assert knock(node.public_port)[0] == 101
     assert node.metrics()['socketsend_node_handshakes_limited_total{limit="address"}'] == 2
     assert node.metrics()['socketsend_node_handshakes_limited_total{limit="node"}'] == 0
+
+
+def begin_forward(node):
+    """A forward of which the half has come."""
+    head = f"POST /forwardSend HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {node.secret}\r\n"
+    return Peer(node.internal_port).send(f"{head}Content-Type: {ENVELOPE}\r\nContent-Length: 10\r\n\r\nhello".encode())
+
+
+def hold_forwards(node, count):
+    peers = [begin_forward(node) for _ in range(count)]
+    wait_until(lambda: node.metrics()["socketsend_node_forwards_held"] == count, what=f"{count} forwards held")
+    return peers
+
+
+def test_max_forwards_at_its_edge(make_stack):
+    stack = make_stack(nodes=["node-a"], options={"node.max_forwards": 3})
+    node = stack.nodes[0]
+    forward = ("POST", "/forwardSend", b"hello\n", {"Content-Type": ENVELOPE})
+    held = hold_forwards(node, 2)
+    assert node.internal(*forward).status == 400, "the third one is looked at"
+    held.append(begin_forward(node))
+    wait_until(lambda: node.metrics()["socketsend_node_forwards_held"] == 3, what="3 forwards held")
+    answer = node.internal(*forward)
+    assert (answer.status, answer.code) == (503, 50307) and int(answer.headers["retry-after"]) >= 1
+    assert node.internal("POST", "/forwardClose", {"userId": "nobody"}).status == 200, "only forwards are limited"
+    assert held[0].send(b"world").answer()[:2] == (400, 40016)
+    assert node.internal(*forward).status == 400
+    held[1].close()
+    held[2].close()
+    wait_until(lambda: node.metrics()["socketsend_node_forwards_held"] == 0, what="no forward held")
+    assert node.metrics()["socketsend_node_forwards_refused_total"] == 1
+
+
+def test_refused_forward_keeps_its_connection(make_stack):
+    stack = make_stack(nodes=["node-a"], options={"node.max_forwards": 1})
+    node = stack.nodes[0]
+    held = hold_forwards(node, 1)
+    connection = http.client.HTTPConnection("127.0.0.1", node.internal_port, timeout=5)
+    headers = {"Authorization": f"Bearer {node.secret}", "Content-Type": ENVELOPE}
+    for _ in range(3):
+        connection.request("POST", "/forwardSend", b"x" * 1_000_000, headers)
+        answer = connection.getresponse()
+        assert answer.status == 503 and json.loads(answer.read())["code"] == 50307
+        assert not answer.will_close
+    held[0].close()
+    connection.close()
+
+
+def test_awaited_forwards_count(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options={"node.max_forwards": 1})
+    node = stack.nodes[0]
+    client = stack.connect(0, f"/websocket/{user}")
+    waiting = threading.Thread(target=lambda: stack.web.send(userId=user, msgInfo="x", wait="ack", timeoutMs=1500))
+    waiting.start()
+    message = client.receive_message()
+    assert node.internal("POST", "/forwardSend", b"hello\n", {"Content-Type": ENVELOPE}).code == 50307
+    client.ack(message["id"])
+    waiting.join()
+    assert node.internal("POST", "/forwardSend", b"hello\n", {"Content-Type": ENVELOPE}).status == 400
+
+
+def test_sender_tells_the_truth_about_a_busy_node(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options={"node.max_forwards": 1, "send.node_retry": "3s"})
+    node = stack.nodes[0]
+    client = stack.connect(0, f"/websocket/{user}")
+    held = hold_forwards(node, 1)
+    for n in range(9):
+        data = stack.web.send(userId=user, msgInfo=str(n))
+        assert (status_of(data, client), data["stored"], data["matched"]) == ("unreachable", True, 1)
+    refused = node.metrics()["socketsend_node_forwards_refused_total"]
+    assert 1 <= refused <= stack.web.process_count, "each sender asks once, and then leaves the node alone"
+    assert [m["msgInfo"] for m in client.receive_messages(9)] == [str(n) for n in range(9)], "hints have them fetched"
+    held[0].close()
+    wait_until(lambda: status_of(stack.web.send(userId=user, msgInfo="x", wait="written"), client) == "written", 8)
 
 
 def test_reconnect_storm_ends_with_everybody_connected(make_stack, user):
