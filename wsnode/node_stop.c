@@ -136,7 +136,7 @@ static bool step_is_done(struct node *n, int64_t now_ms)
         close_some(n, stop->slice, stop->reason);
         return all_are_gone(n);
     case STOP_REGISTRY:
-        return presence_pending_count(n) == 0 || !redis_async_is_ready(n->redis);
+        return presence_pending_count(n) == 0; /* Redis may come back in time */
     case STOP_RELEASING:
         return redis_async_in_flight(n->redis) == 0;
     }
