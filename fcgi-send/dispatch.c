@@ -52,6 +52,7 @@ static void settle(struct worker *w, struct group *group, struct forward *forwar
     send_stat_add(forwards, 1);
     switch (forward->outcome) {
     case FORWARD_ANSWERED:
+        node_pool_forgive(w->service->nodes, group->node->boot);
         group_take_answer(group, &forward->answer);
         envelope_answer_finish(&forward->answer);
         return;

@@ -187,29 +187,52 @@ bool node_pool_knows_alive(struct node_pool *pool, const char *boot)
     return found;
 }
 
+static struct avoided *find_avoided(struct node_pool *pool, const char *boot)
+{
+    for (size_t i = 0; i < AVOIDED_MAX; i++) {
+        if (strcmp(pool->avoided[i].boot, boot) == 0) {
+            return &pool->avoided[i];
+        }
+    }
+    return NULL;
+}
+
 void node_pool_avoid(struct node_pool *pool, const char *boot)
 {
     int64_t until_ms = clock_mono_ms() + pool->config->send_node_retry_ms;
 
     pthread_mutex_lock(&pool->mutex);
-    struct avoided *a = &pool->avoided[pool->next_avoided];
-    snprintf(a->boot, sizeof(a->boot), "%s", boot);
+    struct avoided *a = find_avoided(pool, boot);
+    if (!a) {
+        a = &pool->avoided[pool->next_avoided];
+        pool->next_avoided = (pool->next_avoided + 1) % AVOIDED_MAX;
+        snprintf(a->boot, sizeof(a->boot), "%s", boot);
+    }
     a->until_ms = until_ms;
-    pool->next_avoided = (pool->next_avoided + 1) % AVOIDED_MAX;
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* Once the time is over, one thread tries; the others wait for what it finds out. */
 bool node_pool_is_avoided(struct node_pool *pool, const char *boot)
 {
     int64_t now_ms = clock_mono_ms();
-    bool found = false;
 
     pthread_mutex_lock(&pool->mutex);
-    for (size_t i = 0; i < AVOIDED_MAX && !found; i++) {
-        const struct avoided *a = &pool->avoided[i];
-
-        found = a->until_ms > now_ms && strcmp(a->boot, boot) == 0;
+    struct avoided *a = find_avoided(pool, boot);
+    bool is_avoided = a && a->until_ms > now_ms;
+    if (a && !is_avoided) {
+        a->until_ms = now_ms + pool->config->send_node_retry_ms;
     }
     pthread_mutex_unlock(&pool->mutex);
-    return found;
+    return is_avoided;
+}
+
+void node_pool_forgive(struct node_pool *pool, const char *boot)
+{
+    pthread_mutex_lock(&pool->mutex);
+    struct avoided *a = find_avoided(pool, boot);
+    if (a) {
+        a->boot[0] = '\0';
+    }
+    pthread_mutex_unlock(&pool->mutex);
 }

@@ -1,9 +1,11 @@
 """What breaks, and what must go on: nodes that die or hang, Redis away or empty, stops, workers that crash."""
 
+import json
 import os
 import random
 import shutil
 import signal
+import threading
 import time
 
 import pytest
@@ -193,6 +195,33 @@ def test_sender_survives_its_web_server_restarting(make_stack, user):
     stack.web.stop()
     stack.web.start()
     assert status_of(stack.web.send(userId=user, msgInfo="x", wait="written"), client) == "written"
+
+
+def test_paused_node_costs_senders_one_time_out_per_second(make_stack, test_directory, user):
+    """The first ones that meet it wait together; after that one at a time tries whether it is back."""
+    stack = make_stack(options={"send.forward_timeout": "400ms", "registry.node_lease": "1m"})
+    stack.connect(0, f"/websocket/{user}")
+    sender = FcgiSend(test_directory, stack.web.send_options).start()
+    body = json.dumps({"userId": user, "msgInfo": "x"}).encode()
+    took = []
+
+    def send_on():
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            start = time.monotonic()
+            assert sender.request("POST", "/socketSend", body).data["sessions"][0]["status"] == "unreachable"
+            took.append(time.monotonic() - start)
+
+    stack.nodes[0].signal_workers(signal.SIGSTOP)
+    threads = [threading.Thread(target=send_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stack.nodes[0].signal_workers(signal.SIGCONT)
+    sender.stop()
+    assert len(took) > 100
+    assert sum(t > 0.3 for t in took) <= len(threads) + 4
 
 
 def test_sender_that_is_stopped_while_it_starts_ends(stack, test_directory):

@@ -42,12 +42,15 @@ class Node(Process):
     def worker_pids(self):
         return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
+    def signal_workers(self, number):
+        for pid in self.worker_pids():
+            os.kill(pid, number)
+
     def kill(self):
         """As when the host dies: the workers end without a word. Each has a process group of its own."""
         if self.is_running():
             self.signal(signal.SIGSTOP)  # it would tell its workers to stop, or start new ones
-            for pid in self.worker_pids():
-                os.kill(pid, signal.SIGKILL)
+            self.signal_workers(signal.SIGKILL)
         super().kill()
 
     def is_ready(self):
