@@ -35,8 +35,11 @@ enum err redis_sync_create(const struct config *config, struct redis_sync **out,
         return problem_set(p, ERR_NO_MEMORY, "", NULL);
     }
     r->peers = calloc(REDIS_MASTERS_MAX, sizeof(*r->peers));
-    enum err err = r->peers ? redis_url_parse(config->redis_url, &r->url, p)
-                            : problem_set(p, ERR_NO_MEMORY, "", NULL);
+    if (!r->peers) {
+        free(r);
+        return problem_set(p, ERR_NO_MEMORY, "", NULL);
+    }
+    enum err err = redis_url_parse(config->redis_url, &r->url, p);
     if (err) {
         redis_sync_destroy(r);
         return err;
@@ -52,7 +55,7 @@ void redis_sync_destroy(struct redis_sync *r)
     if (!r) {
         return;
     }
-    for (size_t i = 0; r->peers && i < REDIS_MASTERS_MAX; i++) {
+    for (size_t i = 0; i < REDIS_MASTERS_MAX; i++) {
         redis_peer_finish(&r->peers[i]);
     }
     free(r->peers);
