@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "times.h"
+
 struct entry {
     int64_t sent_us;
     bool accepted;
@@ -15,7 +17,7 @@ struct entry {
 struct phase {
     char name[PHASE_NAME_BYTES];
     int64_t accepted, attempts, expected, received, doubled, out_of_order;
-    int64_t longest_us;
+    struct times delays; /* from the first attempt to send to the arrival */
 };
 
 struct book {
@@ -28,8 +30,7 @@ struct book {
     struct phase phases[PHASES_MAX];
     int phase_count, phase; /* phase: the current one */
     int64_t raw_duplicates;
-    int64_t *replays; /* growing */
-    size_t replay_count, replay_cap;
+    struct times replays;
 };
 
 int64_t book_now_us(void)
@@ -72,7 +73,9 @@ void book_destroy(struct book *b)
     free(b->entries);
     free(b->times);
     free(b->last);
-    free(b->replays);
+    times_finish(&b->replays);
+    for (int i = 0; i < b->phase_count; i++)
+        times_finish(&b->phases[i].delays);
     free(b);
 }
 
@@ -99,8 +102,8 @@ static struct entry *entry_of(struct book *b, int user, int number)
 
 int book_send(struct book *b, int user)
 {
-    int number = -1;
     pthread_mutex_lock(&b->mutex);
+    int number = b->phase_count == 0 ? BOOK_NO_PHASE : BOOK_FULL;
     if (b->sent[user] < b->messages_max && b->phase_count > 0) {
         number = b->sent[user]++;
         struct entry *e = entry_of(b, user, number);
@@ -137,8 +140,8 @@ void book_receive(struct book *b, int client, int user, int number)
             phase->out_of_order++;
         if (number > b->last[client])
             b->last[client] = number;
-        if (*times == 1 && delay > phase->longest_us)
-            phase->longest_us = delay;
+        if (*times == 1)
+            times_add(&phase->delays, delay);
     }
     pthread_mutex_unlock(&b->mutex);
 }
@@ -153,11 +156,7 @@ void book_raw_duplicate(struct book *b)
 void book_replay(struct book *b, int64_t after_us)
 {
     pthread_mutex_lock(&b->mutex);
-    if (b->replay_count == b->replay_cap) {
-        b->replay_cap = b->replay_cap ? 2 * b->replay_cap : 4096;
-        b->replays = must(realloc(b->replays, b->replay_cap * sizeof *b->replays));
-    }
-    b->replays[b->replay_count++] = after_us;
+    times_add(&b->replays, after_us);
     pthread_mutex_unlock(&b->mutex);
 }
 
@@ -193,17 +192,36 @@ int64_t book_missing(struct book *b)
     return missing;
 }
 
-static int compare_i64(const void *a, const void *b)
+int book_phase(struct book *b)
 {
-    const int64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
+    pthread_mutex_lock(&b->mutex);
+    int phase = b->phase;
+    pthread_mutex_unlock(&b->mutex);
+    return phase;
 }
 
-static void print_row(FILE *out, const struct phase *p)
+const char *book_phase_name(struct book *b, int phase)
 {
-    fprintf(out, "%-34s %9lld %9lld %10lld %6lld %8lld %8lld %8.2f\n", p->name, (long long)p->accepted,
+    return b->phases[phase].name;
+}
+
+int book_sent_least(struct book *b)
+{
+    int least = b->messages_max;
+    pthread_mutex_lock(&b->mutex);
+    for (int user = 0; user < b->users; user++)
+        if (b->sent[user] < least)
+            least = b->sent[user];
+    pthread_mutex_unlock(&b->mutex);
+    return least;
+}
+
+static void print_row(FILE *out, struct phase *p)
+{
+    fprintf(out, "%-34s %9lld %9lld %10lld %6lld %8lld %8lld %8.1f %8.1f %8.2f\n", p->name, (long long)p->accepted,
         (long long)(p->attempts - p->accepted), (long long)p->received, (long long)(p->expected - p->received),
-        (long long)p->doubled, (long long)p->out_of_order, (double)p->longest_us / 1e6);
+        (long long)p->doubled, (long long)p->out_of_order, times_ms(&p->delays, 50), times_ms(&p->delays, 99),
+        times_ms(&p->delays, 100) / 1000);
 }
 
 bool book_report(struct book *b, FILE *out)
@@ -211,8 +229,8 @@ bool book_report(struct book *b, FILE *out)
     struct phase total = {.name = "total"};
     pthread_mutex_lock(&b->mutex);
     settle(b);
-    fprintf(out, "%-34s %9s %9s %10s %6s %8s %8s %8s\n", "fault", "accepted", "retries", "received", "lost", "doubled",
-        "disorder", "max s");
+    fprintf(out, "%-34s %9s %9s %10s %6s %8s %8s %8s %8s %8s\n", "fault", "accepted", "retries", "received", "lost", "doubled",
+        "disorder", "p50 ms", "p99 ms", "max s");
     for (int i = 0; i < b->phase_count; i++) {
         struct phase *p = &b->phases[i];
         print_row(out, p);
@@ -222,19 +240,17 @@ bool book_report(struct book *b, FILE *out)
         total.received += p->received;
         total.doubled += p->doubled;
         total.out_of_order += p->out_of_order;
-        if (p->longest_us > total.longest_us)
-            total.longest_us = p->longest_us;
+        times_add_all(&total.delays, &p->delays);
     }
     print_row(out, &total);
     fprintf(out, "lost %.3f %% of %lld deliveries; %lld repeats on the wire, dropped by the clients\n",
         total.expected ? 100.0 * (double)(total.expected - total.received) / (double)total.expected : 0.0,
         (long long)total.expected, (long long)b->raw_duplicates);
-    if (b->replay_count > 0) {
-        qsort(b->replays, b->replay_count, sizeof *b->replays, compare_i64);
-        fprintf(out, "replayed %zu; after the reconnect: median %.3f s, p99 %.3f s, max %.3f s\n", b->replay_count,
-            (double)b->replays[b->replay_count / 2] / 1e6, (double)b->replays[b->replay_count * 99 / 100] / 1e6,
-            (double)b->replays[b->replay_count - 1] / 1e6);
+    if (b->replays.count > 0) {
+        fprintf(out, "replayed %zu; after the reconnect: median %.3f s, p99 %.3f s, max %.3f s\n", b->replays.count,
+            times_ms(&b->replays, 50) / 1000, times_ms(&b->replays, 99) / 1000, times_ms(&b->replays, 100) / 1000);
     }
+    times_finish(&total.delays);
     pthread_mutex_unlock(&b->mutex);
     return total.expected == total.received && total.doubled == 0 && total.out_of_order == 0;
 }

@@ -22,7 +22,9 @@ int64_t book_now_us(void);
 /* What is sent from now on belongs to this phase; the same name again continues it. */
 void book_start_phase(struct book *b, const char *name);
 
-/* The sender of a user starts its next message. Returns its number (from 0), or -1: the book is full. */
+#define BOOK_FULL (-1)
+#define BOOK_NO_PHASE (-2)
+/* The sender of a user starts its next message. Returns its number (from 0), BOOK_FULL, or BOOK_NO_PHASE: none has started yet. */
 int book_send(struct book *b, int user);
 /* It was answered with HTTP 200. attempts: how many requests that took. */
 void book_accept(struct book *b, int user, int number, int attempts);
@@ -32,6 +34,12 @@ void book_receive(struct book *b, int client, int user, int number);
 void book_raw_duplicate(struct book *b);
 /* A replayed message came so long after its connection was asked for. */
 void book_replay(struct book *b, int64_t after_us);
+
+/* Which phase it is, from 0, and what a phase is called. */
+int book_phase(struct book *b);
+const char *book_phase_name(struct book *b, int phase);
+/* How many messages were started for the user who got the fewest. */
+int book_sent_least(struct book *b);
 
 /* Messages that are accepted and not yet received by all clients. */
 int64_t book_missing(struct book *b);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "times.h"
+
 #define RX_BYTES_MAX (1 << 20)
-#define CONNECTS_AT_ONCE 500
 #define SCAN_MS 20
 
 enum client_state { WAITING, CONNECTING, OPEN };
@@ -29,7 +31,7 @@ struct client {
     bool has_place;                     /* last_ms, last_n hold a place: the last id seen, or where it first connected */
     unsigned long long last_ms, last_n;
     unsigned long long acked_ms, acked_n;
-    bool was_cut;
+    bool was_cut, registered;
     int missed; /* messages that this connection still has to replay */
     char *rx; /* owned; NULL while empty */
     size_t rx_len;
@@ -44,6 +46,10 @@ struct clients {
     atomic_int cut_percent, stall_percent;
     atomic_llong stall_ms, ended;
     unsigned seed;
+    atomic_int online, node; /* node: which one to connect to, -1: any */
+    pthread_mutex_t mutex;   /* guards mark_us and back */
+    int64_t mark_us;
+    struct times back; /* when clients were registered, after the mark */
     int64_t closes[5000], failed, silent, unrecovered;
 };
 
@@ -62,6 +68,8 @@ struct clients *clients_create(const struct clients_options *options)
     c->all = calloc((size_t)c->count, sizeof *c->all);
     c->epoll = epoll_create1(EPOLL_CLOEXEC);
     c->seed = 1;
+    c->node = options->only_node;
+    pthread_mutex_init(&c->mutex, NULL);
     for (int i = 0; i < c->count; i++) {
         struct client *k = &c->all[i];
         k->number = i;
@@ -80,6 +88,7 @@ void clients_destroy(struct clients *c)
         free(c->all[i].rx);
     }
     close(c->epoll);
+    times_finish(&c->back);
     free(c->all);
     free(c);
 }
@@ -91,6 +100,8 @@ static void drop(struct clients *c, struct client *k, bool reset)
     if (k->fd >= 0)
         close(k->fd);
     c->ended += k->state == OPEN;
+    c->online -= k->registered;
+    k->registered = false;
     if (k->state == CONNECTING)
         c->connecting--;
     k->fd = -1;
@@ -117,7 +128,8 @@ static void lose(struct clients *c, struct client *k)
 
 static void start_connect(struct clients *c, struct client *k)
 {
-    const char *node = c->o.nodes[rand_r(&c->seed) % c->o.node_count];
+    int chosen = c->node;
+    const char *node = c->o.nodes[chosen >= 0 ? chosen : rand_r(&c->seed) % c->o.node_count];
     char host[64];
     struct sockaddr_in to = {.sin_family = AF_INET}, from = {.sin_family = AF_INET};
     snprintf(host, sizeof host, "%s", node);
@@ -134,6 +146,8 @@ static void start_connect(struct clients *c, struct client *k)
         if (bind(k->fd, (struct sockaddr *)&from, sizeof from) != 0)
             perror("bind");
     }
+    if (c->o.receive_buffer > 0)
+        setsockopt(k->fd, SOL_SOCKET, SO_RCVBUF, &c->o.receive_buffer, sizeof(int));
     setsockopt(k->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     k->state = CONNECTING;
     c->connecting++;
@@ -164,7 +178,7 @@ static void send_handshake(struct clients *c, struct client *k)
         "GET /screenWebsocket/pc/ledger/user%d%s HTTP/1.1\r\nHost: ledger\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         "Sec-WebSocket-Protocol: socketsend.v1\r\n\r\n",
-        k->user, resume);
+        c->o.first_user + k->user, resume);
     if (write(k->fd, request, (size_t)n) != n) {
         lose(c, k);
         return;
@@ -212,6 +226,11 @@ static void on_connected(struct clients *c, struct client *k, const char *text)
 {
     const char *position = strstr(text, "\"position\":\""), *missed = strstr(text, "\"missed\":");
     k->backoff_ms = c->o.backoff_min_ms;
+    c->online += !k->registered;
+    k->registered = true;
+    pthread_mutex_lock(&c->mutex);
+    times_add(&c->back, book_now_us() - c->mark_us);
+    pthread_mutex_unlock(&c->mutex);
     if (strstr(text, "\"recovered\":false") != NULL)
         c->unrecovered++;
     k->missed = missed != NULL ? atoi(missed + 9) : 0;
@@ -388,7 +407,7 @@ static void scan(struct clients *c)
             cut(c, k, now, c->o.cut_for_ms);
         else if (k->state == CONNECTING && now >= k->due_us)
             lose(c, k);
-        else if (k->state == WAITING && now >= k->due_us && c->connecting < CONNECTS_AT_ONCE)
+        else if (k->state == WAITING && now >= k->due_us && c->connecting < c->o.at_once)
             start_connect(c, k);
     }
 }
@@ -423,6 +442,32 @@ void clients_stop(struct clients *c)
 int clients_placed(struct clients *c)
 {
     return c->placed;
+}
+
+int clients_online(struct clients *c)
+{
+    return c->online;
+}
+
+void clients_use(struct clients *c, int node)
+{
+    c->node = node;
+}
+
+void clients_mark(struct clients *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    c->mark_us = book_now_us();
+    c->back.count = 0;
+    pthread_mutex_unlock(&c->mutex);
+}
+
+void clients_report_back(struct clients *c, FILE *out)
+{
+    pthread_mutex_lock(&c->mutex);
+    fprintf(out, "back %zu p50_ms %.0f p99_ms %.0f max_ms %.0f\n", c->back.count, times_ms(&c->back, 50),
+        times_ms(&c->back, 99), times_ms(&c->back, 100));
+    pthread_mutex_unlock(&c->mutex);
 }
 
 int64_t clients_ended(struct clients *c)

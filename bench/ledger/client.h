@@ -17,6 +17,10 @@ struct clients_options {
     int64_t backoff_min_ms, backoff_max_ms;
     int64_t cut_every_ms, cut_for_ms; /* jitter: each client's TCP is cut so often for so long; 0: not */
     bool resume;                      /* false: no lastId, for designs that know none */
+    int first_user;                   /* the users are user<first_user>, … */
+    int receive_buffer;               /* SO_RCVBUF; 0: the kernel's choice */
+    int at_once;                      /* most connects that are under way */
+    int only_node;                    /* connect to this one only, until clients_use() says otherwise; -1: to any */
 };
 
 struct clients *clients_create(const struct clients_options *options);
@@ -27,7 +31,12 @@ void clients_stop(struct clients *c);
 
 int clients_placed(struct clients *c);    /* clients that were connected once, and can resume from there */
 int64_t clients_ended(struct clients *c); /* how many open connections have ended so far, for whatever reason */
+int clients_online(struct clients *c);    /* clients that are connected and registered now */
 /* From any thread: carried out by the loop. */
+void clients_use(struct clients *c, int node);                      /* connect to this node from now on, -1: to any */
+/* From now on the times are taken at which clients (re)connect; the second call prints them on one line. */
+void clients_mark(struct clients *c);
+void clients_report_back(struct clients *c, FILE *out);
 void clients_cut(struct clients *c, int percent);                   /* resets the TCP connections of so many, at random */
 void clients_stall(struct clients *c, int percent, int64_t for_ms); /* so many stop reading for a while */
 /* Prints how often each close code came, and how often connects failed. */

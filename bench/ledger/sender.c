@@ -8,6 +8,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "answers.h"
+
+#define ANSWER_BYTES_MAX 32768
+#define BODY_BYTES_MAX (PAD_BYTES_MAX + 512)
+
 struct sender {
     pthread_t thread;
     struct senders *all;
@@ -17,10 +22,10 @@ struct sender {
 struct senders {
     struct senders_options o;
     struct sender *threads;
+    char pad[PAD_BYTES_MAX + 1];
     atomic_bool stop, paused;
     atomic_llong deadline_us, gave_up;
-    atomic_llong answers[600]; /* by HTTP status; [0]: no answer */
-    atomic_llong slowest_us;
+    struct answers *answers;
 };
 
 static void sleep_us(int64_t us)
@@ -29,10 +34,19 @@ static void sleep_us(int64_t us)
         nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
 }
 
-static size_t ignore_body(char *bytes, size_t size, size_t count, void *arg)
+struct answer {
+    char text[ANSWER_BYTES_MAX];
+    size_t len;
+};
+
+/* Keeps the start of the answer's body. */
+static size_t take_body(char *bytes, size_t size, size_t count, void *arg)
 {
-    (void)bytes;
-    (void)arg;
+    struct answer *a = arg;
+    size_t room = sizeof a->text - 1 - a->len, len = size * count < room ? size * count : room;
+    memcpy(a->text + a->len, bytes, len);
+    a->len += len;
+    a->text[a->len] = '\0';
     return size * count;
 }
 
@@ -46,7 +60,7 @@ static CURL *make_handle(const struct senders *s, struct curl_slist **headers)
     *headers = curl_slist_append(*headers, "Expect:");
     curl_easy_setopt(curl, CURLOPT_URL, s->o.url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 5000L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 1000L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -58,24 +72,25 @@ static CURL *make_handle(const struct senders *s, struct curl_slist **headers)
 static long post(struct senders *s, CURL *curl, const char *body)
 {
     long status = 0;
+    struct answer answer;
+    answer.len = 0;
+    answer.text[0] = '\0';
     int64_t began = book_now_us();
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
     if (curl_easy_perform(curl) == CURLE_OK)
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    int64_t took = book_now_us() - began;
-    if (took > s->slowest_us)
-        s->slowest_us = took;
-    s->answers[status < 600 ? status : 0]++;
+    answers_add(s->answers, status, answer.text, book_now_us() - began);
     return status;
 }
 
 /* Sends one message until it is accepted. Returns how many requests that took, 0: given up at the end of the run. */
 static int send_until_accepted(struct senders *s, CURL *curl, int user, int number)
 {
-    char body[256];
+    char body[BODY_BYTES_MAX];
     snprintf(body, sizeof body,
-        "{\"userId\":\"user%d\",\"messageId\":\"%s-%d-%d\",\"json\":{\"u\":%d,\"s\":%d}}", user, s->o.run, user, number,
-        user, number);
+        "{\"userId\":\"user%d\",\"messageId\":\"%s-%d-%d\",\"json\":{\"u\":%d,\"s\":%d,\"pad\":\"%.*s\"}}",
+        s->o.first_user + user, s->o.run, user, number, user, number, s->o.pad_bytes, s->pad);
     for (int attempts = 1; s->deadline_us == 0 || book_now_us() < s->deadline_us; attempts++) {
         long status = post(s, curl, body);
         if (status == 200)
@@ -106,7 +121,9 @@ static void *run(void *arg)
         if (s->paused || s->stop)
             continue;
         int number = book_send(s->o.book, user);
-        if (number < 0)
+        if (number == BOOK_NO_PHASE)
+            continue;
+        if (number == BOOK_FULL)
             break;
         int attempts = send_until_accepted(s, curl, user, number);
         if (attempts > 0)
@@ -131,6 +148,8 @@ struct senders *senders_create(const struct senders_options *options)
     s->o = *options;
     if (s->o.threads > s->o.users)
         s->o.threads = s->o.users;
+    memset(s->pad, 'x', sizeof s->pad - 1);
+    s->answers = answers_create(s->o.book);
     s->threads = calloc((size_t)s->o.threads, sizeof *s->threads);
     return s;
 }
@@ -160,10 +179,6 @@ int senders_stop(struct senders *s, int seconds)
 
 void senders_report(struct senders *s, FILE *out)
 {
-    fprintf(out, "sends: slowest answer %.2f s; given up %lld; answers:", (double)s->slowest_us / 1e6,
-        (long long)s->gave_up);
-    for (int status = 0; status < 600; status++)
-        if (s->answers[status] > 0)
-            fprintf(out, " %d×%lld", status, (long long)s->answers[status]);
-    fprintf(out, "\n");
+    answers_report(s->answers, out);
+    fprintf(out, "sends given up: %lld\n", (long long)s->gave_up);
 }

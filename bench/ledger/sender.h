@@ -7,6 +7,8 @@
 
 #include "book.h"
 
+#define PAD_BYTES_MAX 60000
+
 struct senders;
 
 struct senders_options {
@@ -15,6 +17,8 @@ struct senders_options {
     const char *key;
     const char *run; /* makes the messageIds of this run unique */
     int users, threads;
+    int first_user; /* the users are user<first_user>, … */
+    int pad_bytes;  /* added to each message, at most PAD_BYTES_MAX */
     double rate; /* messages per second, all threads together */
 };
 
