@@ -45,7 +45,8 @@ SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send
 TEST_OBJECTS   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps deps-test run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-memory docs install clean
+.PHONY: all help deps deps-test run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-memory \
+        bench-node-killed bench-flushall bench-slow-readers bench-storm bench-send docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
 
@@ -128,6 +129,28 @@ $(BUILD)/bench/ledger: $(wildcard bench/ledger/*.[ch])
 
 bench-ledger: deps all $(BUILD)/bench/ledger ## what is lost, doubled and late while everything is broken in turn
 	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/ledger/run.py $(LEDGER)
+
+$(BUILD)/bench/poster: bench/poster/poster.c $(wildcard bench/ledger/times.[ch])
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -D_GNU_SOURCE -o $@ $(filter %.c,$^) -lpthread
+
+BENCH = BUILD=$(abspath $(BUILD)) $(PYTHON)
+BENCH_PROGRAMS = all $(BUILD)/bench/ledger $(BUILD)/bench/poster
+
+bench-node-killed: deps $(BENCH_PROGRAMS) ## a node with 10,000 sessions is killed: answers to senders, /online, clients back
+	$(BENCH) bench/node_killed.py
+
+bench-flushall: deps $(BENCH_PROGRAMS) ## Redis is emptied under 10,000 sessions: all registered again, none closed
+	$(BENCH) bench/flushall.py
+
+bench-slow-readers: deps $(BENCH_PROGRAMS) ## 1,000 clients stop reading: memory, and the latency of 10,000 others
+	$(BENCH) bench/slow_readers.py
+
+bench-storm: deps $(BENCH_PROGRAMS) ## all 10,000 sessions of a node are cut at once: connected again, and CPU time per connect
+	$(BENCH) bench/storm.py
+
+bench-send: deps $(BENCH_PROGRAMS) ## sends and deliveries per second, and the CPU time of each part
+	$(BENCH) bench/send.py
 
 bench-memory: deps all ## memory of 10,000 idle sessions
 	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/idle_memory.py

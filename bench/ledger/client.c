@@ -44,7 +44,7 @@ struct clients {
     atomic_int placed; /* clients that know their place in the inbox: they lose nothing from then on */
     atomic_bool stop;
     atomic_int cut_percent, stall_percent;
-    atomic_llong stall_ms, ended;
+    atomic_llong stall_ms, cut_pause_ms, ended;
     unsigned seed;
     atomic_int online, node; /* node: which one to connect to, -1: any */
     pthread_mutex_t mutex;   /* guards mark_us and back */
@@ -394,7 +394,7 @@ static void scan(struct clients *c)
     for (int i = 0; i < c->count; i++) {
         struct client *k = &c->all[i];
         if (k->state == OPEN && cut_percent > 0 && chance(c, cut_percent))
-            cut(c, k, now, 0);
+            cut(c, k, now, rand_r(&c->seed) % (c->cut_pause_ms + 1));
         if (k->state == OPEN && stall_percent > 0 && chance(c, stall_percent)) {
             k->stalled_until_us = now + stall_ms * 1000;
             epoll_ctl(c->epoll, EPOLL_CTL_MOD, k->fd, &(struct epoll_event){.events = 0, .data.ptr = k});
@@ -475,8 +475,9 @@ int64_t clients_ended(struct clients *c)
     return c->ended;
 }
 
-void clients_cut(struct clients *c, int percent)
+void clients_cut(struct clients *c, int percent, int64_t pause_ms)
 {
+    c->cut_pause_ms = pause_ms;
     c->cut_percent = percent;
 }
 

@@ -37,7 +37,8 @@ void clients_use(struct clients *c, int node);                      /* connect t
 /* From now on the times are taken at which clients (re)connect; the second call prints them on one line. */
 void clients_mark(struct clients *c);
 void clients_report_back(struct clients *c, FILE *out);
-void clients_cut(struct clients *c, int percent);                   /* resets the TCP connections of so many, at random */
+/* Resets the TCP connections of so many, at random; each stays away for a random time up to pause_ms. */
+void clients_cut(struct clients *c, int percent, int64_t pause_ms);
 void clients_stall(struct clients *c, int percent, int64_t for_ms); /* so many stop reading for a while */
 /* Prints how often each close code came, and how often connects failed. */
 void clients_report(struct clients *c, FILE *out);

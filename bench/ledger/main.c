@@ -1,7 +1,7 @@
 /*
  * ledger: keeps a book of what was accepted and what arrived, while somebody else (run.py) breaks things.
  *
- * Commands come on standard input, one per line: `phase NAME`, `cut PERCENT`, `stall PERCENT MS`, `pause`, `resume`, `ended` (how
+ * Commands come on standard input, one per line: `phase NAME`, `cut PERCENT [PAUSE_MS]`, `stall PERCENT MS`, `pause`, `resume`, `ended` (how
  * many connections have ended so far), `online` (how many clients are registered now), `sent SECONDS` (waits until every user was sent all
  * its messages, and says how many the one with the fewest got), `use NODE` (connect to this one from now on; -1: to any), `mark` and `back`
  * (when clients connected, counted from the mark), `stop`. It says `connected` when
@@ -130,12 +130,12 @@ static void obey(struct book *book, struct clients *clients, struct senders *sen
 {
     char line[200];
     while (fgets(line, sizeof line, stdin) != NULL) {
-        int percent, ms, node, seconds;
+        int percent, ms = 0, node, seconds;
         line[strcspn(line, "\n")] = '\0';
         if (strncmp(line, "phase ", 6) == 0)
             book_start_phase(book, line + 6);
-        else if (sscanf(line, "cut %d", &percent) == 1)
-            clients_cut(clients, percent);
+        else if (sscanf(line, "cut %d %d", &percent, &ms) == 2 || sscanf(line, "cut %d", &percent) == 1)
+            clients_cut(clients, percent, ms);
         else if (sscanf(line, "stall %d %d", &percent, &ms) == 2)
             clients_stall(clients, percent, ms);
         else if (strcmp(line, "pause") == 0 || strcmp(line, "resume") == 0)

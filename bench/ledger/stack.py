@@ -141,8 +141,10 @@ class Process:
 class Stack:
     resumes = True  # its clients may ask for what came after a message
 
-    def __init__(self, directory, fsync="always", lease="3s", nodes=2, environment=None):
+    def __init__(self, directory, fsync="always", lease="3s", nodes=2, environment=None, wires=True):
+        """wires=False: the parts talk to each other directly, so that what is measured is theirs alone, but nothing can be cut."""
         self._make_redis(directory, fsync)
+        self.wires = wires
         common = {
             "SOCKETSEND_CONFIG": "/dev/null",
             "SOCKETSEND_CLUSTER_SECRET": SECRET,
@@ -150,7 +152,6 @@ class Stack:
             "SOCKETSEND_INBOX_MAX_MESSAGES": "10000",
             **(environment or {}),
         }
-        common = {name: value for name, value in common.items()}
         for number in range(nodes):
             self._add_node(number, common)
         sender = {
@@ -177,12 +178,7 @@ class Stack:
 
     def _add_node(self, number, common):
         internal, public = free_port(), free_port()
-        to_redis = Wire(("127.0.0.1", 0), ("127.0.0.1", self.redis_port))
-        redis_port = to_redis.listener.getsockname()[1]
-        # Senders reach the node through a wire of its own: the same port on another loopback address, which the node advertises.
-        advertised = f"127.0.1.{number + 1}"
-        self.to_node.append(Wire((advertised, internal), ("127.0.0.1", internal)))
-        self.to_redis.append(to_redis)
+        redis_port, advertised = self._add_wires(number, internal) if self.wires else (self.redis_port, "127.0.0.1")
         self.public.append(f"127.0.0.1:{public}")
         environment = {
             **common,
@@ -198,6 +194,15 @@ class Stack:
         node = Process(f"node{number}", [BUILD / "wsnode" / "wsnode"], self.directory, environment)
         node.ready = f"http://127.0.0.1:{internal}/readyz"
         self.nodes.append(node)
+
+    def _add_wires(self, number, internal):
+        """Returns the port at which the node finds Redis, and the address at which senders find the node."""
+        to_redis = Wire(("127.0.0.1", 0), ("127.0.0.1", self.redis_port))
+        # Senders reach the node through a wire of its own: the same port on another loopback address, which the node advertises.
+        advertised = f"127.0.1.{number + 1}"
+        self.to_node.append(Wire((advertised, internal), ("127.0.0.1", internal)))
+        self.to_redis.append(to_redis)
+        return to_redis.listener.getsockname()[1], advertised
 
     def _lighttpd_config(self):
         path = self.directory / "lighttpd.conf"
