@@ -50,7 +50,7 @@ struct clients {
     pthread_mutex_t mutex;   /* guards mark_us and back */
     int64_t mark_us;
     struct times back; /* when clients were registered, after the mark */
-    int64_t closes[5000], failed, silent, unrecovered;
+    int64_t closes[5000], failed, timed_out, silent, unrecovered;
 };
 
 static bool chance(struct clients *c, int percent)
@@ -405,8 +405,10 @@ static void scan(struct clients *c)
         }
         if (k->state == OPEN && k->due_us > 0 && now >= k->due_us)
             cut(c, k, now, c->o.cut_for_ms);
-        else if (k->state == CONNECTING && now >= k->due_us)
+        else if (k->state == CONNECTING && now >= k->due_us) {
+            c->timed_out++;
             lose(c, k);
+        }
         else if (k->state == WAITING && now >= k->due_us && c->connecting < c->o.at_once)
             start_connect(c, k);
     }
@@ -489,8 +491,8 @@ void clients_stall(struct clients *c, int percent, int64_t for_ms)
 
 void clients_report(struct clients *c, FILE *out)
 {
-    fprintf(out, "connections: %lld failed, %lld ended without a close frame, %lld not recovered; close codes:",
-        (long long)c->failed, (long long)c->silent, (long long)c->unrecovered);
+    fprintf(out, "connections: %lld failed, %lld got no answer in time, %lld ended without a close frame, %lld not recovered; close codes:",
+        (long long)c->failed, (long long)c->timed_out, (long long)c->silent, (long long)c->unrecovered);
     for (int code = 0; code < 5000; code++)
         if (c->closes[code] > 0)
             fprintf(out, " %d×%lld", code, (long long)c->closes[code]);
