@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""Redis is emptied (FLUSHALL) under live sessions: how long until all of them are registered again, and whether any socket was closed.
+"""Redis is emptied (FLUSHALL) under live sessions: when all are registered again, and whether a socket was closed.
 
 usage: make bench-flushall [SESSIONS=10000]
 
-Each user has one session, and got one durable message before, so that its session stands at a place of the inbox that is lost too. Afterwards
-each user is sent another one: it must arrive. `registry.refresh_rate` (5,000 per second and worker) bounds the time; a node notices at the
-next renewal of its lease, a third of `registry.node_lease` (9 s here, as by default). The processor time of a refresh comes out as well.
+Each user has one session, and got one durable message before, so that its session stands at a place of the inbox that
+is lost too. Afterwards each user is sent another one: it must arrive. `registry.refresh_rate` (5,000 per second and
+worker) bounds the time; a node notices at the next renewal of its lease, a third of `registry.node_lease` (9 s here, as
+by default). The processor time of a refresh comes out as well.
 """
 
 import os
@@ -24,7 +25,7 @@ def registered(stack, users):
 
 
 def wait_until_registered(stack, users, began):
-    """Prints how it goes, and returns after how many seconds all users had their session back; None: not within half a minute."""
+    """Prints how it goes. Returns after how many seconds all had their session back; None: not in half a minute."""
     while time.monotonic() - began < 30:
         keys = int(redis_command(stack, "DBSIZE"))
         seconds = time.monotonic() - began
@@ -65,7 +66,8 @@ def main():
     verdict.check(seconds is not None and seconds <= PROMISE_S, f"all are registered again within {PROMISE_S} s",
                   f"{seconds:.1f} s" if seconds else "not after 30 s")
     verdict.check(closed == 0, "no socket was closed", closed)
-    verdict.check(status == 0, "what is sent afterwards arrives, once and in order", f"{phases['after']['received']:.0f} messages")
+    received = f"{phases['after']['received']:.0f} messages"
+    verdict.check(status == 0, "what is sent afterwards arrives, once and in order", received)
     verdict.exit()
 
 

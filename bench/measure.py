@@ -1,4 +1,5 @@
-"""What the benches share: a stack without wires, crowds of clients (the ledger program), CPU time, calls, and the verdict."""
+"""What the benches share: a stack without wires, crowds of clients (the ledger program), CPU time, calls, and the
+verdict."""
 
 import contextlib
 import http.client
@@ -31,7 +32,7 @@ def raise_descriptor_limit(needed):
 
 @contextlib.contextmanager
 def running_stack(**options):
-    """A stack whose parts talk to each other directly. Redis syncs its file every second, as it does by default. LOGS=1 shows the logs at the end."""
+    """A stack without wires, Redis with its default of a sync per second. LOGS=1 shows the logs at the end."""
     os.chdir(ROOT)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         stack = Stack(directory, wires=False, fsync="everysec", **options)
@@ -96,7 +97,7 @@ def read_tables(output):
 
 
 def columns_of(head):
-    """Two words make one column where the second one is a unit. The answers' times go by another name than the deliveries'."""
+    """Two words make one column where the second one is a unit. Answers' times are not named like deliveries'."""
     is_answers = head.startswith("sends answered")
     words = head.split()[2 if is_answers else 1:]
     columns = []
@@ -125,7 +126,8 @@ class Cpu:
     """CPU seconds that each part of a stack has used since this was made."""
 
     def __init__(self, stack):
-        self.pids = {"fcgi-send": stack.send.process.pid, "redis": stack.redis.process.pid, "lighttpd": stack.lighttpd.process.pid}
+        processes = {"fcgi-send": stack.send, "redis": stack.redis, "lighttpd": stack.lighttpd}
+        self.pids = {name: process.process.pid for name, process in processes.items()}
         for number, node in enumerate(stack.nodes):
             self.pids[f"wsnode {number}"] = node.children()[0]
         self.before = self._now()
@@ -139,8 +141,9 @@ class Cpu:
 
 def redis_command(stack, *words):
     """One command; its answer as text, without the first byte."""
+    end = "\r\n"
     with socket.create_connection(("127.0.0.1", stack.redis_port), 10) as s:
-        s.sendall(b"".join([f"*{len(words)}\r\n".encode(), *(f"${len(w)}\r\n{w}\r\n".encode() for w in map(str, words))]))
+        s.sendall(f"*{len(words)}\r\n{''.join(f'${len(w)}{end}{w}{end}' for w in words)}".encode())
         with s.makefile("rb") as answer:
             head = answer.readline()
             return answer.read(int(head[1:])).decode() if head.startswith(b"$") else head[1:].decode().strip()
@@ -156,7 +159,7 @@ def call(stack, path, body=None):
     connection = http.client.HTTPConnection("127.0.0.1", stack.http_port, timeout=10)
     headers = {"X-Api-Key": KEY, "Content-Type": "application/json"}
     try:
-        connection.request("POST" if body is not None else "GET", path, json.dumps(body) if body is not None else None, headers)
+        connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
     finally:
@@ -179,13 +182,15 @@ def node_counters(stack, number):
     url = stack.nodes[number].ready.replace("/readyz", "/metrics")
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {SECRET}"})
     lines = urllib.request.urlopen(request, timeout=10).read().decode().splitlines()
-    return {line.split()[0].removeprefix("socketsend_node_"): float(line.split()[1]) for line in lines if not line.startswith("#")}
+    pairs = (line.removeprefix("socketsend_node_").split() for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
 
 
 def post(stack, seconds, *arguments):
     """Runs the poster and returns its figures, with sends_per_s."""
-    command = [BUILD / "bench" / "poster", "--to", f"127.0.0.1:{stack.http_port}", "--key", KEY, "--seconds", str(seconds)]
-    output = subprocess.run([*command, *map(str, arguments)], stdout=subprocess.PIPE, text=True, check=True).stdout
+    to = f"127.0.0.1:{stack.http_port}"
+    command = [BUILD / "bench" / "poster", "--to", to, "--key", KEY, "--seconds", str(seconds), *map(str, arguments)]
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     figures = json.loads(output)
     figures["sends_per_s"] = figures["sends"] / figures["seconds"]
     return figures

@@ -3,9 +3,10 @@
 
 usage: make bench-storm [SESSIONS=10000] [ROUNDS=3]
 
-Two kinds of storm. Paced: each client waits up to 0.5 s at random, as clients with a back-off do, with at most 500 handshakes under way. Unpaced:
-all connect in the same instant, which fills the listen backlog (`net.core.somaxconn`) and leaves the rest to TCP's repeats after 1, 3 and 7 s.
-The processor time is that of the node and of Redis, for the end of the old session and the start of the new one, per session.
+Two kinds of storm. Paced: each client waits up to 0.5 s at random, as clients with a back-off do, with at most 500
+handshakes under way. Unpaced: all connect in the same instant, which fills the listen backlog (`net.core.somaxconn`)
+and leaves the rest to TCP's repeats after 1, 3 and 7 s. The processor time is that of the node and of Redis, for the
+end of the old session and the start of the new one, per session.
 """
 
 import os
@@ -27,8 +28,10 @@ def connect_first(stack, at_once):
     """The clients' first connects, without sessions to end. Returns the crowd."""
     memory, cpu, began = redis_memory(stack), Cpu(stack), time.monotonic()
     crowd = Crowd(stack, SESSIONS, "--clients", 1, "--at-once", at_once)
-    seconds, cost = time.monotonic() - began - 1, per_session(cpu.used())  # the ledger waits for a second before it says that all are there
-    print(f"first connects: {SESSIONS / seconds:.0f}/s; CPU per connect: wsnode {cost['wsnode 0']:.0f} µs, redis {cost['redis']:.0f} µs; "
+    seconds = time.monotonic() - began - 1  # the ledger waits for a second before it says that all are there
+    cost = per_session(cpu.used())
+    print(f"first connects: {SESSIONS / seconds:.0f}/s; "
+          f"CPU per connect: wsnode {cost['wsnode 0']:.0f} µs, redis {cost['redis']:.0f} µs; "
           f"Redis' memory per session {(redis_memory(stack) - memory) / SESSIONS:.0f} bytes", flush=True)
     return crowd
 
@@ -71,8 +74,9 @@ def main():
             crowd.finish_and_read()
             time.sleep(2)
         counters = node_counters(stack, 0)
-        verdict.check(counters["handshakes_refused_total"] == 0, "no handshake was refused", int(counters["handshakes_refused_total"]))
-        verdict.check(counters["sessions"] == 0, "no session is left when all clients are gone", int(counters["sessions"]))
+        refused, left = int(counters["handshakes_refused_total"]), int(counters["sessions"])
+        verdict.check(refused == 0, "no handshake was refused", refused)
+        verdict.check(left == 0, "no session is left when all clients are gone", left)
     verdict.exit()
 
 

@@ -220,9 +220,11 @@ def run_deploy(run, options):
 # name: what to run, and the load that goes with it: --users, --clients per user, --rate, and what else the ledger is told.
 SCENARIOS = {
     "faults": (run_faults, 200, 2, 600, []),
-    # 6,000 clients, because two messages per second and client are 12,000 deliveries a second: about 1.4 cores, ledger included. 10,000 clients
-    # take more than two. A send to 100 sessions takes 50 to 150 ms then, so 120 sends a second keep more than 8 threads busy.
-    "jitter": (run_jitter, 60, 100, 120, ["--messages", str(JITTER_MESSAGES), "--threads", "24", "--cut-every", "15000", "--cut-for", "2000"]),
+    # 6,000 clients, because two messages per second and client are 12,000 deliveries a second: about 1.4 cores, ledger
+    # included. 10,000 clients take more than two. A send to 100 sessions takes 50 to 150 ms then, so 120 sends a second
+    # keep more than 8 threads busy.
+    "jitter": (run_jitter, 60, 100, 120, ["--messages", str(JITTER_MESSAGES), "--threads", "24",
+                                          "--cut-every", "15000", "--cut-for", "2000"]),
     "deploy": (run_deploy, 50, 100, 100, []),
 }
 
