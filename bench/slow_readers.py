@@ -69,6 +69,8 @@ def stall(crowds, watch):
     long.say(f"stall 100 {1000 * LONG_STALL_S}")
     watch.wait(SHORT_STALL_S)
     print("one half reads again")
+    for crowd in crowds:
+        crowd.phase("half reads again")
     watch.wait(5)
     short_ended = short.ended() - ended
     watch.wait(LONG_STALL_S - SHORT_STALL_S - 5)
