@@ -8,7 +8,6 @@
 #include "wsnode/presence_state.h"
 
 #define ACK_INTERVAL_MS 100
-#define OPENS_AT_FIRST 64
 
 struct request *presence_request_create(const struct session *s)
 {
@@ -103,7 +102,10 @@ enum err presence_create(struct node *n)
         return ERR_NO_MEMORY;
     }
     TAILQ_INIT(&p->waiting);
-    p->opens_max = OPENS_AT_FIRST;
+    TAILQ_INIT(&p->waiting_fetches);
+    window_init(&p->opens);
+    window_init(&p->closes);
+    window_init(&p->fetches);
     TAILQ_INIT(&p->closings);
     TAILQ_INIT(&p->failed);
     TAILQ_INIT(&p->retries);
@@ -166,5 +168,5 @@ int64_t presence_pending_count(const struct node *n)
 {
     const struct presence *p = n->presence;
 
-    return p->pending + p->closings_count + (int64_t)HASH_CNT(by_id, p->acks);
+    return p->pending + p->closings_count + (int64_t)HASH_CNT(by_key, p->acks);
 }

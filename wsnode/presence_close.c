@@ -9,7 +9,6 @@
 #include "shared/clock.h"
 #include "wsnode/presence_state.h"
 
-#define CLOSES_IN_FLIGHT_MAX 500
 /* Kept while Redis is away; beyond them the oldest entries are left to expire. */
 #define CLOSINGS_MAX 100000
 #define CLOSE_RETRY_MS 250
@@ -35,15 +34,16 @@ static void put_back(struct presence *p, struct closing *c, int64_t due_ms)
 static void after_close(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
     struct presence *p = n->presence;
+    struct closing *c = arg;
     int64_t now_ms = clock_mono_ms();
 
     (void)reply;
     p->pending--;
-    p->closes_in_flight--;
+    window_answered(&p->closes, now_ms - c->sent_ms, n->config->redis_command_timeout_ms);
     if (err) {
-        put_back(p, arg, now_ms + CLOSE_RETRY_MS);
+        put_back(p, c, now_ms + CLOSE_RETRY_MS);
     } else {
-        free(arg);
+        free(c);
     }
     presence_send_closings(n, now_ms);
 }
@@ -60,7 +60,8 @@ static void send_closing(struct node *n, struct closing *closing, int64_t now_ms
     if (presence_run(n, &c, after_close, closing)) {
         put_back(p, closing, now_ms + CLOSE_RETRY_MS);
     } else {
-        p->closes_in_flight++;
+        closing->sent_ms = now_ms;
+        window_sent(&p->closes);
     }
 }
 
@@ -69,7 +70,7 @@ void presence_send_closings(struct node *n, int64_t now_ms)
     struct presence *p = n->presence;
     struct closing *c;
 
-    while (p->closes_in_flight < CLOSES_IN_FLIGHT_MAX && redis_async_is_ready(n->redis) &&
+    while (window_is_open(&p->closes) && redis_async_is_ready(n->redis) &&
            (c = TAILQ_FIRST(&p->closings)) && c->due_ms <= now_ms) {
         send_closing(n, c, now_ms);
     }

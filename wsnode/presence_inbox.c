@@ -51,30 +51,27 @@ void presence_retry_fetches(struct node *n, int64_t now_ms)
 
 static void after_fetch(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
+    struct request *r = arg;
     struct inbox_fetched fetched;
-    struct session *s = presence_take_answer(n, arg);
 
-    if (!s) {
-        return;
-    }
-    if (err || inbox_fetch_decode(reply, &fetched)) {
+    window_answered(
+        &n->presence->fetches, clock_mono_ms() - r->sent_ms, n->config->redis_command_timeout_ms);
+    struct session *s = presence_take_answer(n, r);
+    if (s && (err || inbox_fetch_decode(reply, &fetched))) {
         fail_fetch(n, s);
-        return;
+    } else if (s) {
+        session_after_fetch(n, s, &fetched);
+        inbox_page_finish(&fetched.page);
     }
-    session_after_fetch(n, s, &fetched);
-    inbox_page_finish(&fetched.page);
+    presence_send_fetches(n);
 }
 
-void presence_fetch(struct node *n, struct session *s)
+/* Takes r over. */
+static void send_fetch(struct node *n, const struct session *s, struct request *r)
 {
     struct address address;
     struct command c;
 
-    struct request *r = presence_request_create(s);
-    if (!r) {
-        session_close(n, s, CLOSE_RESYNC); /* it would wait for the answer for ever */
-        return;
-    }
     session_table_address(s, &address);
     struct inbox_fetch fetch = {.address = &address,
         .after = s->watermark,
@@ -86,10 +83,42 @@ void presence_fetch(struct node *n, struct session *s)
     }
     command_init(&c);
     inbox_fetch_command(&c, n->config->redis_prefix, &fetch);
+    r->sent_ms = clock_mono_ms();
     if (presence_run(n, &c, after_fetch, r)) {
         TAILQ_INSERT_TAIL(&n->presence->failed, r, link);
         n->presence->pending++; /* the answer is that it failed */
+    } else {
+        window_sent(&n->presence->fetches);
     }
+}
+
+void presence_send_fetches(struct node *n)
+{
+    struct presence *p = n->presence;
+    struct request *r;
+
+    while (window_is_open(&p->fetches) && (r = TAILQ_FIRST(&p->waiting_fetches))) {
+        const struct session *s = session_table_find(&n->table, r->session_id);
+
+        TAILQ_REMOVE(&p->waiting_fetches, r, link);
+        if (s) {
+            send_fetch(n, s, r);
+        } else {
+            free(r);
+        }
+    }
+}
+
+void presence_fetch(struct node *n, struct session *s)
+{
+    struct request *r = presence_request_create(s);
+
+    if (!r) {
+        session_close(n, s, CLOSE_RESYNC); /* it would wait for the answer for ever */
+        return;
+    }
+    TAILQ_INSERT_TAIL(&n->presence->waiting_fetches, r, link);
+    presence_send_fetches(n);
 }
 
 void presence_tell_failed_fetches(struct node *n)
@@ -109,24 +138,36 @@ void presence_tell_failed_fetches(struct node *n)
     }
 }
 
-static struct ack *ack_find(const struct presence *p, const char *session_id)
+static struct ack *ack_find(const struct presence *p, const char *key)
 {
     struct ack *a;
 
-    HASH_FIND(by_id, p->acks, session_id, strlen(session_id), a);
+    HASH_FIND(by_key, p->acks, key, strlen(key), a);
     return a;
 }
 
-/* Takes it over. One that is there already is newer. */
+static void raise_ack(struct ack *a, struct message_id id)
+{
+    if (message_id_compare(id, a->id) > 0) {
+        a->id = id;
+    }
+}
+
+/* Takes it over. */
 static void keep_ack(struct presence *p, struct ack *a)
 {
-    if (ack_find(p, a->session_id) || HASH_CNT(by_id, p->acks) >= ACKS_MAX) {
+    struct ack *other = ack_find(p, a->key);
+
+    if (other) {
+        raise_ack(other, a->id);
+    }
+    if (other || HASH_CNT(by_key, p->acks) >= ACKS_MAX) {
         free(a);
         return;
     }
-    HASH_ADD(by_id, p->acks, session_id, strlen(a->session_id), a);
-    if (!hash_has(a, by_id)) {
-        free(a); /* no memory; the next ack of the session covers this one */
+    HASH_ADD(by_key, p->acks, key, strlen(a->key), a);
+    if (!hash_has(a, by_key)) {
+        free(a); /* no memory; the next ack covers this one */
     }
 }
 
@@ -152,7 +193,7 @@ static void send_ack(struct node *n, struct ack *a)
         .ttl_ms = n->config->inbox_ttl_ms};
     struct command c;
 
-    HASH_DELETE(by_id, n->presence->acks, a);
+    HASH_DELETE(by_key, n->presence->acks, a);
     command_init(&c);
     inbox_ack_command(&c, n->config->redis_prefix, &ack);
     if (presence_run(n, &c, after_ack, a)) {
@@ -166,7 +207,7 @@ void presence_flush_acks(struct node *n)
     struct ack *next;
     int budget = ACKS_PER_TICK;
 
-    HASH_ITER(by_id, n->presence->acks, a, next)
+    HASH_ITER(by_key, n->presence->acks, a, next)
     {
         if (budget-- == 0 || !redis_async_is_ready(n->redis)) {
             return;
@@ -175,39 +216,37 @@ void presence_flush_acks(struct node *n)
     }
 }
 
-static struct ack *ack_create(const struct session *s)
+static void ack_describe(const struct session *s, struct ack *out)
 {
-    struct ack *a = calloc(1, sizeof(*a));
-
-    if (a) {
-        memcpy(a->session_id, s->id, sizeof(a->session_id));
-        session_table_address(s, &a->address);
-    }
-    return a;
+    *out = (struct ack){.id = s->acked, .was_excepted = s->excepted};
+    session_table_address(s, &out->address);
+    out->key[0] = s->excepted ? '-' : '+';
+    (void)address_format_key(&out->address, out->key + 1);
 }
 
 void presence_ack(struct node *n, struct session *s)
 {
-    struct ack *a = ack_find(n->presence, s->id);
-    bool is_new = !a;
+    struct ack described;
 
-    if (is_new) {
-        a = ack_create(s);
+    ack_describe(s, &described);
+    struct ack *a = ack_find(n->presence, described.key);
+    if (a) {
+        raise_ack(a, described.id);
+        return;
     }
-    if (!a) {
-        return; /* no memory; the next ack of the session covers this one */
-    }
-    a->id = s->acked;
-    a->was_excepted = s->excepted;
-    if (is_new) {
+    a = malloc(sizeof(*a));
+    if (a) { /* else the next ack covers this one */
+        *a = described;
         keep_ack(n->presence, a);
     }
 }
 
 void presence_flush_ack(struct node *n, struct session *s)
 {
-    struct ack *a = ack_find(n->presence, s->id);
+    struct ack described;
 
+    ack_describe(s, &described);
+    struct ack *a = ack_find(n->presence, described.key);
     if (a) {
         send_ack(n, a);
     }
@@ -228,11 +267,12 @@ void presence_end_requests(struct presence *p)
     struct ack *a;
     struct ack *next;
 
-    HASH_ITER(by_id, p->acks, a, next)
+    HASH_ITER(by_key, p->acks, a, next)
     {
-        HASH_DELETE(by_id, p->acks, a);
+        HASH_DELETE(by_key, p->acks, a);
         free(a);
     }
+    free_requests(&p->waiting_fetches);
     free_requests(&p->failed);
     free_requests(&p->retries);
 }

@@ -9,8 +9,6 @@
 #include "shared/log.h"
 #include "wsnode/presence_state.h"
 
-#define OPENS_IN_FLIGHT_MIN 4
-#define OPENS_IN_FLIGHT_MAX 500
 #define OPEN_RETRY_MS 250
 
 static void opening_destroy(struct presence *p, struct opening *o)
@@ -37,21 +35,6 @@ static void opening_wait(struct presence *p, struct opening *o, int64_t due_ms)
     TAILQ_INSERT_TAIL(&p->waiting, o, link);
 }
 
-/*
- * How much an open costs Redis depends on what is in the inbox. One that is late takes the
- * connection down, and all others with it, so there are fewer long before that.
- */
-static void fit_window(struct node *n, int64_t took_ms)
-{
-    struct presence *p = n->presence;
-    bool is_slow = took_ms > n->config->redis_command_timeout_ms / 4;
-    int64_t wanted = is_slow ? p->opens_max - p->opens_max / 8 - 1 : p->opens_max + 1;
-
-    p->opens_max = wanted < OPENS_IN_FLIGHT_MIN   ? OPENS_IN_FLIGHT_MIN
-                   : wanted > OPENS_IN_FLIGHT_MAX ? OPENS_IN_FLIGHT_MAX
-                                                  : wanted;
-}
-
 static void after_open(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
     struct presence *p = n->presence;
@@ -61,8 +44,7 @@ static void after_open(struct node *n, enum err err, const struct redisReply *re
     struct registry_opened opened;
 
     p->pending--;
-    p->opens_in_flight--;
-    fit_window(n, now_ms - o->sent_ms);
+    window_answered(&p->opens, now_ms - o->sent_ms, n->config->redis_command_timeout_ms);
     opening_wait(p, o, now_ms + OPEN_RETRY_MS);
     if (!s || s->state != SESSION_OPENING) {
         /* It ended in the meantime; only now is it sure that its close comes after its open. */
@@ -104,7 +86,7 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
         return true;
     }
     o->was_sent = true;
-    p->opens_in_flight++;
+    window_sent(&p->opens);
     return true;
 }
 
@@ -113,7 +95,7 @@ void presence_send_waiting(struct node *n, int64_t now_ms)
     struct presence *p = n->presence;
     struct opening *o;
 
-    while (p->opens_in_flight < p->opens_max && redis_async_is_ready(n->redis) &&
+    while (window_is_open(&p->opens) && redis_async_is_ready(n->redis) &&
            (o = TAILQ_FIRST(&p->waiting)) && o->due_ms <= now_ms) {
         const struct session *s = session_table_find(&n->table, o->session_id);
         if (!s) {

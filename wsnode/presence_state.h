@@ -11,6 +11,7 @@
 #include "wsnode/live_nodes.h"
 #include "wsnode/presence.h"
 #include "wsnode/redis_async.h"
+#include "wsnode/window.h"
 
 /* A session whose open has not been answered. */
 struct opening {
@@ -27,16 +28,20 @@ struct opening {
 
 /* A session whose answer is awaited. */
 struct request {
-    TAILQ_ENTRY(request) link; /* fetches that failed */
-    int64_t due_ms;            /* of these: when the session is told, or fetches again */
+    TAILQ_ENTRY(request) link; /* fetches that wait or failed */
+    int64_t due_ms;            /* of these: when the session fetches again */
+    int64_t sent_ms;           /* fetches only */
     char session_id[SESSION_ID_BYTES];
     struct message_id watermark; /* refreshes only: the session's, when it was asked */
 };
 
-/* What a session has acknowledged and Redis has yet to be told. It outlives the session. */
+/*
+ * What has been acknowledged at a place and Redis has yet to be told: for all sessions there, and
+ * also when they have gone. Sessions that were excepted from messages acknowledge apart.
+ */
 struct ack {
-    UT_hash_handle by_id;
-    char session_id[SESSION_ID_BYTES];
+    UT_hash_handle by_key;
+    char key[ADDRESS_KEY_BYTES + 1]; /* of the address, after '-' if excepted, else '+' */
     struct address address;
     struct message_id id;
     bool was_excepted;
@@ -46,6 +51,7 @@ struct ack {
 struct closing {
     TAILQ_ENTRY(closing) link; /* in closings, unless in flight */
     int64_t due_ms;
+    int64_t sent_ms; /* if in flight */
     char session_id[SESSION_ID_BYTES];
     char user_id[ADDRESS_PART_BYTES_MAX + 1];
 };
@@ -57,13 +63,14 @@ TAILQ_HEAD(request_queue, request);
 struct presence {
     struct opening *openings;     /* uthash: all of them */
     struct opening_queue waiting; /* those to be sent, in order of due time */
-    int64_t opens_in_flight;
-    int64_t opens_max;             /* in flight at a time: fewer while Redis is slow */
+    struct window opens;
     struct closing_queue closings; /* those to be sent, in order of due time */
     int64_t closings_count;        /* in closings */
-    int64_t closes_in_flight;
+    struct window closes;
     struct ack *acks; /* uthash, in order of coming */
     int64_t acks_due_ms;
+    struct window fetches;
+    struct request_queue waiting_fetches; /* until there is room in the window */
     struct request_queue failed;   /* fetches that could not be sent: told on the next tick */
     struct request_queue retries;  /* fetches that failed, in order of due time */
     struct live_nodes *live_nodes; /* owned; NULL with on_duplicate = allow */
@@ -93,6 +100,7 @@ void presence_flush_ack(struct node *n, struct session *s); /* if it has one to 
 void presence_flush_acks(struct node *n);                   /* all, up to a bound */
 void presence_tell_failed_fetches(struct node *n);
 void presence_retry_fetches(struct node *n, int64_t now_ms);
+void presence_send_fetches(struct node *n);
 void presence_end_requests(struct presence *p);
 
 #endif

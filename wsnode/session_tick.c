@@ -112,8 +112,14 @@ static void tick_pongs(struct node *n)
     struct ring_entry *e;
 
     for (int i = 0; i < TICK_ENTRIES_MAX && (e = ring_first_due(&n->pongs, n->now_ms)); i++) {
+        struct session *s = session_of(e, liveness);
+
+        if (s->full.due_ms != 0) {
+            ring_touch(&n->pongs, e, n->now_ms); /* how long it may stay full is another matter */
+            continue;
+        }
         node_stat_add(silent, 1);
-        session_close(n, session_of(e, liveness), CLOSE_SILENT);
+        session_close(n, s, CLOSE_SILENT);
     }
 }
 

@@ -658,6 +658,88 @@ static void session_that_stays_full_is_closed(void **state)
     assert_int_equal(quick->socket->close_code, 0);
 }
 
+/* It is not silent, it is slow: that has a limit of its own. */
+static void full_queue_is_no_silence(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+
+    (void)state;
+    rig_pass(rig.config.node_ping_interval_ms);
+    block(s);
+    (void)rig_forward_volatile(s, large_payload());
+    assert_int_equal(rig_forward_volatile(s, large_payload()), DELIVERY_REJECTED);
+    rig_pass(rig.config.node_pong_timeout_ms);
+    assert_int_equal(s->socket->close_code, 0);
+    rig_pass(rig.config.node_slow_timeout_ms - rig.config.node_pong_timeout_ms);
+    assert_int_equal(s->socket->close_code, CLOSE_SLOW);
+}
+
+static void failed_fetch_is_repeated_by_the_next_forward(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+
+    (void)state;
+    session_resync(&rig.node, s);
+    session_after_fetch(&rig.node, s, NULL);
+    assert_int_equal(fake_presence.fetches, 1);
+    assert_int_equal(rig_forward(s, 6, 5), DELIVERY_QUEUED);
+    assert_int_equal(fake_presence.fetches, 2);
+}
+
+/* A page whose only entry is not for the session (any more): expired, or it excepts the session. */
+static void awaited_message_that_is_passed_over_is_not_called_written(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    struct inbox_fetched fetched = {
+        .page = {.last = message_number(6), .skipped = message_number(6)}};
+
+    (void)state;
+    session_resync(&rig.node, s);
+    assert_int_equal(rig_forward(s, 6, 5), DELIVERY_QUEUED);
+    session_after_fetch(&rig.node, s, &fetched);
+    assert_int_equal(session_delivery_status(s, message_number(6)), DELIVERY_PASSED);
+    rig_fetch(s, NONE, 6, false); /* the forward was heard of during the first one */
+    assert_int_equal(rig_forward(s, 7, 6), DELIVERY_WRITTEN);
+    assert_int_equal(session_delivery_status(s, message_number(6)), DELIVERY_PASSED);
+    assert_int_equal(session_delivery_status(s, message_number(7)), DELIVERY_WRITTEN);
+}
+
+static void inbox_that_ends_before_the_watermark_ends_the_session(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    struct registry_refreshed refreshed = {.position = message_number(4)};
+
+    (void)state;
+    session_after_refresh(&rig.node, s, &refreshed, message_number(4)); /* it came meanwhile */
+    assert_int_equal(s->socket->close_code, 0);
+    session_after_refresh(&rig.node, s, &refreshed, message_number(5));
+    assert_int_equal(s->socket->close_code, CLOSE_RESYNC);
+}
+
+static void early_acknowledgement_counts_once_the_replay_is_there(void **state)
+{
+    struct session *s = rig_connect(&format_v1, "5-0");
+
+    (void)state;
+    rig_text(s, "{\"type\":\"ack\",\"id\":\"7-0\"}");
+    rig_open_more(s, NUMBERS(6), 8);
+    assert_true(message_id_is_zero(s->acked));
+    rig_fetch(s, NUMBERS(7, 8), 8, false);
+    assert_id(s->acked, 7);
+}
+
+static void early_acknowledgement_of_what_never_was_is_refused(void **state)
+{
+    struct session *s = rig_connect(&format_v1, "5-0");
+
+    (void)state;
+    rig_text(s, "{\"type\":\"ack\",\"id\":\"9-0\"}");
+    rig_open(s, NUMBERS(6), 6);
+    rig_discard_frames(s);
+    assert_true(message_id_is_zero(s->acked));
+    assert_true(message_id_is_zero(s->early_ack));
+}
+
 static void replay_respects_the_bound_of_the_queue(void **state)
 {
     struct session *s = rig_live(&format_v1, 5);
@@ -1043,6 +1125,12 @@ int main(void)
         test(plain_message_is_read_once_it_is_written),
         test(text_of_a_plain_client_is_echoed_if_configured),
         test(bad_frame_is_answered_and_the_session_goes_on),
+        test(full_queue_is_no_silence),
+        test(failed_fetch_is_repeated_by_the_next_forward),
+        test(awaited_message_that_is_passed_over_is_not_called_written),
+        test(inbox_that_ends_before_the_watermark_ends_the_session),
+        test(early_acknowledgement_counts_once_the_replay_is_there),
+        test(early_acknowledgement_of_what_never_was_is_refused),
         test(silent_session_is_pinged_and_then_closed),
         test(any_frame_is_a_sign_of_life),
         test(plain_session_is_pinged_by_the_protocol),
