@@ -212,14 +212,20 @@ static bool are_arguments_foreign(void)
     return query && query[0] && !strchr(query, '=');
 }
 
+/* To the caller of a CGI program that cannot serve; why is said in the log only. */
+static void answer_failure(void)
+{
+    printf("Status: 500 Internal Server Error\r\n"
+           "Content-Type: application/json; charset=utf-8\r\n\r\n"
+           "{\"code\":%d,\"msg\":\"%s\",\"data\":{\"field\":\"\"}}",
+        err_code(ERR_INTERNAL), err_text(ERR_INTERNAL));
+}
+
 static int fail(bool is_cgi, const struct problem *p)
 {
     log_error("fcgi-send cannot run", "reason=\"%s\"", p->msg);
     if (is_cgi) {
-        printf("Status: 500 Internal Server Error\r\n"
-               "Content-Type: application/json; charset=utf-8\r\n\r\n"
-               "{\"code\":%d,\"msg\":\"%s\",\"data\":{\"field\":\"\"}}",
-            err_code(ERR_INTERNAL), err_text(ERR_INTERNAL));
+        answer_failure();
     }
     return EXIT_FAILURE;
 }
@@ -236,6 +242,9 @@ int main(int argc, char **argv)
         argc = 1;
     }
     enum err err = config_command_line(&config, argc, argv, PROGRAM_SEND, &exit_status);
+    if (err && is_cgi) {
+        answer_failure();
+    }
     if (err || exit_status >= 0) {
         return exit_status;
     }

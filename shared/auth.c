@@ -37,8 +37,7 @@ static bool cut(struct slice *rest, char at, struct slice *part)
 
 static enum err bad_key(struct problem *p, const struct auth_key *key, const char *what)
 {
-    return problem_set(
-        p, ERR_BAD_VALUE, "send.api_keys", "send.api_keys: key \"%s\": %s", key->name, what);
+    return problem_set(p, ERR_BAD_VALUE, "send.api_keys", "key \"%s\": %s", key->name, what);
 }
 
 static enum err add_scope(struct slice word, struct auth_key *key, struct problem *p)
@@ -82,11 +81,11 @@ static enum err parse_key(struct slice text, struct auth_key *key, struct proble
     if (!has_secret) {
         /* It may be a secret that lacks its name, so it is not shown. */
         return problem_set(p, ERR_BAD_VALUE, "send.api_keys",
-            "send.api_keys: a key is not of the form name:secret[:scope+scope]");
+            "a key is not of the form name:secret[:scope+scope]");
     }
     if (name.len == 0 || name.len >= sizeof(key->name)) {
         return problem_set(p, ERR_BAD_VALUE, "send.api_keys",
-            "send.api_keys: a name is empty or longer than %d characters", AUTH_NAME_BYTES - 1);
+            "a name is empty or longer than %d characters", AUTH_NAME_BYTES - 1);
     }
     memcpy(key->name, name.at, name.len);
     if (secret.len < AUTH_SECRET_BYTES_MIN) {
@@ -153,8 +152,7 @@ enum err auth_keys_parse(struct auth_keys *out, const char *text, bool anonymous
     if (keys.count == 0 && !anonymous) {
         auth_keys_finish(&keys);
         return problem_set(p, ERR_BAD_VALUE, "send.api_keys",
-            "send.api_keys is empty; to serve callers without a key, write send.allow_anonymous = "
-            "yes");
+            "must have a key; to serve callers without one, write send.allow_anonymous = yes");
     }
     *out = keys;
     return ERR_OK;

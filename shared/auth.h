@@ -29,10 +29,10 @@ struct auth_keys {
 };
 
 /*
- * text: send.api_keys of options.def: name:secret[:scope+scope] separated by spaces. ERR_BAD_VALUE
- * names the key, never the secret: a name twice, no secret, a secret under 16 characters, an
- * unknown scope; no key at all and not anonymous. ERR_NO_MEMORY. auth_keys_finish() is needed after
- * ERR_OK only.
+ * text: send.api_keys of options.def: name:secret[:scope+scope] separated by spaces. ERR_BAD_VALUE,
+ * in words that go behind the option's name, names the key, never the secret: a name twice, no
+ * secret, a secret under 16 characters, an unknown scope; no key at all and not anonymous.
+ * ERR_NO_MEMORY. auth_keys_finish() is needed after ERR_OK only.
  */
 enum err auth_keys_parse(
     struct auth_keys *out, const char *text, bool anonymous, struct problem *p) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shared/option_check.h"
 #include "shared/option_table.h"
@@ -310,14 +311,17 @@ static void check_required(struct load *l)
 static void check_rules(struct load *l)
 {
     char place[PLACE_BYTES];
+    enum option_index blamed;
+    struct problem broken;
 
     if (l->err != ERR_OK) {
         return; /* half a configuration would break rules that the whole one keeps */
     }
-    const struct option_rule *broken = option_broken_rule(&l->config, l->program);
-    if (broken) {
-        const struct option *o = &options[broken->option];
-        fail(l, place_of(l, o, place), o->name, "%s", broken->must);
+    enum err err = option_check(&l->config, l->program, &blamed, &broken);
+    if (err == ERR_NO_MEMORY) {
+        l->err = problem_set(l->p, err, "", NULL);
+    } else if (err != ERR_OK) {
+        fail(l, place_of(l, &options[blamed], place), options[blamed].name, "%s", broken.msg);
     }
 }
 
@@ -337,6 +341,16 @@ enum err config_load(struct config *c, const char *path, enum program program, s
     }
     *c = l.config;
     return ERR_OK;
+}
+
+int64_t config_worker_count(const struct config *c)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (c->node_workers > 0) {
+        return c->node_workers;
+    }
+    return processors > 0 ? processors : 1;
 }
 
 void config_finish(struct config *c)

@@ -54,6 +54,8 @@ enum err config_load(
     struct config *c, const char *path, enum program program, struct problem *p) MUST_CHECK;
 void config_finish(struct config *c);
 
+int64_t config_worker_count(const struct config *c); /* node.workers, or one per processor */
+
 /* The program's options as a valid file. Secrets that are not the default are only named, in a
  * comment. */
 void config_print(const struct config *c, enum program program, FILE *out);

@@ -1,15 +1,22 @@
 /*
- * One line per rule. What auth_keys_parse() says of send.api_keys is not repeated here.
+ * One line per rule: what a program could not start with, or could not work with, is refused here,
+ * so that --check-config says of it what a start says. send.api_keys has a parser of its own.
  */
 #include "shared/option_check.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/un.h>
 
+#include "shared/auth.h"
+#include "shared/limits.h"
 #include "shared/parse.h"
 #include "shared/redis_url.h"
 
 #define SECRET_CHARS_MIN 16
+/* What goes before a message in a forward: the ids of some 2,600 sessions. */
+#define FORWARD_HEAD_BYTES 65536
 
 static bool redis_url_is_known(const struct config *c)
 {
@@ -33,12 +40,48 @@ static bool secret_is_long(const struct config *c)
     return strlen(c->cluster_secret) >= SECRET_CHARS_MIN;
 }
 
-static bool is_address(const char *text)
-{
+struct endpoint {
     char host[INET6_ADDRSTRLEN];
     uint16_t port;
+};
 
-    return parse_host_port(text, host, sizeof(host), &port) == ERR_OK;
+static bool parse_endpoint(const char *text, struct endpoint *out)
+{
+    return parse_host_port(text, out->host, sizeof(out->host), &out->port) == ERR_OK;
+}
+
+static bool is_address(const char *text)
+{
+    struct endpoint ignored;
+
+    return parse_endpoint(text, &ignored);
+}
+
+static bool is_wildcard(const char *ip)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    return (inet_pton(AF_INET, ip, &v4) == 1 && v4.s_addr == htonl(INADDR_ANY)) ||
+           (inet_pton(AF_INET6, ip, &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6));
+}
+
+static bool is_ip(const char *text)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+/* The braces of the user's id are the hash tag; earlier ones would be taken for it. */
+static bool prefix_has_no_brace(const struct config *c)
+{
+    return !strpbrk(c->redis_prefix, "{}");
+}
+
+static bool name_leaves_room_for_the_port(const struct config *c)
+{
+    return strlen(c->node_name) <= NODE_ID_BYTES - sizeof("-65535");
 }
 
 static bool public_listen_is_address(const struct config *c)
@@ -51,12 +94,27 @@ static bool internal_listen_is_address(const struct config *c)
     return is_address(c->node_internal_listen);
 }
 
+static bool every_worker_has_a_port(const struct config *c)
+{
+    struct endpoint first;
+
+    return parse_endpoint(c->node_internal_listen, &first) &&
+           first.port + config_worker_count(c) - 1 <= UINT16_MAX;
+}
+
 static bool advertise_is_ip(const struct config *c)
 {
     const char *ip = c->node_internal_advertise;
-    unsigned char address[sizeof(struct in6_addr)];
 
-    return !*ip || inet_pton(AF_INET, ip, address) == 1 || inet_pton(AF_INET6, ip, address) == 1;
+    return !*ip || (is_ip(ip) && !is_wildcard(ip));
+}
+
+static bool senders_know_an_ip(const struct config *c)
+{
+    struct endpoint first;
+
+    return *c->node_internal_advertise ||
+           (parse_endpoint(c->node_internal_listen, &first) && !is_wildcard(first.host));
 }
 
 static bool unread_text_has_one_number(const struct config *c)
@@ -72,7 +130,9 @@ static bool send_listen_is_known(const struct config *c)
     const char *listen = c->send_listen;
 
     if (strncmp(listen, scheme, strlen(scheme)) == 0) {
-        return listen[strlen(scheme)] != '\0';
+        size_t len = strlen(listen + strlen(scheme));
+
+        return len > 0 && len < sizeof((struct sockaddr_un){0}.sun_path);
     }
     return !*listen || is_address(listen);
 }
@@ -82,31 +142,66 @@ static bool a_thread_never_waits(const struct config *c)
     return c->send_max_waits < c->send_threads;
 }
 
+static bool a_forward_takes_the_largest_message(const struct config *c)
+{
+    return c->send_message_max_bytes <= c->node_forward_max_bytes - FORWARD_HEAD_BYTES;
+}
+
 #define IP_PORT "must be ip:port, such as 127.0.0.1:9001 or [::1]:9001"
 
-static const struct option_rule rules[] = {
+static const struct rule {
+    enum option_index option; /* the one to blame */
+    bool (*holds)(const struct config *c);
+    const char *must; /* what is said where it does not hold */
+} rules[] = {
     {OPTION_redis_url, redis_url_is_known,
         "must be redis://[user:password@]ip[:port][/db], unix:///path/to.sock[?db=n&password=…], "
         "sentinel://[user:password@]ip[:port],…/master[/db] or "
         "cluster://[user:password@]ip[:port],…"},
     {OPTION_redis_retry_min, retry_grows, "must be at most redis.retry_max"},
+    {OPTION_redis_prefix, prefix_has_no_brace, "must have no { and no }"},
     {OPTION_registry_node_lease, lease_outlasts_a_command,
         "must be at least redis.command_timeout, or one slow answer makes a node count as dead"},
     {OPTION_cluster_secret, secret_is_long, "must have at least 16 characters"},
+    {OPTION_node_name, name_leaves_room_for_the_port, "must have at most 122 bytes"},
     {OPTION_node_public_listen, public_listen_is_address, IP_PORT},
     {OPTION_node_internal_listen, internal_listen_is_address, IP_PORT},
-    {OPTION_node_internal_advertise, advertise_is_ip, "must be empty or a numeric ip"},
+    {OPTION_node_internal_listen, every_worker_has_a_port,
+        "must leave a port to every worker: port + workers - 1 is at most 65535"},
+    {OPTION_node_internal_listen, senders_know_an_ip,
+        "must not be a wildcard, unless node.internal_advertise says which ip senders use"},
+    {OPTION_node_internal_advertise, advertise_is_ip,
+        "must be empty or a numeric ip, and no wildcard"},
     {OPTION_node_unread_text, unread_text_has_one_number, "must have one %d and no other %"},
-    {OPTION_send_listen, send_listen_is_known, "must be empty, ip:port or unix:/path"},
+    {OPTION_send_listen, send_listen_is_known,
+        "must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"},
     {OPTION_send_max_waits, a_thread_never_waits, "must be less than send.threads"},
+    {OPTION_send_message_max, a_forward_takes_the_largest_message,
+        "must be at most node.forward_max less 64k, or nodes refuse the largest messages"},
 };
 
-const struct option_rule *option_broken_rule(const struct config *c, enum program program)
+static enum err check_api_keys(const struct config *c, struct problem *p)
+{
+    struct auth_keys keys;
+    enum err err = auth_keys_parse(&keys, c->send_api_keys, c->send_allow_anonymous, p);
+
+    if (!err) {
+        auth_keys_finish(&keys);
+    }
+    return err;
+}
+
+enum err option_check(
+    const struct config *c, enum program program, enum option_index *blamed, struct problem *p)
 {
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        if ((options[rules[i].option].programs & program) && !rules[i].holds(c)) {
-            return &rules[i];
+        const struct option *o = &options[rules[i].option];
+
+        if ((o->programs & program) && !rules[i].holds(c)) {
+            *blamed = rules[i].option;
+            return problem_set(p, ERR_BAD_VALUE, o->name, "%s", rules[i].must);
         }
     }
-    return NULL;
+    *blamed = OPTION_send_api_keys;
+    return program == PROGRAM_SEND ? check_api_keys(c, p) : ERR_OK;
 }

@@ -6,13 +6,11 @@
 
 #include "shared/option_table.h"
 
-struct option_rule {
-    enum option_index option; /* the one to blame */
-    bool (*holds)(const struct config *c);
-    const char *must; /* what is said where it does not hold */
-};
-
-/* The first rule that is broken, of those about options of this program; NULL where all hold. */
-const struct option_rule *option_broken_rule(const struct config *c, enum program program);
+/*
+ * Checks the options that this program reads. ERR_BAD_VALUE: *blamed is the one to mend, and p->msg
+ * says what it must be, or what is wrong with it, in words that go behind its name. ERR_NO_MEMORY.
+ */
+enum err option_check(const struct config *c, enum program program, enum option_index *blamed,
+    struct problem *p) MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "wsnode/internal_http.h"
 
+#include <assert.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,11 +287,11 @@ enum err internal_http_create(struct node *n, int number, uint16_t *port, struct
     uint16_t first_port;
     const char *listen_at = n->config->node_internal_listen;
 
-    if (parse_host_port(listen_at, host, sizeof(host), &first_port) ||
-        first_port + number > UINT16_MAX) {
+    if (parse_host_port(listen_at, host, sizeof(host), &first_port)) {
         return problem_set(
             p, ERR_BAD_VALUE, "node.internal_listen", "node.internal_listen is no ip:port");
     }
+    assert(first_port + number <= UINT16_MAX); /* option_check.c sees to it */
     struct internal_http *http = calloc(1, sizeof(*http));
     if (!http) {
         return problem_set(p, ERR_NO_MEMORY, "", NULL);

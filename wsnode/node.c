@@ -35,11 +35,6 @@ void node_finish_tables(struct node *n)
     session_table_finish(&n->table);
 }
 
-static bool is_wildcard(const char *host)
-{
-    return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
-}
-
 static enum err set_id(struct node *n, uint16_t port, struct problem *p)
 {
     char host_name[NODE_ID_BYTES] = "";
@@ -72,11 +67,6 @@ enum err node_set_address(struct node *n, uint16_t internal_port, struct problem
     }
     bool advertised = *config->node_internal_advertise != '\0';
     const char *host = advertised ? config->node_internal_advertise : listen_host;
-    if (!advertised && is_wildcard(listen_host)) {
-        return problem_set(p, ERR_BAD_VALUE, "node.internal_advertise",
-            "node.internal_listen is a wildcard: node.internal_advertise must say which ip senders "
-            "use");
-    }
     bool bare_ipv6 = strchr(host, ':') && host[0] != '[';
     int len = snprintf(n->addr, sizeof(n->addr), "%s%s%s:%u", bare_ipv6 ? "[" : "", host,
         bare_ipv6 ? "]" : "", internal_port);

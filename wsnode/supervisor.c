@@ -45,16 +45,6 @@ struct supervisor {
     int64_t kill_ms; /* if stopping */
 };
 
-static int worker_count(const struct config *config)
-{
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (config->node_workers > 0) {
-        return (int)config->node_workers;
-    }
-    return processors > 0 ? (int)processors : 1;
-}
-
 static void close_sockets(struct supervisor *s, int except)
 {
     for (int i = 0; i < s->count; i++) {
@@ -284,7 +274,7 @@ static bool block_signals(struct supervisor *s)
 
 int supervisor_run(const struct config *config)
 {
-    struct supervisor s = {.config = config, .count = worker_count(config)};
+    struct supervisor s = {.config = config, .count = (int)config_worker_count(config)};
     struct problem p;
     int status = 1;
 

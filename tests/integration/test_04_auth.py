@@ -1,6 +1,8 @@
 """Who may call: API keys and their scopes, the secret between our own programs; and that nothing starts without."""
 
 import json
+import os
+import subprocess
 
 import pytest
 from harness import API_KEY, CLUSTER_SECRET, FcgiSend, LighttpdWeb, Node
@@ -82,11 +84,30 @@ REFUSED_OPTIONS = [
 ]
 
 
+def check_config(process):
+    """What --check-config says of the configuration of a process, which must be bad."""
+    check = subprocess.run([*process.command(), "--check-config"], capture_output=True, text=True)
+    assert check.returncode == 1
+    return check.stderr.strip()
+
+
 @pytest.mark.parametrize("options, word", [case[1:] for case in REFUSED_OPTIONS], ids=[case[0] for case in REFUSED_OPTIONS])
 def test_sender_does_not_start(stack, test_directory, options, word):
-    said = FcgiSend(test_directory, {**stack.web.send_options, **options}).refuse_to_start()
+    sender = FcgiSend(test_directory, {**stack.web.send_options, **options})
+    said = sender.refuse_to_start()
     assert word in said
+    assert check_config(sender) == said
     assert OLD_KEY not in said and "backend:short" not in said
+
+
+def test_cgi_program_with_a_bad_configuration_answers_all_the_same(stack, test_directory):
+    sender = FcgiSend(test_directory, {**stack.web.send_options, "send.api_keys": "backend:short"})
+    environment = os.environ | {"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "SOCKETSEND_CONFIG": str(sender.command()[-1])}
+    run = subprocess.run(sender.command()[:1], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stdout.startswith("Status: 500 ")
+    assert json.loads(run.stdout.split("\n\n", 1)[1])["code"] == 50001
+    assert "backend" in run.stderr
 
 
 def test_sender_does_not_start_without_a_cluster_secret(stack, test_directory):
@@ -99,6 +120,21 @@ def test_node_does_not_start_without(stack, test_directory, missing):
     node = Node(test_directory, "node", stack.redis.url, CLUSTER_SECRET)
     del node.options[missing]
     assert missing in node.refuse_to_start()
+
+
+UNUSABLE_ADDRESSES = [
+    ("a wildcard that senders cannot use", {"node.internal_listen": "0.0.0.0:31882"}, "wildcard"),
+    ("no port for the fourth worker", {"node.internal_listen": "127.0.0.1:65533", "node.workers": 4}, "65535"),
+]
+
+
+@pytest.mark.parametrize("options, word", [case[1:] for case in UNUSABLE_ADDRESSES], ids=[case[0] for case in UNUSABLE_ADDRESSES])
+def test_node_does_not_start_with(stack, test_directory, options, word):
+    """Its workers would be started again and again."""
+    node = Node(test_directory, "node", stack.redis.url, CLUSTER_SECRET, options)
+    said = node.refuse_to_start()
+    assert word in said
+    assert check_config(node) == said
 
 
 def test_anonymous_callers_if_written_out(stack, test_directory, message):

@@ -19,6 +19,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NEEDED "[cluster]\nsecret = 0123456789abcdef\n[node]\nauth = none\n"
+#define NEEDED_SEND NEEDED "[send]\napi_keys = a:0123456789abcdef\n"
 
 static char path[] = "/tmp/test_option.XXXXXX";
 
@@ -222,9 +223,19 @@ static void config_requires_only_what_the_program_reads(void **state)
         "cluster.secret: must be set, in the file or as SOCKETSEND_CLUSTER_SECRET");
     assert_refused("[cluster]\nsecret = 0123456789abcdef\n", PROGRAM_NODE,
         "node.auth: must be set, in the file or as SOCKETSEND_NODE_AUTH");
-    assert_int_equal(load("[cluster]\nsecret = 0123456789abcdef\n", PROGRAM_SEND, &c, &p), ERR_OK);
+    assert_int_equal(load("[cluster]\nsecret = 0123456789abcdef\n"
+                          "[send]\napi_keys = a:0123456789abcdef\n",
+                         PROGRAM_SEND, &c, &p),
+        ERR_OK);
+    config_finish(&c);
+    assert_int_equal(load(NEEDED, PROGRAM_NODE, &c, &p), ERR_OK);
     config_finish(&c);
 }
+
+#define WILDCARD                                                                                   \
+    "node.internal_listen: must not be a wildcard, unless node.internal_advertise says which ip "  \
+    "senders use"
+#define SEND_LISTEN "send.listen: must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"
 
 static void config_refuses_options_that_do_not_go_together(void **state)
 {
@@ -249,7 +260,19 @@ static void config_refuses_options_that_do_not_go_together(void **state)
         {PROGRAM_NODE, NEEDED "internal_listen = localhost:9001\n",
             "5: node.internal_listen: must be ip:port, such as 127.0.0.1:9001 or [::1]:9001"},
         {PROGRAM_NODE, NEEDED "internal_advertise = 10.0.0.1:80\n",
-            "5: node.internal_advertise: must be empty or a numeric ip"},
+            "5: node.internal_advertise: must be empty or a numeric ip, and no wildcard"},
+        {PROGRAM_NODE, NEEDED "internal_listen = 0.0.0.0:31882\ninternal_advertise = 0.0.0.0\n",
+            "6: node.internal_advertise: must be empty or a numeric ip, and no wildcard"},
+        {PROGRAM_NODE, NEEDED "internal_listen = 0.0.0.0:31882\n", "5: " WILDCARD},
+        {PROGRAM_NODE, NEEDED "internal_listen = [::]:31882\n", "5: " WILDCARD},
+        {PROGRAM_NODE, NEEDED "internal_listen = [0:0::0]:31882\n", "5: " WILDCARD},
+        {PROGRAM_NODE, NEEDED "internal_listen = 127.0.0.1:65533\nworkers = 4\n",
+            "5: node.internal_listen: must leave a port to every worker: port + workers - 1 is at "
+            "most 65535"},
+        {PROGRAM_NODE, NEEDED "[redis]\nprefix = a{b}\n",
+            "6: redis.prefix: must have no { and no }"},
+        {PROGRAM_SEND, NEEDED_SEND "[redis]\nprefix = }\n",
+            "8: redis.prefix: must have no { and no }"},
         {PROGRAM_NODE, NEEDED "unread_text = none\n",
             "5: node.unread_text: must have one %d and no other %"},
         {PROGRAM_NODE, NEEDED "unread_text = %d of %d\n",
@@ -260,10 +283,11 @@ static void config_refuses_options_that_do_not_go_together(void **state)
             "5: node.unread_text: must have one %d and no other %"},
         {PROGRAM_SEND, NEEDED "[send]\nthreads = 16\n",
             "send.max_waits: must be less than send.threads"},
-        {PROGRAM_SEND, NEEDED "[send]\nlisten = unix:\n",
-            "6: send.listen: must be empty, ip:port or unix:/path"},
-        {PROGRAM_SEND, NEEDED "[send]\nlisten = /run/send.sock\n",
-            "6: send.listen: must be empty, ip:port or unix:/path"},
+        {PROGRAM_SEND, NEEDED "[send]\nlisten = unix:\n", "6: " SEND_LISTEN},
+        {PROGRAM_SEND, NEEDED "[send]\nlisten = /run/send.sock\n", "6: " SEND_LISTEN},
+        {PROGRAM_SEND, NEEDED "[send]\nmessage_max = 4033k\n",
+            "6: send.message_max: must be at most node.forward_max less 64k, or nodes refuse the "
+            "largest messages"},
     };
     struct config c;
     struct problem p;
@@ -274,6 +298,71 @@ static void config_refuses_options_that_do_not_go_together(void **state)
     }
     assert_int_equal(load(NEEDED "[send]\nthreads = 1\n", PROGRAM_NODE, &c, &p), ERR_OK);
     config_finish(&c);
+}
+
+static void config_takes_what_just_goes_together(void **state)
+{
+    struct config c = load_good(
+        NEEDED "internal_listen = 0.0.0.0:65532\nworkers = 4\ninternal_advertise = ::1\n");
+    struct problem p;
+
+    (void)state;
+    config_finish(&c);
+    assert_int_equal(load(NEEDED_SEND "message_max = 4032k\n", PROGRAM_SEND, &c, &p), ERR_OK);
+    config_finish(&c);
+    assert_int_equal(load(NEEDED "[send]\nallow_anonymous = yes\n", PROGRAM_SEND, &c, &p), ERR_OK);
+    config_finish(&c);
+}
+
+static void config_bounds_what_has_a_fixed_place(void **state)
+{
+    static const struct {
+        enum program program;
+        const char *variable, *start, *refusal;
+        size_t fits_bytes;
+    } cases[] = {
+        {PROGRAM_SEND, "SOCKETSEND_SEND_LISTEN", "unix:/",
+            "SOCKETSEND_SEND_LISTEN: must be empty, ip:port or unix:/path, the path of 1 to 107 "
+            "bytes",
+            strlen("unix:") + 107},
+        {PROGRAM_NODE, "SOCKETSEND_NODE_NAME", "",
+            "SOCKETSEND_NODE_NAME: must have at most 122 bytes", 122},
+    };
+    struct config c;
+    struct problem p;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char value[256];
+        int start = (int)strlen(cases[i].start);
+
+        snprintf(
+            value, sizeof(value), "%s%0*d", cases[i].start, (int)cases[i].fits_bytes - start, 0);
+        setenv(cases[i].variable, value, 1);
+        assert_int_equal(load(NEEDED_SEND, cases[i].program, &c, &p), ERR_OK);
+        config_finish(&c);
+        snprintf(value, sizeof(value), "%s%0*d", cases[i].start,
+            (int)cases[i].fits_bytes - start + 1, 0);
+        setenv(cases[i].variable, value, 1);
+        assert_refused(NEEDED_SEND, cases[i].program, cases[i].refusal);
+        unsetenv(cases[i].variable);
+    }
+}
+
+static void config_says_where_the_api_keys_are_bad(void **state)
+{
+    (void)state;
+    assert_refused(NEEDED "[send]\napi_keys = a:short\n", PROGRAM_SEND,
+        "6: send.api_keys: key \"a\": the secret has fewer than 16 characters");
+    assert_refused(NEEDED_SEND "    b:0123456789abcdef:all\n", PROGRAM_SEND,
+        "6: send.api_keys: key \"b\": a scope is not send, presence or admin");
+    assert_refused(NEEDED_SEND "    a:0123456789abcdef\n", PROGRAM_SEND,
+        "6: send.api_keys: key \"a\": the name stands twice");
+    assert_refused(NEEDED, PROGRAM_SEND,
+        "send.api_keys: must have a key; to serve callers without one, write send.allow_anonymous "
+        "= yes");
+    assert_refused(NEEDED "[send]\nallow_anonymous = yes\napi_keys = a:short\n", PROGRAM_SEND,
+        "7: send.api_keys: key \"a\": the secret has fewer than 16 characters");
 }
 
 static void config_never_repeats_a_secret(void **state)
@@ -324,9 +413,9 @@ static void config_takes_no_line_apart_silently(void **state)
 
     (void)state;
     /* As a comment it may be as long as it likes. */
-    snprintf(text, sizeof(text), NEEDED "# %0300d\nname = %0150d\n", 0, 7);
+    snprintf(text, sizeof(text), NEEDED "# %0300d\nduplicate_text = %0150d\n", 0, 7);
     c = load_good(text);
-    assert_int_equal(strlen(c.node_name), 150);
+    assert_int_equal(strlen(c.node_duplicate_text), 150);
     config_finish(&c);
     snprintf(text, sizeof(text), NEEDED "name = %0200d\n", 7);
     assert_refused(text, PROGRAM_NODE,
@@ -505,7 +594,7 @@ static void command_line_goes_on_or_tells_the_exit_status(void **state)
     int go_on, good, bad, no_file, usage, operand, no_value, done[4];
 
     (void)state;
-    write_file(NEEDED, strlen(NEEDED));
+    write_file(NEEDED_SEND, strlen(NEEDED_SEND));
     hush();
     run(PROGRAM_NODE, &go_on, file_flag, path);
     setenv("SOCKETSEND_CONFIG", path, 1);
@@ -542,7 +631,7 @@ static void command_line_of_a_cgi_process_is_not_read(void **state)
     int exit_status = 0;
 
     (void)state;
-    write_file(NEEDED, strlen(NEEDED));
+    write_file(NEEDED_SEND, strlen(NEEDED_SEND));
     setenv("SOCKETSEND_CONFIG", path, 1);
     setenv("GATEWAY_INTERFACE", "CGI/1.1", 1);
     assert_int_equal(run(PROGRAM_SEND, &exit_status, print, NULL), ERR_OK);
@@ -575,6 +664,9 @@ int main(void)
         cmocka_unit_test(config_says_which_variable_is_wrong),
         cmocka_unit_test(config_requires_only_what_the_program_reads),
         cmocka_unit_test(config_refuses_options_that_do_not_go_together),
+        cmocka_unit_test(config_takes_what_just_goes_together),
+        cmocka_unit_test(config_bounds_what_has_a_fixed_place),
+        cmocka_unit_test(config_says_where_the_api_keys_are_bad),
         cmocka_unit_test(config_never_repeats_a_secret),
         cmocka_unit_test(config_lets_api_keys_go_on_in_indented_lines),
         cmocka_unit_test(config_takes_no_line_apart_silently),
