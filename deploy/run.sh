@@ -15,6 +15,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 node_names=(node-a node-b)
 started=() # the parts in the order of their start
 declare -A pid_of
+declare -A setting_of # port -> who has it
 
 fail() {
     echo "run: $*" >&2
@@ -26,10 +27,17 @@ check_pair() {
 }
 
 check_port() {
-    [[ $2 =~ ^[0-9]{1,5}$ && $2 -ge 1 && $2 -le 65535 ]] || fail "$1: $2 is not a port"
+    [[ $2 =~ ^[1-9][0-9]{0,4}$ && $2 -le 65535 ]] || fail "$1: $2 is not a port"
+    [ -z "${setting_of[$2]:-}" ] || fail "port $2 is given twice: in ${setting_of[$2]} and in $1"
+    setting_of[$2]=$1
     if (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; then
         fail "port $2 is in use; choose another one with $1"
     fi
+}
+
+# It is to stand between quotes in lighttpd's configuration.
+check_path() {
+    [[ $2 != *\"* ]] || fail "$1: $2: a path without quotes is needed"
 }
 
 check_settings() {
@@ -42,6 +50,8 @@ check_settings() {
     check_port REDIS_PORT "$REDIS_PORT"
     for port in "${ws_ports[@]}"; do check_port WS_PORTS "$port"; done
     for port in "${internal_ports[@]}"; do check_port INTERNAL_PORTS "$port"; done
+    check_path STATE_DIR "$(realpath -m -- "$STATE_DIR")"
+    check_path "this directory" "$root"
     [[ -z ${API_KEY:-} || $API_KEY =~ ^[A-Za-z0-9_.-]{16,}$ ]] ||
         fail "API_KEY: at least 16 characters of A-Z a-z 0-9 _ . - are needed"
 }
@@ -142,11 +152,12 @@ is_alive() {
     kill -0 "${pid_of[$1]}" 2>/dev/null
 }
 
-# await NAME COMMAND…: asks until the command, which asks the part NAME, succeeds.
+# await NAME COMMAND…: asks until the command, which asks the part NAME, succeeds. Whoever takes the question and
+# does not answer must not hold up more than one try: bash runs a trap only between two commands.
 await() {
     local name=$1 deadline=$((SECONDS + 15))
     shift
-    until "$@" >/dev/null 2>&1; do
+    until timeout 1 "$@" >/dev/null 2>&1; do
         is_alive "$name" || report_death "$name"
         [ $SECONDS -lt $deadline ] || fail "$name is not ready after 15 s; see $STATE_DIR/$name.log"
         sleep 0.05

@@ -86,7 +86,10 @@ def run(test_directory):
 
 
 def command_of(pid):
-    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+    except FileNotFoundError:
+        return ""  # it has ended meanwhile
 
 
 def test_make_run(run):
@@ -145,11 +148,46 @@ def test_port_in_use_is_told(stack, run, name):
     assert system.output == f"run: port {taken} is in use; choose another one with {name}\n"
 
 
-@pytest.mark.parametrize("settings", [{"API_KEY": "short"}, {"WS_PORTS": "9001"}, {"HTTP_PORT": "many"}])
+BAD_SETTINGS = [{"API_KEY": "short"}, {"WS_PORTS": "9001"}, {"HTTP_PORT": "many"}, {"HTTP_PORT": "08090"}, {"STATE_DIR": 'state"x'}]
+
+
+@pytest.mark.parametrize("settings", BAD_SETTINGS)
 def test_bad_setting_is_told(run, settings):
     system = run("deploy/run.sh", **settings)
     assert system.wait_end() == 1
     assert system.output.startswith(f"run: {next(iter(settings))}")
+    assert len(system.lines) == 1
+
+
+@pytest.mark.parametrize("one, other", [("HTTP_PORT", "REDIS_PORT"), ("REDIS_PORT", "WS_PORTS"), ("WS_PORTS", "INTERNAL_PORTS"), ("WS_PORTS", "WS_PORTS")])
+def test_port_given_twice_is_told(run, one, other):
+    port = free_port()
+    settings = {name: f"{free_port()},{port}" if name.endswith("S") else str(port) for name in (one, other)}
+    if one == other:
+        settings[one] = f"{port},{port}"
+    system = run("deploy/run.sh", **settings)
+    assert system.wait_end() == 1
+    assert system.output == f"run: port {port} is given twice: in {one} and in {other}\n"
+
+
+SILENT_NODE = """#!/usr/bin/python3
+import os, socket, time
+host, port = os.environ["SOCKETSEND_NODE_INTERNAL_LISTEN"].split(":")
+listener = socket.create_server((host, int(port)))
+time.sleep(60)
+"""
+
+
+def test_run_that_waits_for_a_silent_part_can_be_stopped(run, test_directory):
+    program = test_directory / "build" / "wsnode" / "wsnode"
+    program.parent.mkdir(parents=True)
+    program.write_text(SILENT_NODE)
+    program.chmod(0o755)
+    system = run("deploy/run.sh", BUILD=str(test_directory / "build"))
+    wait_until(lambda: any(command_of(pid) == "curl" for pid in system.part_pids()), what="the question whether the node is ready")
+    os.kill(system.process.pid, signal.SIGINT)
+    assert system.wait_end(timeout=10) == 0
+    assert system.part_pids() == []
 
 
 def test_state_directory_in_use_is_told(run):
