@@ -69,6 +69,10 @@ static void settle(struct worker *w, struct group *group, struct forward *forwar
         send_stat_add(forwards_busy, 1);
         node_pool_avoid(w->service->nodes, group->node->boot);
         return;
+    case FORWARD_DECLINED:
+        send_stat_add(forwards_declined, 1);
+        node_pool_forgive(w->service->nodes, group->node->boot);
+        return;
     case FORWARD_FAILED:
         send_stat_add(forwards_failed, 1);
         node_pool_avoid(w->service->nodes, group->node->boot);

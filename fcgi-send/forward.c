@@ -202,6 +202,28 @@ static enum forward_outcome outcome_without_answer(CURL *easy, CURLcode result)
     return FORWARD_FAILED;
 }
 
+/* What is wrong with one forward (its size, say) is no reason to keep the next one from the node;
+ * that the node itself cannot go on (5xx) is. */
+static enum forward_outcome outcome_of_answer(
+    const struct call *c, long status, struct forward *forward)
+{
+    struct slice body = {buf_str(&c->answer), c->answer.len};
+
+    if (status == 200 && !envelope_answer_decode(body, &forward->answer, NULL)) {
+        return FORWARD_ANSWERED;
+    }
+    if (status == 410) {
+        return FORWARD_WRONG_BOOT;
+    }
+    if (status == 503) {
+        log_limited(
+            LOG_WARN, "forward not taken", "addr=%s reason=\"node is busy\"", forward->addr);
+        return FORWARD_BUSY;
+    }
+    log_limited(LOG_ERROR, "forward refused", "addr=%s status=%ld", forward->addr, status);
+    return status >= 500 ? FORWARD_FAILED : FORWARD_DECLINED;
+}
+
 static void finish(struct call *c, CURLcode result)
 {
     struct forward *forward = c->forward;
@@ -209,28 +231,14 @@ static void finish(struct call *c, CURLcode result)
 
     c->forward = NULL;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (result) {
-        forward->outcome = outcome_without_answer(c->easy, result);
-        log_limited(LOG_WARN, "forward failed", "addr=%s reason=\"%s\"", forward->addr,
-            curl_easy_strerror(result));
+    /* A node that refuses a forward by its head may close before it was sent to its end. */
+    if (!result || status >= 400) {
+        forward->outcome = outcome_of_answer(c, status, forward);
         return;
     }
-    if (status == 410) {
-        forward->outcome = FORWARD_WRONG_BOOT;
-        return;
-    }
-    if (status == 503) {
-        forward->outcome = FORWARD_BUSY;
-        log_limited(
-            LOG_WARN, "forward not taken", "addr=%s reason=\"node is busy\"", forward->addr);
-        return;
-    }
-    struct slice body = {buf_str(&c->answer), c->answer.len};
-    if (status == 200 && !envelope_answer_decode(body, &forward->answer, NULL)) {
-        forward->outcome = FORWARD_ANSWERED;
-        return;
-    }
-    log_limited(LOG_ERROR, "forward refused", "addr=%s status=%ld", forward->addr, status);
+    forward->outcome = outcome_without_answer(c->easy, result);
+    log_limited(LOG_WARN, "forward failed", "addr=%s reason=\"%s\"", forward->addr,
+        curl_easy_strerror(result));
 }
 
 /* Takes what has ended off the multi handle. */

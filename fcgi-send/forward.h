@@ -15,7 +15,8 @@ enum forward_outcome {
     FORWARD_REFUSED,    /* nobody listens at the address any more */
     FORWARD_WRONG_BOOT, /* another node listens there */
     FORWARD_BUSY,       /* the node has too many forwards, and took nothing */
-    FORWARD_FAILED, /* no answer in time, or none that makes sense: the node may have it or not */
+    FORWARD_DECLINED,   /* the node is well, but does not take this forward */
+    FORWARD_FAILED, /* no answer in time, or 5xx: the node may have it or not, and fares badly */
 };
 
 struct forward {

@@ -24,8 +24,8 @@ void node_pool_refresh(struct node_pool *pool, struct redis_sync *redis);
 /* Had the node that started as `boot` a lease, less than a second ago? false: not known, ask. */
 bool node_pool_knows_alive(struct node_pool *pool, const char *boot);
 
-/* The node did not answer: it is not asked again before send.node_retry, and then by one thread at
- * a time until it has answered. */
+/* The node did not answer, or with an error of its own: it is not asked again before
+ * send.node_retry, and then by one thread at a time until it has answered. */
 void node_pool_avoid(struct node_pool *pool, const char *boot);
 /* false: the caller asks the node. */
 bool node_pool_is_avoided(struct node_pool *pool, const char *boot);

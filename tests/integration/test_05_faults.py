@@ -1,5 +1,6 @@
 """What breaks, and what must go on: nodes that die or hang, Redis away or empty, stops, workers that crash."""
 
+import contextlib
 import json
 import os
 import random
@@ -7,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from harness import Client, FcgiSend, wait_until
@@ -73,6 +75,54 @@ def test_hanging_node_delays_nobody_else(make_stack, user, timed):
     assert far.receive_message(timeout=10)["msgInfo"] == "while it hangs"
     far.ping()
     assert far.frames_so_far() == []
+
+
+def send_through_each_process(stack, user_id, client):
+    """Each process behind the web server has its own memory of nodes that failed. Returns the statuses."""
+    return {status_of(stack.web.send(userId=user_id, msgInfo="x"), client) for _ in range(stack.web.process_count)}
+
+
+@contextlib.contextmanager
+def node_that_answers(status):
+    """The address of a server that answers every request with this status."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("status, is_avoided", [(400, False), (401, False), (413, False), (200, False), (500, True), (503, True)])
+def test_only_a_node_that_fares_badly_is_avoided(make_stack, user, status, is_avoided):
+    stack = make_stack(nodes=["node-a"], options={"send.node_retry": "1m"})
+    other = user + "-other"
+    client, bystander = stack.connect(0, f"/websocket/{user}"), stack.connect(0, f"/websocket/{other}")
+    with node_that_answers(status) as address:
+        entry = json.loads(stack.redis.entries(user)[client.session_id]) | {"ip": address}
+        stack.redis.client.hset(f"WebSocket_{{{user}}}", client.session_id, json.dumps(entry))
+        assert send_through_each_process(stack, user, client) == {"unreachable"}
+    said = send_through_each_process(stack, other, bystander)
+    assert said == {"unreachable"} if is_avoided else said <= {"queued", "written"}
+
+
+def test_message_that_a_node_refuses_as_too_large_comes_out_of_the_inbox(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options={"send.message_max": "256k", "send.node_retry": "1m", "inbox.resync_interval": "1s"})
+    node = stack.make_node("node-c", {"node.forward_max": "128k"})
+    stack.nodes.append(node.start())
+    client = stack.connect(node, f"/websocket/{user}")
+    text = "x" * 200_000
+    assert status_of(stack.web.send(userId=user, msgInfo=text), client) == "unreachable"
+    assert client.receive_message()["msgInfo"] == text
+    assert send_through_each_process(stack, user, client) <= {"queued", "written"}
 
 
 def test_restarted_node_is_used_again(make_stack, user):
