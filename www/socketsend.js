@@ -148,7 +148,9 @@ class Progress {
     #key;
     #isLoaded = false;
     #position = null; // what to resume from; null: from what nobody has read
-    #saved = null;
+    #saved = null; // the last one that was brought to the storage
+    #isSaving = false;
+    #forgotten = null; // the position before a gap, until one from after it is stored
     #seen = null; // the highest id that came; lower ones are duplicates
     #settled = null; // the highest id ever handled, gaps or not
     #isAfterGap = false; // until the next live message
@@ -177,10 +179,37 @@ class Progress {
         }
     }
 
+    /** One at a time, so that a slow storage gets them in order. */
     async save() {
-        if (this.#position !== this.#saved) {
-            this.#saved = this.#position;
-            await this.#storage.setItem(this.#key, this.#position);
+        if (this.#isSaving) {
+            return; // whoever is at it sees that there is news
+        }
+        this.#isSaving = true;
+        try {
+            while (this.#position !== this.#saved) {
+                this.#saved = this.#position;
+                await this.#store(this.#position);
+            }
+        } finally {
+            this.#isSaving = false;
+        }
+    }
+
+    /**
+     * The storage may be shared with tabs that are further on: it is moved forward only. After a gap
+     * what is there counts no more: it may lie above every id to come.
+     */
+    async #store(position) {
+        const forgotten = this.#forgotten;
+        const isFirstAfterGap = forgotten !== null && position !== forgotten;
+        const found = this.#storage.getItem(this.#key);
+        // A storage that answers at once is written to at once: the page may be about to go.
+        const stored = isPromise(found) ? await found : found;
+        if (isFirstAfterGap || !isMessageId(stored) || isAbove(position, stored)) {
+            await this.#storage.setItem(this.#key, position);
+        }
+        if (isFirstAfterGap && this.#forgotten === forgotten) {
+            this.#forgotten = null;
         }
     }
 
@@ -229,6 +258,7 @@ class Progress {
     forget() {
         this.#given = this.#handled = this.#floor = null;
         this.#isAfterGap = true;
+        this.#forgotten = this.#position;
     }
 
     #rise() {
@@ -716,6 +746,10 @@ function parseFrame(data) {
 
 function isMessageId(id) {
     return typeof id === "string" && MESSAGE_ID.test(id);
+}
+
+function isPromise(value) {
+    return typeof value?.then === "function";
 }
 
 function absoluteUrl(url) {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { compareIds } from "../../www/socketsend.js";
-import { FakeStorage, PATH, settle, startClient, STORAGE_KEY } from "./fakes.js";
+import { FakeClock, FakeStorage, PATH, settle, startClient, STORAGE_KEY } from "./fakes.js";
 
 async function reconnect(t, members) {
     await t.socket.end(1006);
@@ -163,18 +163,22 @@ test("a position that is no id is ignored, storage that fails is reported", asyn
     storage.setItem(STORAGE_KEY, "rubbish");
     assert.equal(lastIdOf(await startClient({ storage })), null);
 
-    const broken = {
+    const locked = {
         getItem: async () => { throw new Error("locked"); },
-        setItem: () => { throw new Error("full"); },
+        setItem: () => assert.fail("nobody knows what it would be written over"),
     };
-    const t = await startClient({ storage: broken });
-    await t.connect();
-    await t.message("101-0");
-    assert.deepEqual(t.named("error").map((e) => e.cause.message).slice(0, 2), ["locked", "full"]);
-    assert.deepEqual(t.socket.acks(), ["101-0"]);
+    const full = { getItem: () => null, setItem: () => { throw new Error("full"); } };
+    for (const [storage, said] of [[locked, "locked"], [full, "full"]]) {
+        const t = await startClient({ storage });
+        await t.connect();
+        await t.message("101-0");
+        assert.deepEqual(new Set(t.named("error").map((e) => e.cause.message)), new Set([said]));
+        assert.deepEqual(t.socket.acks(), ["101-0"]);
+        assert.equal(t.client.position, "101-0");
+    }
 });
 
-test("storage is read once, and written when there is news", async () => {
+test("storage is touched when there is news only", async () => {
     const storage = new FakeStorage();
     const reads = mock.method(storage, "getItem");
     const writes = mock.method(storage, "setItem");
@@ -186,20 +190,79 @@ test("storage is read once, and written when there is news", async () => {
     await t.message("101-0");
     t.client.close();
     assert.deepEqual(writes.mock.calls.map((call) => call.arguments[1]), ["100-0", "101-0"]);
-    assert.equal(reads.mock.callCount(), 2, "once per client");
+    assert.equal(reads.mock.callCount(), 4, "once per client, and before each write");
+});
+
+test("a tab that is behind does not move the position back that tabs share", async () => {
+    const storage = new FakeStorage();
+    const slow = await startClient({ storage, listen: false });
+    let end;
+    slow.client.on("message", () => new Promise((resolve) => (end = resolve)));
+    await slow.connect();
+    await slow.message("101-0");
+    const fast = await startClient({ storage });
+    await fast.connect();
+    for (const id of ["101-0", "102-0", "103-0"]) {
+        await fast.message(id);
+    }
+    await fast.clock.pass(100);
+    end();
+    await slow.clock.pass(100);
+    assert.equal(slow.client.position, "101-0");
+    assert.equal(storage.getItem(STORAGE_KEY), "103-0");
+    assert.equal(lastIdOf(await startClient({ storage })), "103-0");
+});
+
+test("after a gap the stored position goes back once, then forward only", async () => {
+    const storage = new FakeStorage();
+    const t = await startClient({ storage });
+    await t.connect({ position: "200-0" });
+    await reconnect(t, { recovered: false, position: "150-0" });
+    assert.equal(storage.getItem(STORAGE_KEY), "150-0");
+    storage.setItem(STORAGE_KEY, "170-0"); // by another tab
+    await t.message("160-0");
+    await t.clock.pass(100);
+    assert.equal(storage.getItem(STORAGE_KEY), "170-0");
+    await t.message("180-0");
+    await t.clock.pass(100);
+    assert.equal(storage.getItem(STORAGE_KEY), "180-0");
+});
+
+test("a storage that takes its time gets the positions in order, and the last one", async () => {
+    const clock = new FakeClock();
+    const items = new FakeStorage();
+    const writes = [];
+    const after = (ms, call) => new Promise((done) => clock.setTimeout(() => done(call()), ms));
+    let writeMs = 900; // each write is faster than the one before
+    const storage = {
+        getItem: (key) => after(10, () => items.getItem(key)),
+        setItem: (key, value) => after((writeMs -= 300), () => {
+            writes.push(value);
+            items.setItem(key, value);
+        }),
+    };
+    const t = await startClient({ storage, clock });
+    await clock.pass(10);
+    await t.connect();
+    for (const id of ["101-0", "102-0", "103-0"]) {
+        await t.message(id);
+        await clock.pass(150);
+    }
+    await clock.pass(3_000);
+    assert.deepEqual(writes, ["100-0", "103-0"]);
 });
 
 test("storage that answers too late changes nothing", async () => {
-    let answer;
+    const answers = [];
     const storage = {
-        getItem: () => new Promise((resolve) => (answer = resolve)),
+        getItem: () => new Promise((resolve) => answers.push(resolve)),
         setItem: () => {},
     };
     const t = await startClient({ storage, connectTimeoutMs: 1_000 });
     await t.clock.pass(2_000);
     await t.connect();
     await t.message("101-0");
-    answer("50-0");
+    answers.forEach((answer) => answer("500-0"));
     await settle();
     assert.equal(t.client.position, "101-0");
 });
@@ -215,6 +278,27 @@ test("an acknowledgement that may have been lost is repeated on the next connect
     await t.message("101-0");
     await reconnect(t, { position: "101-0" });
     assert.deepEqual(t.socket.acks(), ["101-0"]);
+});
+
+test("the newest acknowledgement is repeated on every connection", async () => {
+    const t = await startClient();
+    await t.connect();
+    for (const id of ["101-0", "102-0"]) {
+        await t.message(id);
+        await t.clock.pass(100);
+    }
+    await t.socket.end(1006);
+    await t.clock.pass(30_000);
+    await t.socket.open();
+    assert.deepEqual(t.socket.acks(), []);
+    await reconnect(t, { position: "110-0", missed: 2 }); // one that was never `connected` lies between
+    assert.deepEqual(t.socket.acks(), ["102-0"], "before the replay has come");
+    await t.message("105-0", { replay: true });
+    await t.clock.pass(5_000); // long enough that the back-off begins anew
+    assert.deepEqual(t.socket.acks(), ["102-0", "105-0"]);
+    await t.socket.say({ type: "error", code: 40014, msg: "no such id", temporary: true });
+    await reconnect(t, { position: "110-0", missed: 1 });
+    assert.deepEqual(t.socket.acks(), ["105-0"]);
 });
 
 test("what was handled while there was no connection is acknowledged on the next", async () => {
