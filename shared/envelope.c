@@ -56,17 +56,20 @@ void envelope_encode(const struct envelope *e, struct buf *out)
 
 static enum err parse_wait(struct json_object *object, struct envelope *e, struct problem *p)
 {
+    struct json_field limit = {object, "", "waitMs"};
     struct slice word = slice_of("none");
     enum err err = json_get_string((struct json_field){object, "", "wait"}, &word, p);
 
-    if (err) {
+    if (err || (err = json_get_int(limit, 0, INT64_MAX, &e->wait_ms, p))) {
         return err;
+    }
+    if (e->wait_ms > ENVELOPE_WAIT_MS_MAX) {
+        return bad(p, limit, "is more than 10 minutes");
     }
     for (size_t i = 0; i < sizeof(wait_words) / sizeof(wait_words[0]); i++) {
         if (slice_equal(word, wait_words[i])) {
             e->wait = (enum message_wait)i;
-            return json_get_int(
-                (struct json_field){object, "", "waitMs"}, 0, INT64_MAX, &e->wait_ms, p);
+            return ERR_OK;
         }
     }
     return problem_set(p, ERR_BAD_ENVELOPE, "wait", "wait is not none, written or ack");

@@ -56,7 +56,8 @@ struct envelope {
 void envelope_encode(const struct envelope *e, struct buf *out); /* errors stick to out */
 /*
  * ERR_BAD_ENVELOPE, ERR_NO_MEMORY, or what json.h says, with the field. At most
- * ENVELOPE_MESSAGES_MAX messages and ENVELOPE_SESSIONS_MAX sessions in all, at least one of each.
+ * ENVELOPE_MESSAGES_MAX messages and ENVELOPE_SESSIONS_MAX sessions in all, at least one of each;
+ * waitMs is at most ENVELOPE_WAIT_MS_MAX.
  * Lengths must add up exactly. Every payload must be a JSON object that json_check() passes. The
  * caller finishes e after ERR_OK.
  */

@@ -32,6 +32,8 @@
 /* Sessions of one forward in all: ids of 22 bytes, so about 2.5 MB, which node.forward_max still
  * takes. */
 #define ENVELOPE_SESSIONS_MAX 100000
+/* How long a forward may ask a node to wait for acknowledgements: the largest send.timeout_max. */
+#define ENVELOPE_WAIT_MS_MAX 600000
 /* Arguments of one Redis command; the largest script call needs about 20. */
 #define COMMAND_ARGS_MAX 40
 /* All arguments of one Redis command: the largest message (send.message_max: 16m) and what goes

@@ -115,6 +115,9 @@ static enum err read_how(struct json_object *body, struct closing *c, struct pro
         return problem_set(
             p, ERR_BAD_VALUE, "reason", "reason is longer than %d bytes", CLOSE_REASON_BYTES_MAX);
     }
+    if (memchr(reason.at, '\0', reason.len)) {
+        return problem_set(p, ERR_NUL_BYTE, "reason", NULL);
+    }
     c->code = (uint16_t)code;
     memcpy(c->reason, reason.at, reason.len);
     c->reason[reason.len] = '\0';

@@ -233,6 +233,7 @@ ENVELOPES = [
     ("message not an object", envelope(head={"messages": [1]}), (400, 40008)),
     ("unknown wait", envelope(head={"wait": "maybe"}), (400, 40016)),
     ("negative waitMs", envelope(head={"waitMs": -1}), (400, 40009)),
+    ("waitMs of 300 million years", envelope(head={"wait": "ack", "waitMs": 2**63 - 2}), (400, 40016)),
     ("no boot", envelope(head={"boot": ""}), (400, ...)),
     ("bad id", envelope(id="x"), (400, 40016)),
     ("no prevId", envelope(prevId=None), (400, ...)),
@@ -284,6 +285,24 @@ def test_good_single_forward(stack, connect, user):
     answer = stack.nodes[0].internal("POST", "/forwardSend", message)
     assert answer.data["messages"][0]["sessions"][0]["status"] in ("queued", "written")
     assert client.receive_message() == {"type": "message", "msgInfo": "direct", "json": {"a": 1}}
+
+
+CLOSINGS = [
+    ("no target", {}, (400, 40011, None)),
+    ("two targets", {"userId": USER, "sessionId": SESSION_ID}, (400, 40012, None)),
+    ("bad sessionId", {"sessionId": "x"}, (400, 40014, "sessionId")),
+    ("bad userId", {"userId": "a\0b"}, (400, 40010, "userId")),
+    ("bad key", {"key": "a:b"}, (400, 40010, "key")),
+    ("code that nobody may send", {"userId": USER, "code": 1005}, (400, 40014, "code")),
+    ("reason of 124 bytes", {"userId": USER, "reason": "x" * 124}, (400, 40014, "reason")),
+    ("reason with a NUL", {"userId": USER, "reason": "a\0b"}, (400, 40003, "reason")),
+    ("unknown field", {"userId": USER, "colour": 1}, (400, 40006, "colour")),
+]
+
+
+@pytest.mark.parametrize("data, error", [case[1:] for case in CLOSINGS], ids=[case[0] for case in CLOSINGS])
+def test_bad_closing(stack, data, error):
+    assert stack.nodes[0].internal("POST", "/forwardClose", data).error == error
 
 
 def forward_head(node, *lines, method="POST", path="/forwardSend"):

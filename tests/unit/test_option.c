@@ -15,7 +15,9 @@
 
 #include <cmocka.h>
 
+#include "shared/limits.h"
 #include "shared/option_table.h"
+#include "shared/parse.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NEEDED "[cluster]\nsecret = 0123456789abcdef\n[node]\nauth = none\n"
@@ -312,6 +314,16 @@ static void config_takes_what_just_goes_together(void **state)
     config_finish(&c);
     assert_int_equal(load(NEEDED "[send]\nallow_anonymous = yes\n", PROGRAM_SEND, &c, &p), ERR_OK);
     config_finish(&c);
+}
+
+static void forward_may_ask_for_every_wait_that_is_configurable(void **state)
+{
+    int64_t longest_ms = 0;
+
+    (void)state;
+    assert_int_equal(
+        parse_duration_ms(slice_of(options[OPTION_send_timeout_max].max), &longest_ms), ERR_OK);
+    assert_int_equal(longest_ms, ENVELOPE_WAIT_MS_MAX);
 }
 
 static void config_bounds_what_has_a_fixed_place(void **state)
@@ -665,6 +677,7 @@ int main(void)
         cmocka_unit_test(config_requires_only_what_the_program_reads),
         cmocka_unit_test(config_refuses_options_that_do_not_go_together),
         cmocka_unit_test(config_takes_what_just_goes_together),
+        cmocka_unit_test(forward_may_ask_for_every_wait_that_is_configurable),
         cmocka_unit_test(config_bounds_what_has_a_fixed_place),
         cmocka_unit_test(config_says_where_the_api_keys_are_bad),
         cmocka_unit_test(config_never_repeats_a_secret),
