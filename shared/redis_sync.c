@@ -317,7 +317,10 @@ static enum err check_replies(struct redis_sync *r, const struct redis_call *cal
         enum err err = redis_reply_err(calls[i].reply);
 
         if (err) {
-            log_limited(LOG_ERROR, "redis answered an error", "reply=\"%s\"", calls[i].reply->str);
+            struct slice key = command_key(calls[i].command);
+
+            log_limited(LOG_ERROR, "redis answered an error", "key=\"%.*s\" reply=\"%.200s\"",
+                (int)key.len, key.at, calls[i].reply->str);
             if (err == ERR_REDIS_REFUSED) {
                 redis_peer_finish(&r->peers[calls[i].place]);
             }

@@ -119,7 +119,10 @@ static void on_reply(redisAsyncContext *context, void *data, void *arg)
     }
     enum err err = reply ? redis_reply_err(reply) : ERR_REDIS_DOWN;
     if (reply && err) {
-        log_limited(LOG_ERROR, "redis error", "reply=\"%.200s\"", reply->str);
+        struct slice key = r->command ? command_key(r->command) : slice_of("");
+
+        log_limited(LOG_ERROR, "redis answered an error", "key=\"%.*s\" reply=\"%.200s\"",
+            (int)key.len, key.at, reply->str);
     }
     /* Whoever is a replica now will not take a write again soon: its address may lead elsewhere. */
     bool is_replica = err == ERR_REDIS_REFUSED && strncmp(reply->str, "READONLY", 8) == 0;

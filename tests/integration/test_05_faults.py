@@ -191,6 +191,17 @@ def test_redis_lost_its_data(make_stack, user):
         assert client.receive_message()["msgInfo"] == "after"
 
 
+def test_key_of_another_type_is_told_in_the_logs(make_stack, user):
+    """As a tool of somebody else's may leave it. The caller can do nothing about it, so it is told no more than that."""
+    stack = make_stack(nodes=["node-a"], options={"node.registry_wait": "500ms"})
+    stack.redis.client.set(f"WebSocket_{{{user}}}", "x")
+    assert stack.web.post({"userId": user, "msgInfo": "x"}).error[:2] == (500, 50001)
+    Client(f"{stack.nodes[0].url}/websocket/{user}").wait_closed()
+    for process in (stack.web, stack.nodes[0]):
+        said = f'redis answered an error key="WebSocket_{{{user}}}" reply="WRONGTYPE '
+        wait_until(lambda process=process, said=said: said in process.log(), 5, f"the reason in the log of {process.name}")
+
+
 def test_redis_kept_its_data(make_stack, user):
     stack = make_stack()
     client = stack.connect(0, f"/websocket/{user}")
