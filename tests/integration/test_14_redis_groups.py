@@ -1,10 +1,14 @@
 """Redis as it is run: watched by sentinels, as a cluster, with an ACL user; and its addresses when they are wrong."""
 
+import re
+import shlex
 import threading
 import time
+from pathlib import Path
 
 import pytest
-from harness import Client, FcgiSend, RedisCluster, RedisSentinels, Stack, wait_until
+import redis
+from harness import Client, FcgiSend, RedisCluster, RedisSentinels, RedisServer, Stack, wait_until
 from harness.redis_groups import PASSWORD, SENTINEL_PASSWORD
 
 
@@ -203,6 +207,58 @@ def test_moving_a_slot_loses_nothing(make_stack, user):
     receive_all(client, sender.sent)
     assert late.connected["recovered"]
     stack.wait_online(user, 2)
+
+
+def set_user_of_the_manual(server):
+    """Runs the command of docs/deploy.md on a server."""
+    text = (Path(__file__).resolve().parents[2] / "docs/deploy.md").read_text()
+    command = re.search(r"redis-cli (ACL SETUSER (?:.*\\\n)*.*)", text)[1]
+    server.client.execute_command(*shlex.split(command.replace("\\\n", "")))
+
+
+class ServerWithUser(RedisServer):
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.url = self.url.replace("redis://", "redis://socketsend:a-password@").replace("/0", "/1")
+        self.client = redis.Redis(port=self.port, db=1, decode_responses=True)
+        self.servers = [self]
+
+    def start(self, wait=True):
+        super().start(wait)
+        set_user_of_the_manual(self)
+        return self
+
+
+class ClusterWithUser(RedisCluster):
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.url = self.url.replace("cluster://", "cluster://socketsend:a-password@")
+
+    def start(self):
+        super().start()
+        for server in self.servers:
+            set_user_of_the_manual(server)
+        return self
+
+
+@pytest.mark.parametrize("redis_class", [ServerWithUser, ClusterWithUser])
+def test_user_of_the_manual_may_do_all_that_is_done(make_stack, user, redis_class):
+    stack = make_stack(redis_class=redis_class, options={"redis.wait_replicas": int(redis_class is ClusterWithUser)})
+    client, other = stack.connect(0, f"/websocket/{user}"), stack.connect(1, f"/websocket/{user}")
+    data = stack.web.send(userId=user, json=1, messageId="m", wait="written", exclude=[other.session_id])
+    assert stack.web.send(userId=user, json=1, messageId="m", wait="written", exclude=[other.session_id])["duplicate"]
+    client.ack(client.receive_message()["id"])
+    for call in (f"/unread?userId={user}", f"/history?userId={user}", f"/status?userId={user}&messageId=m", f"/online?userId={user}", "/nodes"):
+        assert stack.web.request("GET", call).status == 200
+    stack.nodes[1].kill()
+    stack.web.send(userId=user, json=2)  # unreachable, a hint and a ghost
+    assert client.receive_message()["json"] == 2
+    resumed = stack.connect(0, f"/websocket/{user}?lastId={data['id']}")
+    assert resumed.connected["recovered"] and resumed.receive_message()["json"] == 2
+    resumed.close()
+    stack.nodes[0].stop()
+    for server in stack.redis.servers:
+        assert server.client.execute_command("ACL", "LOG") == []
 
 
 def test_everything_arrives_where_pubsub_is_forbidden(make_stack, user):
