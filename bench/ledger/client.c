@@ -26,6 +26,7 @@ struct client {
     enum client_state state;
     int64_t due_us;        /* WAITING: connect then; CONNECTING: give up then; OPEN: the next cut, 0: none */
     int64_t stalled_until_us;
+    int64_t heard_us;      /* when bytes last came */
     int64_t asked_us;      /* when this connection was asked for */
     int64_t backoff_ms;
     bool has_place;                     /* last_ms, last_n hold a place: the last id seen, or where it first connected */
@@ -152,7 +153,7 @@ static void start_connect(struct clients *c, struct client *k)
     k->state = CONNECTING;
     c->connecting++;
     k->asked_us = book_now_us();
-    k->due_us = k->asked_us + 10 * 1000000;
+    k->due_us = k->asked_us + (c->o.silence_max_ms > 0 ? c->o.silence_max_ms * 1000 : 10 * 1000000);
     if (connect(k->fd, (struct sockaddr *)&to, sizeof to) != 0 && errno != EINPROGRESS) {
         c->failed++;
         lose(c, k);
@@ -353,6 +354,7 @@ static void on_readable(struct clients *c, struct client *k)
         lose(c, k);
         return;
     }
+    k->heard_us = book_now_us();
     char *grown = realloc(k->rx, k->rx_len + (size_t)n + 1);
     if (grown == NULL)
         abort();
@@ -386,6 +388,12 @@ static void cut(struct clients *c, struct client *k, int64_t now, int64_t for_ms
     k->due_us = now + for_ms * 1000;
 }
 
+/* Has a host gone that could not say so? A client that does not read on purpose cannot tell. */
+static bool is_silent(struct clients *c, struct client *k, int64_t now)
+{
+    return c->o.silence_max_ms > 0 && k->stalled_until_us == 0 && now - k->heard_us > c->o.silence_max_ms * 1000;
+}
+
 /* Every SCAN_MS: who is due for what. */
 static void scan(struct clients *c)
 {
@@ -403,7 +411,10 @@ static void scan(struct clients *c)
             k->stalled_until_us = 0;
             epoll_ctl(c->epoll, EPOLL_CTL_MOD, k->fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = k});
         }
-        if (k->state == OPEN && k->due_us > 0 && now >= k->due_us)
+        if (k->state == OPEN && is_silent(c, k, now)) {
+            c->silent++;
+            lose(c, k);
+        } else if (k->state == OPEN && k->due_us > 0 && now >= k->due_us)
             cut(c, k, now, c->o.cut_for_ms);
         else if (k->state == CONNECTING && now >= k->due_us) {
             c->timed_out++;

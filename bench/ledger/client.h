@@ -16,6 +16,7 @@ struct clients_options {
     int users, clients_per_user;
     int64_t backoff_min_ms, backoff_max_ms;
     int64_t cut_every_ms, cut_for_ms; /* jitter: each client's TCP is cut so often for so long; 0: not */
+    int64_t silence_max_ms;           /* a connection that brings nothing for so long is given up; 0: never */
     bool resume;                      /* false: no lastId, for designs that know none */
     int first_user;                   /* the users are user<first_user>, … */
     int receive_buffer;               /* SO_RCVBUF; 0: the kernel's choice */

@@ -21,38 +21,42 @@
 #define NODES_MAX 16
 
 struct settings {
-    const char *url, *key, *nodes[NODES_MAX];
-    int node_count, users, clients_per_user, threads, messages_max, settle_s;
+    const char *key, *urls[SENDER_URLS_MAX], *nodes[NODES_MAX];
+    int url_count, node_count, users, clients_per_user, threads, messages_max, settle_s;
     double rate;
-    int64_t cut_every_ms, cut_for_ms, backoff_max_ms;
+    int64_t cut_every_ms, cut_for_ms, backoff_max_ms, silence_max_ms;
     bool resume;
     int first_user, pad_bytes, receive_buffer, at_once, only_node;
 };
 
 static const char usage[] =
-    "usage: ledger --url http://IP:PORT/socketSend --key KEY --node IP:PORT [--node …]\n"
+    "usage: ledger --url http://IP:PORT/socketSend [--url …] --key KEY --node IP:PORT [--node …]\n"
     "  --users N (100)  --clients N per user (2)  --threads N (8)  --rate MESSAGES/S (300)  --messages N per user at most (5000)\n"
     "  --cut-every MS --cut-for MS (0: none)  --backoff-max MS (5000)  --settle S to wait for the rest at the end (60)  --no-resume\n"
-    "  --first-user N (0)  --pad BYTES per message (0)  --receive-buffer BYTES (0: the kernel's)  --at-once CONNECTS (500)  --only-node N (-1: any)\n";
+    "  --first-user N (0)  --pad BYTES per message (0)  --receive-buffer BYTES (0: the kernel's)  --at-once CONNECTS (500)  --only-node N (-1: any)\n"
+    "  --silence-max MS (0: any)\n";
 
 static void parse(int argc, char **argv, struct settings *s)
 {
     enum { URL, KEY, NODE, USERS, CLIENTS, THREADS, RATE, MESSAGES, CUT_EVERY, CUT_FOR, BACKOFF, SETTLE, NO_RESUME, FIRST_USER, PAD,
-        RECEIVE_BUFFER, AT_ONCE, ONLY_NODE };
+        RECEIVE_BUFFER, AT_ONCE, ONLY_NODE, SILENCE };
     static const struct option names[] = {{"url", 1, 0, URL}, {"key", 1, 0, KEY}, {"node", 1, 0, NODE},
         {"users", 1, 0, USERS}, {"clients", 1, 0, CLIENTS}, {"threads", 1, 0, THREADS}, {"rate", 1, 0, RATE},
         {"messages", 1, 0, MESSAGES}, {"cut-every", 1, 0, CUT_EVERY}, {"cut-for", 1, 0, CUT_FOR},
         {"backoff-max", 1, 0, BACKOFF}, {"settle", 1, 0, SETTLE}, {"no-resume", 0, 0, NO_RESUME},
         {"first-user", 1, 0, FIRST_USER}, {"pad", 1, 0, PAD}, {"receive-buffer", 1, 0, RECEIVE_BUFFER},
-        {"at-once", 1, 0, AT_ONCE}, {"only-node", 1, 0, ONLY_NODE}, {0, 0, 0, 0}};
+        {"at-once", 1, 0, AT_ONCE}, {"only-node", 1, 0, ONLY_NODE},
+        {"silence-max", 1, 0, SILENCE}, {0, 0, 0, 0}};
     int *const numbers[] = {[USERS] = &s->users, [CLIENTS] = &s->clients_per_user, [THREADS] = &s->threads,
         [MESSAGES] = &s->messages_max, [SETTLE] = &s->settle_s, [FIRST_USER] = &s->first_user,
         [PAD] = &s->pad_bytes, [RECEIVE_BUFFER] = &s->receive_buffer, [AT_ONCE] = &s->at_once, [ONLY_NODE] = &s->only_node};
-    int64_t *const times[] = {[CUT_EVERY] = &s->cut_every_ms, [CUT_FOR] = &s->cut_for_ms, [BACKOFF] = &s->backoff_max_ms};
+    int64_t *const times[] = {[CUT_EVERY] = &s->cut_every_ms, [CUT_FOR] = &s->cut_for_ms, [BACKOFF] = &s->backoff_max_ms,
+        [SILENCE] = &s->silence_max_ms};
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
         case URL:
-            s->url = optarg;
+            if (s->url_count < SENDER_URLS_MAX)
+                s->urls[s->url_count++] = optarg;
             break;
         case KEY:
             s->key = optarg;
@@ -70,6 +74,7 @@ static void parse(int argc, char **argv, struct settings *s)
         case CUT_EVERY:
         case CUT_FOR:
         case BACKOFF:
+        case SILENCE:
             *times[option] = atoll(optarg);
             break;
         case USERS:
@@ -89,7 +94,7 @@ static void parse(int argc, char **argv, struct settings *s)
             exit(2);
         }
     }
-    if (s->url == NULL || s->key == NULL || s->node_count == 0 || s->users < 1 || s->clients_per_user < 1 || s->rate <= 0 ||
+    if (s->url_count == 0 || s->key == NULL || s->node_count == 0 || s->users < 1 || s->clients_per_user < 1 || s->rate <= 0 ||
         s->pad_bytes > PAD_BYTES_MAX || s->only_node >= s->node_count) {
         fputs(usage, stderr);
         exit(2);
@@ -174,10 +179,10 @@ int main(int argc, char **argv)
     struct clients *clients = clients_create(&(struct clients_options){.book = book, .nodes = s.nodes,
         .node_count = s.node_count, .users = s.users, .clients_per_user = s.clients_per_user, .backoff_min_ms = 500,
         .backoff_max_ms = s.backoff_max_ms, .cut_every_ms = s.cut_every_ms, .cut_for_ms = s.cut_for_ms,
-        .resume = s.resume, .first_user = s.first_user, .receive_buffer = s.receive_buffer, .at_once = s.at_once,
+        .silence_max_ms = s.silence_max_ms, .resume = s.resume, .first_user = s.first_user, .receive_buffer = s.receive_buffer, .at_once = s.at_once,
         .only_node = s.only_node});
-    struct senders *senders = senders_create(&(struct senders_options){.book = book, .url = s.url, .key = s.key,
-        .run = run, .users = s.users, .threads = s.threads, .first_user = s.first_user,
+    struct senders *senders = senders_create(&(struct senders_options){.book = book, .urls = s.urls, .url_count = s.url_count,
+        .key = s.key, .run = run, .users = s.users, .threads = s.threads, .first_user = s.first_user,
         .pad_bytes = s.pad_bytes, .rate = s.rate});
     if (clients == NULL || senders == NULL)
         return 2;

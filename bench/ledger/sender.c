@@ -12,11 +12,14 @@
 
 #define ANSWER_BYTES_MAX 32768
 #define BODY_BYTES_MAX (PAD_BYTES_MAX + 512)
+#define URL_REST_US 2000000
 
 struct sender {
     pthread_t thread;
     struct senders *all;
     int number;
+    int url;                                 /* the next one's turn */
+    int64_t rests_until_us[SENDER_URLS_MAX]; /* it failed: not before then, if there is another */
 };
 
 struct senders {
@@ -58,7 +61,6 @@ static CURL *make_handle(const struct senders *s, struct curl_slist **headers)
     *headers = curl_slist_append(NULL, key);
     *headers = curl_slist_append(*headers, "Content-Type: application/json");
     *headers = curl_slist_append(*headers, "Expect:");
-    curl_easy_setopt(curl, CURLOPT_URL, s->o.url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 5000L);
@@ -68,31 +70,47 @@ static CURL *make_handle(const struct senders *s, struct curl_slist **headers)
     return curl;
 }
 
+/* Whose turn it is: the next URL that has not failed lately; if all have, the next one all the same. */
+static int choose_url(struct sender *me)
+{
+    int count = me->all->o.url_count, url = me->url;
+    int64_t now = book_now_us();
+    for (int i = 0; i < count && now < me->rests_until_us[url]; i++)
+        url = (url + 1) % count;
+    me->url = (url + 1) % count;
+    return url;
+}
+
 /* One request. Returns the HTTP status, 0 if there was no answer. */
-static long post(struct senders *s, CURL *curl, const char *body)
+static long post(struct sender *me, CURL *curl, const char *body)
 {
     long status = 0;
+    int url = choose_url(me);
     struct answer answer;
     answer.len = 0;
     answer.text[0] = '\0';
     int64_t began = book_now_us();
+    curl_easy_setopt(curl, CURLOPT_URL, me->all->o.urls[url]);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
     if (curl_easy_perform(curl) == CURLE_OK)
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    answers_add(s->answers, status, answer.text, book_now_us() - began);
+    if (status == 0 || status >= 500)
+        me->rests_until_us[url] = book_now_us() + URL_REST_US;
+    answers_add(me->all->answers, status, answer.text, book_now_us() - began);
     return status;
 }
 
 /* Sends one message until it is accepted. Returns how many requests that took, 0: given up at the end of the run. */
-static int send_until_accepted(struct senders *s, CURL *curl, int user, int number)
+static int send_until_accepted(struct sender *me, CURL *curl, int user, int number)
 {
+    struct senders *s = me->all;
     char body[BODY_BYTES_MAX];
     snprintf(body, sizeof body,
         "{\"userId\":\"user%d\",\"messageId\":\"%s-%d-%d\",\"json\":{\"u\":%d,\"s\":%d,\"pad\":\"%.*s\"}}",
         s->o.first_user + user, s->o.run, user, number, user, number, s->o.pad_bytes, s->pad);
     for (int attempts = 1; s->deadline_us == 0 || book_now_us() < s->deadline_us; attempts++) {
-        long status = post(s, curl, body);
+        long status = post(me, curl, body);
         if (status == 200)
             return attempts;
         if (status >= 400 && status < 500 && status != 429) {
@@ -125,7 +143,7 @@ static void *run(void *arg)
             continue;
         if (number == BOOK_FULL)
             break;
-        int attempts = send_until_accepted(s, curl, user, number);
+        int attempts = send_until_accepted(me, curl, user, number);
         if (attempts > 0)
             book_accept(s->o.book, user, number, attempts);
         else
@@ -159,6 +177,7 @@ void senders_start(struct senders *s)
     for (int i = 0; i < s->o.threads; i++) {
         s->threads[i].all = s;
         s->threads[i].number = i;
+        s->threads[i].url = i % s->o.url_count;
         pthread_create(&s->threads[i].thread, NULL, run, &s->threads[i]);
     }
 }

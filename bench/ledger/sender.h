@@ -1,6 +1,6 @@
 /*
  * Sender threads: each owns some users and sends them numbered messages through POST /socketSend, one at a time, repeating each with the same messageId
- * until it is accepted.
+ * until it is accepted. With several URLs they take turns; one that gave no answer or a 5xx is left alone for a while, as a load balancer would.
  */
 #ifndef BENCH_SENDER_H
 #define BENCH_SENDER_H
@@ -8,12 +8,14 @@
 #include "book.h"
 
 #define PAD_BYTES_MAX 60000
+#define SENDER_URLS_MAX 8
 
 struct senders;
 
 struct senders_options {
     struct book *book;
-    const char *url; /* http://127.0.0.1:8080/socketSend */
+    const char *const *urls; /* http://127.0.0.1:8080/socketSend */
+    int url_count;           /* at most SENDER_URLS_MAX */
     const char *key;
     const char *run; /* makes the messageIds of this run unique */
     int users, threads;
