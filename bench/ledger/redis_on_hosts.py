@@ -1,0 +1,364 @@
+"""Redis on several hosts in the three ways in which it is run: alone, watched by Sentinels, as a Cluster. Starts it, moves it, says when it is whole."""
+
+import binascii
+import socket
+import time
+
+from stack import Process, wait_until
+
+PORT, SENTINEL_PORT = 6379, 26379
+CLUSTER_PORTS, BUS_OFFSET = (7001, 7002), 10000
+SLOTS = 16384
+DOWN_AFTER_MS = 1500
+MASTER_NAME = "ledger"
+PAUSE_MS = 3000
+
+
+class RedisError(Exception):
+    pass
+
+
+class HostProcess(Process):
+    """A program that runs on a host."""
+
+    def __init__(self, host, name, arguments, directory, environment=None):
+        super().__init__(f"{name}-{host.number}", arguments, directory, environment)
+        self.host = host
+        host.processes.append(self)
+
+    def start(self):
+        with self.host.entered():
+            super().start()
+
+    @property
+    def runs(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        if self.runs:
+            super().kill()
+
+
+class Connection:
+    """Just enough of Redis' protocol. Made on the server's own host, so that it works whatever is cut."""
+
+    def __init__(self, host, port):
+        with host.entered():
+            self.socket = socket.create_connection((host.address, port), 2)
+        self.socket.settimeout(6)
+        self.file = self.socket.makefile("rb")
+
+    def ask(self, *words):
+        words = [str(word).encode() for word in words]
+        self.socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+        return self._reply()
+
+    def _reply(self):
+        line = self.file.readline()
+        kind, text = line[:1], line[1:].rstrip().decode()
+        if kind == b"-":
+            raise RedisError(text)
+        if kind == b"$":
+            return None if text == "-1" else self.file.read(int(text) + 2)[:-2].decode()
+        if kind == b"*":
+            return [self._reply() for _ in range(int(text))]
+        if not line:
+            raise OSError("Redis closed the connection")
+        return int(text) if kind == b":" else text
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+class Server(HostProcess):
+    """One redis-server. Replicas and clients reach it by its host's address, whatever is redirected in between."""
+
+    def __init__(self, host, directory, port, *more, program=("redis-server",)):
+        home = directory / f"redis-{host.number}-{port}"
+        home.mkdir()
+        self.port = port
+        arguments = [*program, "--port", port, "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", home, *more]
+        super().__init__(host, f"redis-{port}", arguments, directory)
+
+    def ask(self, *words):
+        connection = Connection(self.host, self.port)
+        try:
+            return connection.ask(*words)
+        finally:
+            connection.close()
+
+    def info(self, section="replication"):
+        lines = self.ask("INFO", section).splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def answers(self):
+        try:
+            return self.ask("PING") == "PONG"
+        except RedisError:  # it is loading
+            return False
+
+
+def keeps_data(fsync):
+    return ("--save", "", "--appendonly", "yes", "--appendfsync", fsync, "--repl-diskless-sync-delay", 0, "--repl-ping-replica-period", 1,
+            "--repl-timeout", 10)  # fmt: skip
+
+
+def replicates_to(server, count):
+    """Is it a master with so many replicas that are up to date?"""
+    info = server.info()
+    replicas = [info.get(f"slave{n}", "") for n in range(count)]
+    return info["role"] == "master" and all("state=online" in replica and replica[-1] in "01" for replica in replicas)
+
+
+class Single:
+    """One Redis, on the third host. Without it nothing can be sent."""
+
+    wait_replicas = 0
+
+    def __init__(self, hosts, directory, fsync):
+        self.server = Server(hosts[2], directory, PORT, *keeps_data(fsync))
+        self.servers, self.ports = [self.server], [PORT]
+        self.url = f"redis://{self.server.host.address}:{PORT}"
+
+    def start(self):
+        self.server.start()
+        self.wait_until_whole()
+
+    def wait_until_whole(self):
+        wait_until(lambda: self.server.answers(), "Redis")
+
+    def bring_home(self):
+        pass
+
+
+class Sentinel:
+    """A Redis and a Sentinel on each host. The master's home is the first host."""
+
+    wait_replicas = 1
+
+    def __init__(self, hosts, directory, fsync):
+        self.directory, self.ports = directory, [PORT, SENTINEL_PORT]
+        # A master that no replica has answered for two seconds takes no writes: it may not be the master any more.
+        safe = ("--min-replicas-to-write", 1, "--min-replicas-max-lag", 2)
+        self.servers = [
+            Server(host, directory, PORT, *keeps_data(fsync), *safe, "--replica-announce-ip", host.address, *self._replicaof(host, hosts[0]))
+            for host in hosts
+        ]
+        self.sentinels = [
+            Server(host, directory, SENTINEL_PORT, program=("redis-server", self._sentinel_config(host, hosts[0]), "--sentinel"))
+            for host in hosts
+        ]
+        self.home = self.servers[0]
+        addresses = ",".join(f"{host.address}:{SENTINEL_PORT}" for host in hosts)
+        self.url = f"sentinel://{addresses}/{MASTER_NAME}"
+
+    @staticmethod
+    def _replicaof(host, first):
+        return () if host is first else ("--replicaof", f"{first.address} {PORT}")
+
+    def _sentinel_config(self, host, first):
+        path = self.directory / f"sentinel-{host.number}.conf"
+        path.write_text(
+            f"""sentinel announce-ip {host.address}
+sentinel monitor {MASTER_NAME} {first.address} {PORT} 2
+sentinel down-after-milliseconds {MASTER_NAME} {DOWN_AFTER_MS}
+sentinel failover-timeout {MASTER_NAME} 3000
+sentinel parallel-syncs {MASTER_NAME} 2
+"""
+        )
+        return path
+
+    def start(self):
+        for server in self.servers:
+            server.start()
+        wait_until(lambda: all(server.answers() for server in self.servers), "the Redis servers")
+        for sentinel in self.sentinels:
+            sentinel.start()
+        self.wait_until_whole()
+
+    def _named_by(self, sentinel):
+        address, _ = sentinel.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME)
+        return next(server for server in self.servers if server.host.address == address)
+
+    def master(self):
+        """The one that most Sentinels name; None while they don't agree."""
+        named = []
+        for sentinel in self.sentinels:
+            try:
+                named.append(self._named_by(sentinel))
+            except (OSError, RedisError, TypeError):
+                pass
+        return next((server for server in named if named.count(server) >= 2), None)
+
+    def is_whole(self):
+        try:
+            named = {self._named_by(sentinel) for sentinel in self.sentinels}
+            ready = all(s.ask("SENTINEL", "CKQUORUM", MASTER_NAME).startswith("OK 3") for s in self.sentinels)
+            return len(named) == 1 and ready and replicates_to(named.pop(), 2)
+        except (RedisError, TypeError):
+            return False
+
+    def wait_until_whole(self):
+        wait_until(self.is_whole, "Sentinels that agree, and a master with two replicas", 40)
+
+    def planned_failover(self):
+        """As an operator must do it to lose nothing: SENTINEL FAILOVER alone leaves the old master, and a replica that still
+        follows it, to confirm writes for a moment that the new master never sees. So the old one is kept from writing first."""
+        old = self.master()
+        old.ask("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
+        self._failover(old)
+
+    def unguarded_failover(self):
+        self._failover(self.master())
+
+    def _failover(self, old):
+        sentinel = next(s for s in self.sentinels if s.host is not old.host)
+
+        def starts():
+            try:
+                return sentinel.ask("SENTINEL", "FAILOVER", MASTER_NAME) == "OK"
+            except RedisError:  # one is still under way, or no replica is known to be good yet
+                return False
+
+        wait_until(starts, "SENTINEL FAILOVER")
+        self.wait_for_other_master(old)
+
+    def wait_for_other_master(self, old):
+        wait_until(lambda: self.master() not in (None, old), "another master", 30)
+
+    def bring_home(self):
+        """By priority, for the time of the move only: with unequal ones Sentinel would choose by them and not by who has most."""
+        self.wait_until_whole()
+        if self.master() is self.home:
+            return
+        self.home.ask("CONFIG", "SET", "replica-priority", 1)
+        for sentinel in self.sentinels:
+            sentinel.ask("SENTINEL", "DEBUG", "info-period", 500)
+        wait_until(lambda: all(self._priority_at(sentinel) == "1" for sentinel in self.sentinels), "the priority")
+        self.planned_failover()
+        self.home.ask("CONFIG", "SET", "replica-priority", 100)
+        self.wait_until_whole()
+        for sentinel in self.sentinels:
+            sentinel.ask("SENTINEL", "DEBUG", "info-period", 10000)
+
+    def _priority_at(self, sentinel):
+        for replica in sentinel.ask("SENTINEL", "REPLICAS", MASTER_NAME):
+            fields = dict(zip(replica[::2], replica[1::2]))
+            if fields["ip"] == self.home.host.address:
+                return fields["slave-priority"]
+        return None
+
+
+def slot_of(user):
+    return binascii.crc_hqx(user.encode(), 0) % SLOTS
+
+
+class Cluster:
+    """A master on each host, and its replica on the next one."""
+
+    wait_replicas = 1
+
+    def __init__(self, hosts, directory, fsync):
+        self.ports = [*CLUSTER_PORTS, *(port + BUS_OFFSET for port in CLUSTER_PORTS)]
+        self.masters = [self._server(host, directory, CLUSTER_PORTS[0], fsync) for host in hosts]
+        self.replicas = [self._server(hosts[(n + 1) % len(hosts)], directory, CLUSTER_PORTS[1], fsync) for n in range(len(hosts))]
+        self.servers = self.masters + self.replicas
+        self.url = "cluster://" + ",".join(f"{server.host.address}:{server.port}" for server in self.servers)
+
+    @staticmethod
+    def _server(host, directory, port, fsync):
+        # Replicas stay with their master (and so off its host), and what is whole serves though another part is not.
+        return Server(host, directory, port, *keeps_data(fsync), "--cluster-enabled", "yes", "--cluster-node-timeout", DOWN_AFTER_MS,
+                      "--cluster-announce-ip", host.address, "--replica-announce-ip", host.address,
+                      "--cluster-allow-replica-migration", "no", "--cluster-require-full-coverage", "no")  # fmt: skip
+
+    def start(self):
+        for server in self.servers:
+            server.start()
+        wait_until(lambda: all(server.answers() for server in self.servers), "the Redis servers")
+        self.ids = {server: server.ask("CLUSTER", "MYID") for server in self.servers}
+        for epoch, server in enumerate(self.servers):
+            server.ask("CLUSTER", "SET-CONFIG-EPOCH", epoch + 1)
+            server.ask("CLUSTER", "MEET", self.servers[0].host.address, self.servers[0].port)
+        count = len(self.masters)
+        for n, master in enumerate(self.masters):
+            master.ask("CLUSTER", "ADDSLOTSRANGE", n * SLOTS // count, (n + 1) * SLOTS // count - 1)
+        wait_until(lambda: all(self._sees(s)["cluster_known_nodes"] == str(2 * count) for s in self.servers), "all to meet")
+        for master, replica in zip(self.masters, self.replicas):
+            replica.ask("CLUSTER", "REPLICATE", self.ids[master])
+        self.wait_until_whole()
+
+    @staticmethod
+    def _sees(server):
+        return dict(line.split(":", 1) for line in server.ask("CLUSTER", "INFO").splitlines())
+
+    def is_whole(self):
+        try:
+            states = [self._sees(server) for server in self.servers]
+            good = all(state["cluster_state"] == "ok" and state["cluster_slots_ok"] == str(SLOTS) for state in states)
+            return good and all(replicates_to(self.master_of(n), 1) for n in range(len(self.masters)))
+        except RedisError:
+            return False
+
+    def wait_until_whole(self):
+        wait_until(self.is_whole, "a cluster without a gap, each master with its replica", 40)
+
+    def master_of(self, n):
+        """Who of the n-th pair is the master now; None: nobody, or both say so."""
+        roles = []
+        for server in (self.masters[n], self.replicas[n]):
+            try:
+                roles += [server] if server.info()["role"] == "master" else []
+            except OSError:
+                pass
+        return roles[0] if len(roles) == 1 else None
+
+    def wait_for_other_master(self, n, old):
+        wait_until(lambda: self.master_of(n) not in (None, old), "the replica to be promoted", 30)
+
+    def planned_failover(self, n):
+        """CLUSTER FAILOVER: the master stops writing, hands over what the replica lacks, and then the role."""
+        old = self.master_of(n)
+        new = self.replicas[n] if old is self.masters[n] else self.masters[n]
+        # Replication is up before the bus has told the master whose replica this is, and until then it ignores the wish.
+        wait_until(lambda: any(self.ids[new] in line for line in old.ask("CLUSTER", "REPLICAS", self.ids[old])), "the master to know")
+        new.ask("CLUSTER", "FAILOVER")
+        self.wait_for_other_master(n, old)
+
+    def bring_home(self):
+        """One master per host again: a host that holds two of three takes the majority with it when it dies."""
+        self.wait_until_whole()
+        for n, master in enumerate(self.masters):
+            if self.master_of(n) is not master:
+                self.planned_failover(n)
+        self.wait_until_whole()
+
+    def reshard(self, start, end, slots, pause_s=0.01):
+        """Moves slots between the masters of two pairs as redis-cli does, key by key, while they are in use."""
+        source, target = self.master_of(start), self.master_of(end)
+        at_source, at_target = Connection(source.host, source.port), Connection(target.host, target.port)
+        others = [Connection(s.host, s.port) for s in map(self.master_of, range(len(self.masters))) if s not in (source, target)]
+        try:
+            for slot in slots:
+                at_target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", self.ids[source])
+                at_source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", self.ids[target])
+                time.sleep(pause_s)
+                while keys := at_source.ask("CLUSTER", "GETKEYSINSLOT", slot, 1):
+                    at_source.ask("MIGRATE", target.host.address, target.port, "", 0, 5000, "KEYS", *keys)
+                    time.sleep(pause_s)
+                for connection in (at_target, at_source, *others):
+                    connection.ask("CLUSTER", "SETSLOT", slot, "NODE", self.ids[target])
+        finally:
+            for connection in (at_source, at_target, *others):
+                connection.close()
+
+    def slots_of(self, n, users, count):
+        """So many slots of the n-th master, those first that hold users."""
+        first, last = n * SLOTS // len(self.masters), (n + 1) * SLOTS // len(self.masters) - 1
+        used = sorted({slot for slot in map(slot_of, users) if first <= slot <= last})
+        rest = [slot for slot in range(first, last + 1) if slot not in used]
+        return (used + rest)[:count]
+
+
+TOPOLOGIES = {"single": Single, "sentinel": Sentinel, "cluster": Cluster}
