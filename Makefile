@@ -7,6 +7,7 @@ PREFIX  ?= /usr/local
 CC      ?= cc
 PYTHON  ?= /usr/bin/python3
 VERSION := 0.1.0
+HOSTS   ?= single sentinel cluster
 Q       ?= @
 
 CFLAGS ?= -g
@@ -45,7 +46,7 @@ SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send
 TEST_OBJECTS   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps deps-test run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-memory \
+.PHONY: all help deps deps-test run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-hosts bench-memory \
         bench-node-killed bench-flushall bench-slow-readers bench-storm bench-send docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
@@ -129,6 +130,9 @@ $(BUILD)/bench/ledger: $(wildcard bench/ledger/*.[ch])
 
 bench-ledger: deps all $(BUILD)/bench/ledger ## what is lost, doubled and late while everything is broken in turn
 	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/ledger/run.py $(LEDGER)
+
+bench-hosts: deps-test all $(BUILD)/bench/ledger ## the same on three hosts (network namespaces), with Sentinel and as a Cluster; needs root
+	@for redis in $(HOSTS); do BUILD=$(abspath $(BUILD)) $(PYTHON) bench/ledger/run.py --hosts $$redis $(LEDGER) || exit 1; done
 
 $(BUILD)/bench/poster: bench/poster/poster.c $(wildcard bench/ledger/times.[ch])
 	@mkdir -p $(@D)

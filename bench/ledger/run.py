@@ -2,6 +2,7 @@
 """The ledger: sends and receives while the system is broken part by part, and prints per fault what was accepted, lost, doubled and late.
 
 usage: make bench-ledger [LEDGER="--fsync everysec --scale 2"]     or: bench/ledger/run.py --help
+       make bench-hosts [HOSTS=cluster]: on three hosts
 Exits 0 only if nothing was lost, doubled or out of order.
 """
 
@@ -14,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from hosts import HostsStack, faults_for
+from netns import end_on_sigterm, why_not
 from reference_stack import DESIGNS, ReferenceStack
 from stack import BUILD, KEY, Stack
 
@@ -27,13 +30,14 @@ class Run:
 
     def __init__(self, stack, arguments, scale):
         self.stack, self.scale = stack, scale
-        nodes = [word for address in stack.public for word in ("--node", address)]
-        if not stack.resumes:
-            arguments = [*arguments, "--no-resume"]
-        self.process = subprocess.Popen(
-            [BUILD / "bench" / "ledger", "--url", stack.url, "--key", KEY, *nodes, *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
+        places = [word for url in stack.urls for word in ("--url", url)]
+        places += [word for address in stack.public for word in ("--node", address)]
+        arguments = [*arguments, "--silence-max", str(stack.silence_max_ms), *([] if stack.resumes else ["--no-resume"])]
+        with stack.outside():
+            self.process = subprocess.Popen(
+                [BUILD / "bench" / "ledger", *places, "--key", KEY, *arguments],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )
         if self.process.stdout.readline() != "connected\n":
             raise RuntimeError("the clients could not connect")
 
@@ -56,7 +60,7 @@ class Run:
         """All reconnect, so that every fault finds half of them on each node, wherever the last one drove them."""
         self.say("phase all clients reconnect")
         self.say("cut 100")
-        time.sleep(3)
+        time.sleep(max(1.5, min(3, 3 * self.scale)))
 
     def finish(self):
         self.say("stop")
@@ -226,19 +230,28 @@ SCENARIOS = {
     "jitter": (run_jitter, 60, 100, 120, ["--messages", str(JITTER_MESSAGES), "--threads", "24",
                                           "--cut-every", "15000", "--cut-for", "2000"]),
     "deploy": (run_deploy, 50, 100, 100, []),
+    "hosts": (run_faults, 200, 2, 300, ["--threads", "16"]),
 }
 
 
 def make_stack(options):
     directory = tempfile.mkdtemp(prefix="ledger-")
+    if options.hosts:
+        users = [f"user{number}" for number in range(options.users or SCENARIOS["hosts"][1])]
+        return HostsStack(directory, options.hosts, fsync=options.fsync or "everysec", lease=f"{LEASE_S}s", users=users)
+    options.fsync = options.fsync or "always"
     if options.design == "socketsend":
         return Stack(directory, fsync=options.fsync, lease=f"{LEASE_S}s")
     return ReferenceStack(directory, options.design, fsync=options.fsync)
 
 
 def selected_faults(options):
+    wanted = options.faults.split(",")
+    if options.hosts:
+        yield from faults_for(options.hosts, wanted)
+        return
     for name, fault in FAULTS:
-        if options.faults in name and (options.design == "socketsend" or name not in OURS_ONLY):
+        if any(word in name for word in wanted) and (options.design == "socketsend" or name not in OURS_ONLY):
             yield name, fault
 
 
@@ -246,16 +259,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--design", choices=["socketsend", *DESIGNS], default="socketsend",
                         help="what is measured: the product, or a reference design of bench/reference/")
-    parser.add_argument("--fsync", choices=["always", "everysec"], default="always", help="Redis' appendfsync")
+    parser.add_argument("--hosts", choices=["single", "sentinel", "cluster"],
+                        help="on three hosts (network namespaces; needs root), with such a Redis")
+    parser.add_argument("--fsync", choices=["always", "everysec"],
+                        help="Redis' appendfsync; everysec with --hosts, where replicas hold what one loses, else always")
     parser.add_argument("--scale", type=float, default=1.0, help="how long each fault lasts, relative to the full length")
     parser.add_argument("--rounds", type=int, default=1, help="how often the whole schedule runs")
-    parser.add_argument("--faults", default="", help="only those whose name contains this")
+    parser.add_argument("--faults", default="", help="only those whose name contains this, or one of several, with commas")
     parser.add_argument("--scenario", choices=SCENARIOS, default="faults", help="the schedule of faults, or a published scenario")
     parser.add_argument("--users", type=int)
     parser.add_argument("--clients", type=int, help="per user")
     parser.add_argument("--rate", type=float, help="messages per second")
     parser.add_argument("--keep", action="store_true", help="keep the logs")
     options = parser.parse_args()
+    if options.hosts:
+        options.scenario = "hosts"
+        if (reason := why_not()) is not None:
+            sys.exit(f"ledger: {reason}")
+    end_on_sigterm()
 
     os.chdir(Path(__file__).resolve().parents[2])
     stack = make_stack(options)
@@ -267,7 +288,7 @@ def main():
         arguments = [str(word) for pair in load.items() for word in pair] + more
         run = Run(stack, arguments, options.scale)
         schedule(run, options)
-        print(f"\n{options.design}, {options.scenario}, appendfsync {options.fsync}")
+        print(f"\n{options.design}, {options.scenario} {options.hosts or ''}, appendfsync {options.fsync or 'everysec'}")
         status = run.finish()
     finally:
         stack.stop()

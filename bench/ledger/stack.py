@@ -1,5 +1,6 @@
 """A whole system on loopback that can be broken part by part: Redis, nodes, fcgi-send behind lighttpd, and the wires between them."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -140,6 +141,7 @@ class Process:
 
 class Stack:
     resumes = True  # its clients may ask for what came after a message
+    silence_max_ms = 0  # a loopback connection's end is always told
 
     def __init__(self, directory, fsync="always", lease="3s", nodes=2, environment=None, wires=True):
         """wires=False: the parts talk to each other directly, so that what is measured is theirs alone, but nothing can be cut."""
@@ -162,11 +164,15 @@ class Stack:
         }
         self.send = Process("fcgi-send", [BUILD / "fcgi-send" / "fcgi-send"], self.directory, sender)
         self.lighttpd = Process(
-            "lighttpd", ["lighttpd", "-D", "-f", self._lighttpd_config()], self.directory
+            "lighttpd", ["lighttpd", "-D", "-f", self._lighttpd_config("lighttpd", "127.0.0.1", self.http_port, self.directory / "send.sock")],
+            self.directory,
         )
 
-    def _make_redis(self, directory, fsync):
+    def _make_paths(self, directory):
         self.directory = Path(directory)
+
+    def _make_redis(self, directory, fsync):
+        self._make_paths(directory)
         self.redis_port, self.http_port = free_port(), free_port()
         self.redis = Process(
             "redis",
@@ -204,22 +210,26 @@ class Stack:
         self.to_redis.append(to_redis)
         return to_redis.listener.getsockname()[1], advertised
 
-    def _lighttpd_config(self):
-        path = self.directory / "lighttpd.conf"
+    def _lighttpd_config(self, name, address, port, send_socket):
+        path = self.directory / f"{name}.conf"
         path.write_text(
-            f"""server.bind = "127.0.0.1"
-server.port = {self.http_port}
+            f"""server.bind = "{address}"
+server.port = {port}
 server.document-root = "{self.directory}"
 server.modules = ("mod_fastcgi")
 server.max-connections = 2048
-fastcgi.server = ("/" => (("socket" => "{self.directory}/send.sock", "check-local" => "disable", "disable-time" => 0)))
+fastcgi.server = ("/" => (("socket" => "{send_socket}", "check-local" => "disable", "disable-time" => 0)))
 """
         )
         return path
 
     @property
-    def url(self):
-        return f"http://127.0.0.1:{self.http_port}/socketSend"
+    def urls(self):
+        return [f"http://127.0.0.1:{self.http_port}/socketSend"]
+
+    def outside(self):
+        """Where the ledger runs."""
+        return contextlib.nullcontext()
 
     def start(self):
         self.redis.start()
