@@ -122,6 +122,12 @@ class HostsStack(Stack):
             self.network.close()
 
 
+def half_go_away(run, seconds):
+    """Half of the clients leave and come back after the fault: what Redis lost meanwhile, they miss. The others may have
+    had it before it was lost."""
+    run.say(f"cut 50 {int(seconds * run.scale * 1000)}")
+
+
 def nothing(run):
     run.pause(5)
 
@@ -131,6 +137,7 @@ def host_killed(run):
     host = run.stack.hosts[0]
     run.stack.redis.bring_home()
     run.pause(1)
+    half_go_away(run, 6)
     host.kill()
     run.pause(8)
     run.stack.repair()
@@ -139,6 +146,7 @@ def host_killed(run):
 
 def redis_host_killed(run):
     run.pause(1)
+    half_go_away(run, 4)
     run.stack.hosts[2].kill()
     run.pause(4)
     run.stack.repair()
@@ -149,6 +157,7 @@ def host_unplugged(run):
     """A partition: everything on the host goes on running and sees nobody else, its clients included."""
     run.stack.redis.bring_home()
     run.pause(1)
+    half_go_away(run, 6)
     run.stack.hosts[0].unplug()
     run.pause(8)
     run.stack.repair()
@@ -160,6 +169,7 @@ def cut_from_redis(run):
     host = run.stack.hosts[0]
     run.stack.redis.bring_home()
     run.pause(1)
+    half_go_away(run, 6)
     host.drop(run.stack.redis.ports)
     run.pause(8)
     run.stack.repair()
@@ -171,6 +181,7 @@ def redis_parted(run):
     host = run.stack.hosts[0]
     run.stack.redis.bring_home()
     run.pause(1)
+    half_go_away(run, 6)
     host.drop(run.stack.redis.ports, beyond_itself_only=True)
     run.pause(8)
     run.stack.repair()
@@ -215,6 +226,7 @@ def master_killed(run):
     redis = run.stack.redis
     run.pause(1)
     old = redis.master()
+    half_go_away(run, 5)
     old.kill()
     redis.wait_for_other_master(old)
     run.pause(2)
@@ -224,6 +236,7 @@ def master_killed(run):
 
 def sentinel_failover(run):
     run.pause(1)
+    half_go_away(run, 4)
     run.stack.redis.planned_failover()
     run.pause(3)
     run.stack.repair()
@@ -233,6 +246,7 @@ def sentinel_failover(run):
 def unguarded_failover(run):
     """Not among the faults: it loses. With --faults unguarded it shows how much."""
     run.pause(1)
+    half_go_away(run, 4)
     run.stack.redis.unguarded_failover()
     run.pause(3)
     run.stack.repair()
@@ -243,6 +257,7 @@ def cluster_master_killed(run):
     redis = run.stack.redis
     run.pause(1)
     old = redis.master_of(0)
+    half_go_away(run, 5)
     old.kill()
     redis.wait_for_other_master(0, old)
     run.pause(1)
@@ -252,6 +267,7 @@ def cluster_master_killed(run):
 
 def cluster_failover(run):
     run.pause(1)
+    half_go_away(run, 4)
     for n in range(3):
         run.stack.redis.planned_failover(n)
         run.pause(1)
@@ -264,6 +280,7 @@ def resharded(run):
     redis = run.stack.redis
     slots = redis.slots_of(0, run.stack.users, int(300 * min(run.scale, 1)))
     run.pause(1)
+    half_go_away(run, 6)
     redis.reshard(0, 1, slots)
     run.pause(2)
     redis.reshard(1, 0, slots)

@@ -9,6 +9,7 @@ from stack import Process, wait_until
 PORT, SENTINEL_PORT = 6379, 26379
 CLUSTER_PORTS, BUS_OFFSET = (7001, 7002), 10000
 SLOTS = 16384
+KEYS_AT_ONCE = 10  # redis-cli's default
 DOWN_AFTER_MS = 1500
 MASTER_NAME = "ledger"
 PAUSE_MS = 3000
@@ -334,8 +335,8 @@ class Cluster:
                 self.planned_failover(n)
         self.wait_until_whole()
 
-    def reshard(self, start, end, slots, pause_s=0.01):
-        """Moves slots between the masters of two pairs as redis-cli does, key by key, while they are in use."""
+    def reshard(self, start, end, slots, pause_s=0.005):
+        """Moves slots between the masters of two pairs as redis-cli does, some keys at a time, while they are in use."""
         source, target = self.master_of(start), self.master_of(end)
         at_source, at_target = Connection(source.host, source.port), Connection(target.host, target.port)
         others = [Connection(s.host, s.port) for s in map(self.master_of, range(len(self.masters))) if s not in (source, target)]
@@ -344,7 +345,7 @@ class Cluster:
                 at_target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", self.ids[source])
                 at_source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", self.ids[target])
                 time.sleep(pause_s)
-                while keys := at_source.ask("CLUSTER", "GETKEYSINSLOT", slot, 1):
+                while keys := at_source.ask("CLUSTER", "GETKEYSINSLOT", slot, KEYS_AT_ONCE):
                     at_source.ask("MIGRATE", target.host.address, target.port, "", 0, 5000, "KEYS", *keys)
                     time.sleep(pause_s)
                 for connection in (at_target, at_source, *others):
