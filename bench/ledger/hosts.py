@@ -50,6 +50,7 @@ class HostsStack(Stack):
             "SOCKETSEND_NODE_INTERNAL_LISTEN": f"0.0.0.0:{INTERNAL_PORT}",
             "SOCKETSEND_NODE_INTERNAL_ADVERTISE": host.address,
             "SOCKETSEND_NODE_PING_INTERVAL": f"{PING_INTERVAL_S}s",
+            "SOCKETSEND_NODE_DRAIN_TIME": "3s",
         }
         self.nodes.append(HostProcess(host, "node", [BUILD / "wsnode" / "wsnode"], self.directory, environment))
 

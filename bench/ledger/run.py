@@ -270,6 +270,7 @@ def main():
     parser.add_argument("--users", type=int)
     parser.add_argument("--clients", type=int, help="per user")
     parser.add_argument("--rate", type=float, help="messages per second")
+    parser.add_argument("--settle", type=int, default=60, help="wait so many seconds at the end for what has not arrived")
     parser.add_argument("--keep", action="store_true", help="keep the logs")
     options = parser.parse_args()
     if options.hosts:
@@ -285,7 +286,7 @@ def main():
         stack.start()
         schedule, users, clients, rate, more = SCENARIOS[options.scenario]
         load = {"--users": options.users or users, "--clients": options.clients or clients, "--rate": options.rate or rate}
-        arguments = [str(word) for pair in load.items() for word in pair] + more
+        arguments = [str(word) for pair in load.items() for word in pair] + ["--settle", str(options.settle)] + more
         run = Run(stack, arguments, options.scale)
         schedule(run, options)
         print(f"\n{options.design}, {options.scenario} {options.hosts or ''}, appendfsync {options.fsync or 'everysec'}")
