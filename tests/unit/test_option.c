@@ -336,7 +336,7 @@ static void config_bounds_what_has_a_fixed_place(void **state)
         {PROGRAM_SEND, "SOCKETSEND_SEND_LISTEN", "unix:/",
             "SOCKETSEND_SEND_LISTEN: must be empty, ip:port or unix:/path, the path of 1 to 107 "
             "bytes",
-            strlen("unix:") + 107},
+            sizeof("unix:") - 1 + 107},
         {PROGRAM_NODE, "SOCKETSEND_NODE_NAME", "",
             "SOCKETSEND_NODE_NAME: must have at most 122 bytes", 122},
     };
