@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""A TCP proxy that holds every byte back, both ways: for kernels without netem. iptables' REDIRECT brings the connections.
+"""A TCP proxy that holds every byte back, both ways: for kernels without netem. iptables' REDIRECT brings connections.
 
-usage: delay.py PORT MARK MS    says `ready` when it listens. Its own connections carry MARK, so that a rule can spare them.
+usage: delay.py PORT MARK MS    says `ready` when it listens. Its own connections carry MARK,
+so that a rule can spare them.
 """
 
 import asyncio
@@ -55,8 +56,9 @@ async def serve(near_reader, near_writer, mark, delay_s):
         near_writer.close()
         return
     there, back = asyncio.Queue(QUEUE_CHUNKS_MAX), asyncio.Queue(QUEUE_CHUNKS_MAX)
-    takers = [asyncio.create_task(take_in(near_reader, there, delay_s)), asyncio.create_task(take_in(far_reader, back, delay_s))]
-    givers = [asyncio.create_task(give_out(there, far_writer)), asyncio.create_task(give_out(back, near_writer))]
+    run = asyncio.create_task
+    takers = [run(take_in(near_reader, there, delay_s)), run(take_in(far_reader, back, delay_s))]
+    givers = [run(give_out(there, far_writer)), run(give_out(back, near_writer))]
     # Either side's end is the connection's end: nobody here closes half of one.
     done, _ = await asyncio.wait(givers, return_when=asyncio.FIRST_COMPLETED)
     for task in takers + givers:

@@ -1,4 +1,5 @@
-"""The system on three hosts: nodes and senders on the first two, Redis on all three or on the last; and what can befall a host or its links."""
+"""The system on three hosts: nodes and senders on the first two, Redis on all three or on the last; and
+what can befall a host or its links."""
 
 import signal
 import urllib.request
@@ -8,7 +9,7 @@ from redis_on_hosts import TOPOLOGIES, HostProcess
 from stack import BUILD, KEY, SECRET, Stack, wait_until
 
 PUBLIC_PORT, INTERNAL_PORT, HTTP_PORT = 9001, 31882, 8080
-# Clients give up after three such intervals of silence. Short, so that a run need not wait for it; see docs/configuration.md for a real one.
+# Clients give up after three such intervals of silence. Short, so that a run need not wait for it.
 PING_INTERVAL_S = 1
 
 
@@ -63,7 +64,8 @@ class HostsStack(Stack):
         }
         if self.redis.wait_replicas > 0:
             environment["SOCKETSEND_REDIS_WAIT_REPLICAS"] = str(self.redis.wait_replicas)
-        self.senders.append(HostProcess(host, "fcgi-send", [BUILD / "fcgi-send" / "fcgi-send"], self.directory, environment))
+        program = BUILD / "fcgi-send" / "fcgi-send"
+        self.senders.append(HostProcess(host, "fcgi-send", [program], self.directory, environment))
         config = self._lighttpd_config(f"lighttpd-{host.number}", host.address, HTTP_PORT, path)
         self.webs.append(HostProcess(host, "lighttpd", ["lighttpd", "-D", "-f", config], self.directory))
 
@@ -124,8 +126,8 @@ class HostsStack(Stack):
 
 
 def half_go_away(run, seconds):
-    """Half of the clients leave and come back after the fault: what Redis lost meanwhile, they miss. The others may have
-    had it before it was lost."""
+    """Half of the clients leave and come back after the fault: what Redis lost meanwhile, they miss. The others may
+    have had it before it was lost."""
     run.say(f"cut 50 {int(seconds * run.scale * 1000)}")
 
 
@@ -134,7 +136,8 @@ def nothing(run):
 
 
 def host_killed(run):
-    """Its node and its sender, and what it has of Redis; with Sentinel the master, in a Cluster a master and another one's replica."""
+    """Its node and its sender, and what it has of Redis; with Sentinel the master, in a Cluster a master and another
+    one's replica."""
     host = run.stack.hosts[0]
     run.stack.redis.bring_home()
     run.pause(1)

@@ -1,7 +1,7 @@
 """Hosts on one machine: network namespaces on a bridge of their own, and what can be done to their links.
 
-Nothing is made in the machine's own namespace, so neither another run nor the machine's network notices, and no packet leaves. The bridge stands in
-one more namespace, `outside`, where the users and the backends are.
+Nothing is made in the machine's own namespace, so neither another run nor the machine's network notices, and no packet
+leaves. The bridge stands in one more namespace, `outside`, where the users and the backends are.
 """
 
 import contextlib
@@ -92,7 +92,8 @@ class Host(Namespace):
         self.network, self.number, self.address = network, number, f"10.77.0.{number}"
         self.name_of_port, self.processes, self.delayer = f"host{number}", [], None
         outside = network.outside.name
-        run("ip", "link", "add", self.name_of_port, "netns", outside, "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        peer = ("peer", "name", "eth0", "netns", self.name)
+        run("ip", "link", "add", self.name_of_port, "netns", outside, "type", "veth", *peer)
         run("ip", "-n", outside, "link", "set", self.name_of_port, "master", "bridge", "up")
         run("ip", "-n", self.name, "address", "add", f"{self.address}/24", "dev", "eth0")
         run("ip", "-n", self.name, "link", "set", "eth0", "up")
@@ -105,14 +106,14 @@ class Host(Namespace):
         run("ip", "-n", self.network.outside.name, "link", "set", self.name_of_port, "up")
 
     def kill(self):
-        """As if the power had gone: first the network, so that nobody is told by a FIN or RST, then everything that runs."""
+        """As if the power had gone: first the network, so that nobody is told by a FIN or RST, then all that runs."""
         self.unplug()
         for process in self.processes:
             process.kill()
 
     def drop(self, ports, beyond_itself_only=False):
-        """Nothing comes from and nothing goes to these ports, on this host or another. No answer either: the packets vanish.
-        beyond_itself_only: what the host says to itself passes."""
+        """Nothing comes from and nothing goes to these ports, on this host or another. No answer either: the packets
+        vanish. beyond_itself_only: what the host says to itself passes."""
         ports = ",".join(str(port) for port in ports)
         for chain, way in (("INPUT", "-i"), ("OUTPUT", "-o")):
             limit = (way, "eth0") if beyond_itself_only else ()
@@ -120,19 +121,20 @@ class Host(Namespace):
                 self.iptables("-A", chain, *limit, "-p", "tcp", "-m", "multiport", side, ports, "-j", "DROP")
 
     def lose(self, part):
-        """So many packets from and to this host are lost. Where they arrive: a packet that is dropped on its way out is an error to
-        its sender, which a lost one is not."""
+        """So many packets from and to this host are lost. Where they arrive: a packet that is dropped on its way out
+        is an error to its sender, which a lost one is not."""
         statistic = ("-m", "statistic", "--mode", "random", "--probability", part, "-j", "DROP")
         self.iptables("-A", "INPUT", "-i", "eth0", *statistic)
         for other in self.network.others(self):
             other.iptables("-A", "INPUT", "-s", self.address, *statistic)
 
     def delay(self, ms):
-        """All TCP from and to this host goes through a proxy that holds every byte back for so long. Connections that are open
-        break, and are made anew through it."""
+        """All TCP from and to this host goes through a proxy that holds every byte back for so long. Connections that
+        are open break, and are made anew through it."""
         with self.entered():
             program = Path(__file__).with_name("delay.py")
-            self.delayer = subprocess.Popen([sys.executable, program, str(DELAY_PORT), str(DELAY_MARK), str(ms)], stdout=subprocess.PIPE)
+            command = [sys.executable, program, *(str(number) for number in (DELAY_PORT, DELAY_MARK, ms))]
+            self.delayer = subprocess.Popen(command, stdout=subprocess.PIPE)
         self.delayer.stdout.readline()
         redirect = ("-p", "tcp", "-j", "REDIRECT", "--to-ports", DELAY_PORT)
         self.iptables("-t", "nat", "-A", "OUTPUT", "-o", "eth0", "-m", "mark", "!", "--mark", DELAY_MARK, *redirect)
@@ -161,7 +163,8 @@ class Network:
         Network.runs += 1
         self.name = f"ledger-{os.getpid()}-{Network.runs}"
         names = [f"{self.name}-outside", *(f"{self.name}-host{number + 1}" for number in range(count))]
-        self.janitor = subprocess.Popen(["sh", "-c", JANITOR, "janitor", *names], stdin=subprocess.PIPE, start_new_session=True)
+        janitor = ["sh", "-c", JANITOR, "janitor", *names]
+        self.janitor = subprocess.Popen(janitor, stdin=subprocess.PIPE, start_new_session=True)
         try:
             self.outside = Namespace(names[0])
             run("ip", "-n", self.outside.name, "link", "add", "bridge", "type", "bridge")

@@ -1,4 +1,5 @@
-"""Redis on several hosts in the three ways in which it is run: alone, watched by Sentinels, as a Cluster. Starts it, moves it, says when it is whole."""
+"""Redis on several hosts in the three ways in which it is run: alone, watched by Sentinels, as a Cluster. Starts it,
+moves it, says when it is whole."""
 
 import binascii
 import socket
@@ -101,8 +102,8 @@ class Server(HostProcess):
 
 
 def keeps_data(fsync):
-    return ("--save", "", "--appendonly", "yes", "--appendfsync", fsync, "--repl-diskless-sync-delay", 0, "--repl-ping-replica-period", 1,
-            "--repl-timeout", 10)  # fmt: skip
+    return ("--save", "", "--appendonly", "yes", "--appendfsync", fsync, "--repl-diskless-sync-delay", 0,
+            "--repl-ping-replica-period", 1, "--repl-timeout", 10)  # fmt: skip
 
 
 def replicates_to(server, count):
@@ -143,22 +144,20 @@ class Sentinel:
         # A master that no replica has answered for two seconds takes no writes: it may not be the master any more.
         safe = ("--min-replicas-to-write", 1, "--min-replicas-max-lag", 2)
         self.servers = [
-            Server(host, directory, PORT, *keeps_data(fsync), *safe, "--replica-announce-ip", host.address, *self._replicaof(host, hosts[0]))
+            Server(host, directory, PORT, *keeps_data(fsync), *safe, *self._replication(host, hosts[0]))
             for host in hosts
         ]
-        self.sentinels = [
-            Server(host, directory, SENTINEL_PORT, program=("redis-server", self._sentinel_config(host, hosts[0]), "--sentinel"))
-            for host in hosts
-        ]
+        self.sentinels = [self._sentinel(host, hosts[0]) for host in hosts]
         self.home = self.servers[0]
         addresses = ",".join(f"{host.address}:{SENTINEL_PORT}" for host in hosts)
         self.url = f"sentinel://{addresses}/{MASTER_NAME}"
 
     @staticmethod
-    def _replicaof(host, first):
-        return () if host is first else ("--replicaof", f"{first.address} {PORT}")
+    def _replication(host, first):
+        follows = () if host is first else ("--replicaof", f"{first.address} {PORT}")
+        return ("--replica-announce-ip", host.address, *follows)
 
-    def _sentinel_config(self, host, first):
+    def _sentinel(self, host, first):
         path = self.directory / f"sentinel-{host.number}.conf"
         path.write_text(
             f"""sentinel announce-ip {host.address}
@@ -168,7 +167,7 @@ sentinel failover-timeout {MASTER_NAME} 3000
 sentinel parallel-syncs {MASTER_NAME} 2
 """
         )
-        return path
+        return Server(host, self.directory, SENTINEL_PORT, program=("redis-server", path, "--sentinel"))
 
     def start(self):
         for server in self.servers:
@@ -204,8 +203,9 @@ sentinel parallel-syncs {MASTER_NAME} 2
         wait_until(self.is_whole, "Sentinels that agree, and a master with two replicas", 40)
 
     def planned_failover(self):
-        """As an operator must do it to lose nothing: SENTINEL FAILOVER alone leaves the old master, and a replica that still
-        follows it, to confirm writes for a moment that the new master never sees. So the old one is kept from writing first."""
+        """As an operator must do it to lose nothing: SENTINEL FAILOVER alone leaves the old master, and a replica that
+        still follows it, to confirm writes for a moment that the new master never sees. So the old one is kept from
+        writing first."""
         old = self.master()
         old.ask("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
         self._failover(old)
@@ -229,7 +229,8 @@ sentinel parallel-syncs {MASTER_NAME} 2
         wait_until(lambda: self.master() not in (None, old), "another master", 30)
 
     def bring_home(self):
-        """By priority, for the time of the move only: with unequal ones Sentinel would choose by them and not by who has most."""
+        """By priority, for the time of the move only: with unequal ones Sentinel would choose by them, not by who has
+        most."""
         self.wait_until_whole()
         if self.master() is self.home:
             return
@@ -262,16 +263,18 @@ class Cluster:
 
     def __init__(self, hosts, directory, fsync):
         self.ports = [*CLUSTER_PORTS, *(port + BUS_OFFSET for port in CLUSTER_PORTS)]
+        next_hosts = (*hosts[1:], hosts[0])
         self.masters = [self._server(host, directory, CLUSTER_PORTS[0], fsync) for host in hosts]
-        self.replicas = [self._server(hosts[(n + 1) % len(hosts)], directory, CLUSTER_PORTS[1], fsync) for n in range(len(hosts))]
+        self.replicas = [self._server(host, directory, CLUSTER_PORTS[1], fsync) for host in next_hosts]
         self.servers = self.masters + self.replicas
         self.url = "cluster://" + ",".join(f"{server.host.address}:{server.port}" for server in self.servers)
 
     @staticmethod
     def _server(host, directory, port, fsync):
         # Replicas stay with their master (and so off its host), and what is whole serves though another part is not.
-        return Server(host, directory, port, *keeps_data(fsync), "--cluster-enabled", "yes", "--cluster-node-timeout", DOWN_AFTER_MS,
-                      "--cluster-announce-ip", host.address, "--replica-announce-ip", host.address,
+        return Server(host, directory, port, *keeps_data(fsync), "--cluster-enabled", "yes",
+                      "--cluster-node-timeout", DOWN_AFTER_MS, "--cluster-announce-ip", host.address,
+                      "--replica-announce-ip", host.address,
                       "--cluster-allow-replica-migration", "no", "--cluster-require-full-coverage", "no")  # fmt: skip
 
     def start(self):
@@ -285,7 +288,8 @@ class Cluster:
         count = len(self.masters)
         for n, master in enumerate(self.masters):
             master.ask("CLUSTER", "ADDSLOTSRANGE", n * SLOTS // count, (n + 1) * SLOTS // count - 1)
-        wait_until(lambda: all(self._sees(s)["cluster_known_nodes"] == str(2 * count) for s in self.servers), "all to meet")
+        known = str(len(self.servers))
+        wait_until(lambda: all(self._sees(s)["cluster_known_nodes"] == known for s in self.servers), "all to meet")
         for master, replica in zip(self.masters, self.replicas):
             replica.ask("CLUSTER", "REPLICATE", self.ids[master])
         self.wait_until_whole()
@@ -322,8 +326,9 @@ class Cluster:
         """CLUSTER FAILOVER: the master stops writing, hands over what the replica lacks, and then the role."""
         old = self.master_of(n)
         new = self.replicas[n] if old is self.masters[n] else self.masters[n]
-        # Replication is up before the bus has told the master whose replica this is, and until then it ignores the wish.
-        wait_until(lambda: any(self.ids[new] in line for line in old.ask("CLUSTER", "REPLICAS", self.ids[old])), "the master to know")
+        # Replication is up before the bus has told the master whose replica this is: until then it ignores the wish.
+        replicas = ("CLUSTER", "REPLICAS", self.ids[old])
+        wait_until(lambda: any(self.ids[new] in line for line in old.ask(*replicas)), "the master to know")
         new.ask("CLUSTER", "FAILOVER")
         self.wait_for_other_master(n, old)
 
@@ -336,10 +341,11 @@ class Cluster:
         self.wait_until_whole()
 
     def reshard(self, start, end, slots, pause_s=0.005):
-        """Moves slots between the masters of two pairs as redis-cli does, some keys at a time, while they are in use."""
+        """Moves slots between the masters of two pairs as redis-cli does, some keys at a time, while in use."""
         source, target = self.master_of(start), self.master_of(end)
-        at_source, at_target = Connection(source.host, source.port), Connection(target.host, target.port)
-        others = [Connection(s.host, s.port) for s in map(self.master_of, range(len(self.masters))) if s not in (source, target)]
+        third = next(server for server in map(self.master_of, range(3)) if server not in (source, target))
+        connections = [Connection(server.host, server.port) for server in (target, source, third)]
+        at_target, at_source, _ = connections
         try:
             for slot in slots:
                 at_target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", self.ids[source])
@@ -348,10 +354,10 @@ class Cluster:
                 while keys := at_source.ask("CLUSTER", "GETKEYSINSLOT", slot, KEYS_AT_ONCE):
                     at_source.ask("MIGRATE", target.host.address, target.port, "", 0, 5000, "KEYS", *keys)
                     time.sleep(pause_s)
-                for connection in (at_target, at_source, *others):
+                for connection in connections:  # the target first: were it last, the slot could be nobody's
                     connection.ask("CLUSTER", "SETSLOT", slot, "NODE", self.ids[target])
         finally:
-            for connection in (at_source, at_target, *others):
+            for connection in connections:
                 connection.close()
 
     def slots_of(self, n, users, count):

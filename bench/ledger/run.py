@@ -32,7 +32,9 @@ class Run:
         self.stack, self.scale = stack, scale
         places = [word for url in stack.urls for word in ("--url", url)]
         places += [word for address in stack.public for word in ("--node", address)]
-        arguments = [*arguments, "--silence-max", str(stack.silence_max_ms), *([] if stack.resumes else ["--no-resume"])]
+        places += ["--silence-max", str(stack.silence_max_ms)]
+        if not stack.resumes:
+            arguments = [*arguments, "--no-resume"]
         with stack.outside():
             self.process = subprocess.Popen(
                 [BUILD / "bench" / "ledger", *places, "--key", KEY, *arguments],
@@ -238,8 +240,7 @@ def make_stack(options):
     directory = tempfile.mkdtemp(prefix="ledger-")
     if options.hosts:
         users = [f"user{number}" for number in range(options.users or SCENARIOS["hosts"][1])]
-        return HostsStack(directory, options.hosts, fsync=options.fsync or "everysec", lease=f"{LEASE_S}s", users=users)
-    options.fsync = options.fsync or "always"
+        return HostsStack(directory, options.hosts, fsync=options.fsync, lease=f"{LEASE_S}s", users=users)
     if options.design == "socketsend":
         return Stack(directory, fsync=options.fsync, lease=f"{LEASE_S}s")
     return ReferenceStack(directory, options.design, fsync=options.fsync)
@@ -262,21 +263,22 @@ def main():
     parser.add_argument("--hosts", choices=["single", "sentinel", "cluster"],
                         help="on three hosts (network namespaces; needs root), with such a Redis")
     parser.add_argument("--fsync", choices=["always", "everysec"],
-                        help="Redis' appendfsync; everysec with --hosts, where replicas hold what one loses, else always")
+                        help="Redis' appendfsync; default: always, with --hosts everysec")
     parser.add_argument("--scale", type=float, default=1.0, help="how long each fault lasts, relative to the full length")
     parser.add_argument("--rounds", type=int, default=1, help="how often the whole schedule runs")
-    parser.add_argument("--faults", default="", help="only those whose name contains this, or one of several, with commas")
+    parser.add_argument("--faults", default="", help="only those whose name contains one of these words (w,w,…)")
     parser.add_argument("--scenario", choices=SCENARIOS, default="faults", help="the schedule of faults, or a published scenario")
     parser.add_argument("--users", type=int)
     parser.add_argument("--clients", type=int, help="per user")
     parser.add_argument("--rate", type=float, help="messages per second")
-    parser.add_argument("--settle", type=int, default=60, help="wait so many seconds at the end for what has not arrived")
+    parser.add_argument("--settle", type=int, default=60, help="longest wait, in s, for what has not arrived at the end")
     parser.add_argument("--keep", action="store_true", help="keep the logs")
     options = parser.parse_args()
     if options.hosts:
         options.scenario = "hosts"
         if (reason := why_not()) is not None:
             sys.exit(f"ledger: {reason}")
+    options.fsync = options.fsync or ("everysec" if options.hosts else "always")
     end_on_sigterm()
 
     os.chdir(Path(__file__).resolve().parents[2])
@@ -289,7 +291,7 @@ def main():
         arguments = [str(word) for pair in load.items() for word in pair] + ["--settle", str(options.settle)] + more
         run = Run(stack, arguments, options.scale)
         schedule(run, options)
-        print(f"\n{options.design}, {options.scenario} {options.hosts or ''}, appendfsync {options.fsync or 'everysec'}")
+        print(f"\n{options.design}, {options.scenario} {options.hosts or ''}, appendfsync {options.fsync}")
         status = run.finish()
     finally:
         stack.stop()

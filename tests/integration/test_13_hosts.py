@@ -1,4 +1,5 @@
-"""Several hosts, each a network namespace: what befalls a host, a link or Redis loses, doubles and disorders nothing. The ledger keeps the book."""
+"""Several hosts, each a network namespace: what befalls a host, a link or Redis loses, doubles and disorders
+nothing. The ledger keeps the book."""
 
 import contextlib
 import os
@@ -24,8 +25,8 @@ FAULTS = {
 
 
 def start_ledger(directory, redis, faults, *more):
-    run = [sys.executable, ROOT / "bench/ledger/run.py", "--hosts", redis, "--faults", faults, "--scale", "0.4", "--users", "60",
-           "--rate", "150", *more]  # fmt: skip
+    run = [sys.executable, ROOT / "bench/ledger/run.py", "--hosts", redis, "--faults", faults, "--scale", "0.4",
+           "--users", "60", "--rate", "150", *more]  # fmt: skip
     environment = {**os.environ, "TMPDIR": str(directory)}
     return subprocess.Popen(run, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -54,7 +55,7 @@ def test_nothing_is_lost_doubled_or_out_of_order_on_three_hosts(directory, redis
 
 
 def test_ledger_notices_what_an_unprepared_failover_loses(directory):
-    """SENTINEL FAILOVER on a master that goes on writing: docs/guarantee.md says that it loses, so the ledger must see it."""
+    """SENTINEL FAILOVER on a master that goes on writing: docs/guarantee.md says that it loses. The ledger must see."""
     with ended(start_ledger(directory, "sentinel", "unguarded", "--settle", "15")) as process:
         output, errors = process.communicate(timeout=120)
         assert process.returncode == 1, output + errors
