@@ -17,7 +17,7 @@ def test_nothing_is_lost_doubled_or_out_of_order_whatever_breaks():
 def test_ledger_notices_what_a_lossy_design_loses():
     """The same load on a reference design: a ledger that cannot find losses proves nothing."""
     run = [sys.executable, ROOT / "bench/ledger/run.py", "--design", "pubsub", "--faults", "node killed", "--scale", "0.5",
-           "--users", "20", "--rate", "100"]  # fmt: skip
+           "--users", "20", "--rate", "100", "--settle", "10"]  # fmt: skip
     done = subprocess.run(run, capture_output=True, text=True, timeout=200)
     assert done.returncode == 1, done.stdout + done.stderr
     total = next(line.split() for line in done.stdout.splitlines() if line.startswith("total"))
