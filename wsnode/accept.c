@@ -103,7 +103,7 @@ static void stop_polling(struct acceptor *a)
 
 int64_t acceptor_unfinished_count(const struct node *n)
 {
-    return n->acceptor->arrivals.count + ws_protocol_unfinished_count(n);
+    return n->acceptor->arrivals.count;
 }
 
 enum accept_result { ACCEPT_GO_ON, ACCEPT_NOT_NOW, ACCEPT_NOBODY };

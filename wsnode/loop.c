@@ -11,14 +11,15 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
-#include "wsnode/ws_handshake.h"
 
 #define TICK_MS 50
 /* libwebsockets arms its timers only after its own I/O: so often it is woken up for them. */
 #define KICK_TICKS 20
 /* One buffer per context; a forward's body of up to this size comes in one callback. */
 #define SERVICE_BUFFER_BYTES 65536
-/* For an adopted handshake, whose bytes are all there, and for pauses in an internal body. */
+/* Of requests to the internal listener; heads of handshakes are rewritten and short. */
+#define INTERNAL_HEAD_BYTES_MAX 8192
+/* For pauses in an internal request. */
 #define LWS_TIMEOUT_S 5
 
 enum { SIGNAL_COUNT = 4 };
@@ -35,6 +36,9 @@ static void on_lws_log(int level, const char *line)
 {
     size_t len = strcspn(line, "\n");
 
+    if (strstr(line, "adopt_socket_readbuf: calling service")) {
+        return; /* its trace of every handshake, at the level of errors */
+    }
     /* Remote peers can trigger these lines at will. */
     log_limited(level == LLL_ERR ? LOG_ERROR : LOG_WARN, "libwebsockets", "text=\"%.*s\"",
         (int)(len < 200 ? len : 200), line);
@@ -55,7 +59,7 @@ static struct lws_context *create_context(struct node *n)
         .user = n,
         .retry_and_idle_policy = &no_timers,
         .pt_serv_buf_size = SERVICE_BUFFER_BYTES,
-        .max_http_header_data = 2 * HANDSHAKE_BYTES_MAX, /* it adds lengths to each header */
+        .max_http_header_data = INTERNAL_HEAD_BYTES_MAX,
         .timeout_secs = LWS_TIMEOUT_S,
         .timeout_secs_ah_idle = LWS_TIMEOUT_S,
         .fd_limit_per_thread = 0, /* not 0 makes it search descriptors one after another */

@@ -15,6 +15,7 @@
 #include "wsnode/loop.h"
 #include "wsnode/presence.h"
 #include "wsnode/redis_async.h"
+#include "wsnode/ws_protocol.h"
 
 /* Closed at once, sessions are told within the first half of the time; a tick's slice has at least
  * so many. */
@@ -121,7 +122,7 @@ static void close_some(struct node *n, int64_t count, enum close_reason reason)
 
 static bool all_are_gone(const struct node *n)
 {
-    return n->table.count == 0 && acceptor_unfinished_count(n) == 0 && !acceptor_is_open(n);
+    return ws_protocol_count(n) == 0 && acceptor_unfinished_count(n) == 0 && !acceptor_is_open(n);
 }
 
 static bool step_is_done(struct node *n, int64_t now_ms)

@@ -74,11 +74,14 @@ struct session {
 /* There are many of them: what a session does not need while it is idle hangs on a pointer. */
 _Static_assert(sizeof(struct session) <= 392, "a session must stay small");
 
-/* What ws_protocol found in the handshake. */
+#define HANDSHAKE_KEY_BYTES 25 /* 16 bytes in base64, and a NUL */
+
+/* What the handshake asked for. */
 struct session_handshake {
     struct address address;
     const struct format *format;
     char last_id[MESSAGE_ID_BYTES]; /* "": none */
+    char key[HANDSHAKE_KEY_BYTES];  /* Sec-WebSocket-Key */
 };
 
 /* Events of the connection. */

@@ -115,11 +115,17 @@ static enum err check(
     if (n->refusing) {
         return problem_set(p, ERR_NODE_DRAINING, "", NULL);
     }
-    if (n->table.count + ws_protocol_unfinished_count(n) >= as->max_sessions) {
+    if (ws_protocol_count(n) >= as->max_sessions) {
         return problem_set(p, ERR_NODE_FULL, "", NULL);
     }
     err = check_rate(as, fd);
     return err ? problem_set(p, err, "", NULL) : ERR_OK;
+}
+
+/* What was peeked at is there, so this takes all of it. */
+static bool consume(struct arrivals *as, int fd, size_t head_bytes)
+{
+    return recv(fd, as->head, head_bytes, MSG_DONTWAIT) == (ssize_t)head_bytes;
 }
 
 enum verdict { VERDICT_WAIT, VERDICT_ADOPT, VERDICT_REFUSE, VERDICT_END };
@@ -135,8 +141,10 @@ static enum verdict judge(
     struct slice bytes = {as->head, got < 0 ? 0 : (size_t)got};
     size_t head_bytes = handshake_head_bytes(bytes);
     if (head_bytes > 0) {
-        return check(as, fd, (struct slice){bytes.at, head_bytes}, h, p) ? VERDICT_REFUSE
-                                                                         : VERDICT_ADOPT;
+        if (check(as, fd, (struct slice){bytes.at, head_bytes}, h, p)) {
+            return VERDICT_REFUSE;
+        }
+        return consume(as, fd, head_bytes) ? VERDICT_ADOPT : VERDICT_END;
     }
     if (bytes.len == sizeof(as->head)) {
         return handshake_refuse_long(bytes, p) ? VERDICT_REFUSE : VERDICT_END;

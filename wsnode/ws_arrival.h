@@ -1,7 +1,8 @@
 /*
  * Connections between accept(2) and the end of their handshake's bytes, and those that were refused
  * and have yet to read why. Nothing is consumed before the whole head is there: it is peeked at, so
- * an arrival needs no buffer, and libwebsockets later reads the same bytes itself.
+ * an arrival needs no buffer. Then exactly the head is, so that what a client sent behind it stays
+ * in the socket.
  */
 #ifndef WSNODE_WS_ARRIVAL_H
 #define WSNODE_WS_ARRIVAL_H

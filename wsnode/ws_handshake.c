@@ -6,16 +6,16 @@
 #define _GNU_SOURCE /* memmem */
 #include "wsnode/ws_handshake.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "shared/parse.h"
 
-/* libwebsockets has about 90 places for headers and query arguments together. */
-#define HEADERS_MAX 48
-#define SEPARATORS_MAX 24
-/* It also copies the list of subprotocols into 128 bytes. */
-#define SUBPROTOCOLS_BYTES_MAX 120
+/* Browsers behind a few proxies send less than half of it. */
+#define HEADERS_MAX 100
+#define SUBPROTOCOLS_BYTES_MAX 1024
 #define QUERY_VALUE_BYTES_MAX 1024
 
 struct request {
@@ -199,7 +199,7 @@ static bool is_key(struct slice key)
 {
     static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-    if (key.len != 24 || memcmp(key.at + 22, "==", 2) != 0) {
+    if (key.len != HANDSHAKE_KEY_BYTES - 1 || memcmp(key.at + 22, "==", 2) != 0) {
         return false;
     }
     for (size_t i = 0; i < 22; i++) {
@@ -242,17 +242,6 @@ static enum err check_handshake(const struct request *r, struct problem *p)
     return ERR_OK;
 }
 
-/* libwebsockets splits the target at these, also where they are part of a name. */
-static size_t count_separators(struct slice target)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < target.len; i++) {
-        count += target.at[i] == '&' || target.at[i] == ';';
-    }
-    return count;
-}
-
 static enum err read_last_id(struct slice value, struct session_handshake *out, struct problem *p)
 {
     char text[QUERY_VALUE_BYTES_MAX];
@@ -282,7 +271,7 @@ static enum err read_query(struct slice query, struct session_handshake *out, st
                 return err;
             }
         }
-        /* Unknown arguments are for others, but libwebsockets hangs up on one that is malformed. */
+        /* Unknown arguments are for others, but a malformed one may be ours, misspelt. */
         enum err err = parse_percent(whole, ignored, sizeof(ignored));
         if (err) {
             err = err == ERR_URI_TOO_LONG ? err : ERR_BAD_QUERY;
@@ -333,9 +322,6 @@ enum err handshake_parse(struct slice head, struct session_handshake *out, struc
     if (err) {
         return err;
     }
-    if (count_separators(r.path) + count_separators(r.query) > SEPARATORS_MAX) {
-        return problem_set(p, ERR_BAD_QUERY, "", "the URL has too many arguments");
-    }
     err = read_query(r.query, &h, p);
     if (err) {
         return err;
@@ -344,8 +330,24 @@ enum err handshake_parse(struct slice head, struct session_handshake *out, struc
     if (err) {
         return err;
     }
+    (void)snprintf(h.key, sizeof(h.key), "%.*s", (int)r.key.len, r.key.at);
     *out = h;
     return ERR_OK;
+}
+
+size_t handshake_rewrite(
+    const struct session_handshake *h, char out[static HANDSHAKE_REWRITTEN_BYTES])
+{
+    const char *subprotocol = h->format->subprotocol;
+
+    /* Host must be there, for the library; it chooses nothing, and clients' own can be long. */
+    int len = snprintf(out, HANDSHAKE_REWRITTEN_BYTES,
+        "GET / HTTP/1.1\r\nHost: public\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s%s%s\r\n",
+        h->key, *subprotocol ? "Sec-WebSocket-Protocol: " : "", subprotocol,
+        *subprotocol ? "\r\n" : "");
+    assert(len > 0 && len < HANDSHAKE_REWRITTEN_BYTES);
+    return (size_t)len;
 }
 
 enum err handshake_refuse_long(struct slice bytes, struct problem *p)

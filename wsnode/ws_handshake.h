@@ -2,7 +2,8 @@
  * The opening handshake (RFC 6455 4.2.1), read strictly from a request's bytes; no I/O. It is read
  * here and not taken from libwebsockets, because that decodes and rewrites the path before anyone
  * sees it ("a%2Fb" and "a/b", "b+c" and "b c" become the same user), accepts what the RFC forbids,
- * and ends many bad requests without an answer.
+ * and ends many bad requests, and some good ones, without an answer. So libwebsockets never sees a
+ * client's head: it gets one that is written here.
  */
 #ifndef WSNODE_WS_HANDSHAKE_H
 #define WSNODE_WS_HANDSHAKE_H
@@ -11,6 +12,7 @@
 
 /* A longer head is refused. Cookies of the site come along with every handshake. */
 #define HANDSHAKE_BYTES_MAX 8192
+#define HANDSHAKE_REWRITTEN_BYTES 256
 
 /* How long the request's head is, the empty line included; 0: its end has not come yet. */
 size_t handshake_head_bytes(struct slice bytes);
@@ -21,6 +23,13 @@ size_t handshake_head_bytes(struct slice bytes);
  */
 enum err handshake_parse(
     struct slice head, struct session_handshake *out, struct problem *p) MUST_CHECK;
+
+/*
+ * The handshake as libwebsockets is to see it: only what its own answer depends on. Returns its
+ * length without the NUL.
+ */
+size_t handshake_rewrite(
+    const struct session_handshake *h, char out[static HANDSHAKE_REWRITTEN_BYTES]);
 
 /* The head did not end within HANDSHAKE_BYTES_MAX: 414 if the first line is to blame, else 400. */
 enum err handshake_refuse_long(struct slice bytes, struct problem *p) MUST_CHECK;

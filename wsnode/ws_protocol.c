@@ -10,10 +10,12 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "shared/clock.h"
 #include "shared/json.h"
 #include "shared/log.h"
+#include "wsnode/ws_handshake.h"
 
 _Static_assert(PAYLOAD_HEADROOM_BYTES >= LWS_PRE, "frames' headers are written before payloads");
 
@@ -28,32 +30,43 @@ struct ws_protocol {
     struct lws_vhost *vhost;           /* borrowed from the context */
     struct lws_protocols protocols[3]; /* one per subprotocol, and the end */
     struct ring closings;
-    int64_t unfinished;
+    int64_t count;
+    /* While ws_protocol_adopt() runs: the socket that has no session yet, and what it is for. */
+    struct socket *adopting;
+    const struct session_handshake *handshake;
 };
 
 struct socket {
-    struct lws *wsi; /* borrowed; valid until LWS_CALLBACK_CLOSED */
+    struct lws *wsi; /* borrowed; valid until LWS_CALLBACK_WSI_DESTROY; NULL before it is adopted */
     struct node *node;
-    struct session *session;             /* borrowed; NULL before it opened and after it closed */
-    struct session_handshake *handshake; /* owned; NULL once the session is open */
-    struct buf *message;                 /* owned; the fragments so far, NULL between messages */
-    char *close_reason;                  /* owned */
+    struct session *session; /* borrowed; NULL before it opened and after it closed */
+    struct buf *message;     /* owned; the fragments so far, NULL between messages */
+    char *close_reason;      /* owned */
     struct ring_entry closing;
     uint16_t close_code; /* not 0: the connection is to be closed */
     bool close_sent;
 };
 
-static void socket_free_parts(struct socket *s)
+static struct socket *socket_create(struct node *n)
 {
+    struct socket *s = calloc(1, sizeof(*s));
+
+    if (s) {
+        s->node = n;
+        n->ws->count++;
+    }
+    return s;
+}
+
+static void socket_destroy(struct socket *s)
+{
+    s->node->ws->count--;
     if (s->message) {
         buf_finish(s->message);
         free(s->message);
-        s->message = NULL;
     }
-    free(s->handshake);
-    s->handshake = NULL;
     free(s->close_reason);
-    s->close_reason = NULL;
+    free(s);
 }
 
 /* Cuts the connection: libwebsockets notices on its next turn. No timer, so O(1). */
@@ -149,15 +162,26 @@ void socket_close(struct socket *s, uint16_t code, const char *reason)
 
 /* Events of libwebsockets; what they return is what the callback returns. */
 
+static int on_adopted(struct lws *wsi)
+{
+    struct node *n = lws_context_user(lws_get_context(wsi));
+    struct socket *s = n->ws->adopting;
+
+    s->wsi = wsi;
+    lws_set_opaque_user_data(wsi, s);
+    return 0;
+}
+
 static int on_established(struct socket *s)
 {
-    struct node *n = s->node;
+    struct ws_protocol *ws = s->node->ws;
 
-    s->session = session_on_open(n, s, s->handshake, clock_mono_ms());
-    free(s->handshake);
-    s->handshake = NULL;
-    n->ws->unfinished--;
-    return s->session ? 0 : -1;
+    s->session = session_on_open(s->node, s, ws->handshake, clock_mono_ms());
+    if (!s->session) {
+        return -1;
+    }
+    ws->adopting = NULL;
+    return 0;
 }
 
 static int on_message(struct socket *s, struct slice text)
@@ -280,9 +304,10 @@ static int on_destroy(struct lws *wsi)
         return 0;
     }
     (void)on_closed(s); /* libwebsockets has paths without LWS_CALLBACK_CLOSED */
-    s->node->ws->unfinished -= s->handshake != NULL;
-    socket_free_parts(s);
-    free(s);
+    if (s->node->ws->adopting == s) {
+        s->node->ws->adopting = NULL;
+    }
+    socket_destroy(s);
     lws_set_opaque_user_data(wsi, NULL);
     return 0;
 }
@@ -292,6 +317,8 @@ static int on_event(
 {
     (void)user;
     switch (reason) {
+    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+        return on_adopted(wsi);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return lws_get_opaque_user_data(wsi) && strcasecmp(in, "websocket") == 0 ? 0 : -1;
     case LWS_CALLBACK_HTTP:
@@ -358,30 +385,48 @@ void ws_protocol_destroy(struct node *n)
     n->ws = NULL;
 }
 
-void ws_protocol_adopt(struct node *n, int fd, const struct session_handshake *h)
+/* Whatever the library made of it, a connection without a session does not stay. */
+static void drop_adopting(struct node *n)
 {
-    struct socket *s = calloc(1, sizeof(*s));
-    struct session_handshake *copy = malloc(sizeof(*copy));
-    struct lws *wsi = lws_adopt_socket_vhost(n->ws->vhost, fd); /* closes fd if it fails */
+    struct socket *s = n->ws->adopting;
 
-    if (!s || !copy || !wsi) {
-        log_limited(LOG_WARN, "connection not adopted", "sessions=%lld", (long long)n->table.count);
-        free(s);
-        free(copy);
-        if (wsi) {
-            (void)shutdown(lws_get_socket_fd(wsi), SHUT_RDWR);
-        }
-        return;
+    log_limited(LOG_WARN, "connection not adopted", "sessions=%lld", (long long)n->table.count);
+    n->ws->adopting = NULL;
+    if (s->wsi) {
+        socket_cut(s); /* on_destroy() comes */
+    } else {
+        socket_destroy(s);
     }
-    *copy = *h;
-    *s = (struct socket){.wsi = wsi, .node = n, .handshake = copy};
-    lws_set_opaque_user_data(wsi, s);
-    n->ws->unfinished++;
 }
 
-int64_t ws_protocol_unfinished_count(const struct node *n)
+/*
+ * The library reads its request from memory, in this call: on_adopted() and on_established() come
+ * from inside it. Handing it the client's own bytes would mean two readers of them, who differ: its
+ * parser waits for ever after a header named X, hangs up over a long Sec-WebSocket-Extensions, and
+ * drops the connection if some frames came along with the head.
+ */
+void ws_protocol_adopt(struct node *n, int fd, const struct session_handshake *h)
 {
-    return n->ws->unfinished;
+    char head[HANDSHAKE_REWRITTEN_BYTES];
+    size_t len = handshake_rewrite(h, head);
+
+    n->ws->adopting = socket_create(n);
+    if (!n->ws->adopting) {
+        (void)close(fd);
+        return;
+    }
+    n->ws->handshake = h;
+    /* It closes fd if it fails; whether it did is seen by what is left in adopting. */
+    (void)lws_adopt_socket_vhost_readbuf(n->ws->vhost, fd, head, len);
+    n->ws->handshake = NULL;
+    if (n->ws->adopting) {
+        drop_adopting(n);
+    }
+}
+
+int64_t ws_protocol_count(const struct node *n)
+{
+    return n->ws->count;
 }
 
 void ws_protocol_on_tick(struct node *n, int64_t now_ms)

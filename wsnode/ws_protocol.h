@@ -13,12 +13,11 @@ enum err ws_protocol_create(struct node *n, struct lws_context *context) MUST_CH
 void ws_protocol_destroy(struct node *n); /* the connections are gone */
 
 /*
- * Takes the connection: fd is closed in any case. The request's bytes must still be in the socket;
- * h, which is copied, is what they say.
+ * Takes the connection, answers 101 and opens the session, all at once; fd is closed in any case.
+ * The head of the request has been read from the socket, and nothing behind it.
  */
 void ws_protocol_adopt(struct node *n, int fd, const struct session_handshake *h);
-int64_t ws_protocol_unfinished_count(
-    const struct node *n); /* adopted, but not yet answered with 101 */
+int64_t ws_protocol_count(const struct node *n); /* connections, also those that are ending */
 void ws_protocol_on_tick(struct node *n, int64_t now_ms); /* ends connections that don't close */
 
 #endif

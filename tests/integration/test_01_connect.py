@@ -1,9 +1,10 @@
 """How a client connects, in both formats, and how each bad handshake is refused."""
 
+import json
 import re
 
 import pytest
-from harness import Refused, connect_path, handshake, request, send_raw
+from harness import PING, PONG, TEXT, Refused, Wire, connect_path, frame, handshake, request, send_raw
 
 SESSION_ID = re.compile(r"^[A-Za-z0-9_-]{22}$")
 
@@ -130,6 +131,77 @@ BAD_HANDSHAKES = [
 def test_bad_handshake_is_refused(stack, data, error):
     answer = send_raw(stack.nodes[0].public_port, data)
     assert (answer.status, answer.code) == error
+
+
+# A name that begins like one that libwebsockets knows made it wait for ever; long values made it hang up without an answer.
+UNUSUAL_HEADERS = [
+    *[(name, f"{name}: 1") for name in ("X", "A", "Get", "Options", "Post", "Re", "Vi", "Sec-WebSocket-")],
+    ("long extensions", "Sec-WebSocket-Extensions: " + ", ".join(["foo"] * 300)),
+    ("many connection options", "Connection: keep-alive, " + ", ".join(f"x{n}" for n in range(40))),
+    ("long unknown subprotocol first", f"Sec-WebSocket-Protocol: {'x' * 63}, socketsend.v1"),
+    ("many subprotocols first", f"Sec-WebSocket-Protocol: {', '.join(f'p{n}' for n in range(100))}, socketsend.v1"),
+    ("bytes that are no UTF-8", "X-Name: J\xe4ger"),
+    ("long value", "Cookie: a=" + "x" * 6000),
+]
+
+
+@pytest.mark.parametrize("line", [case[1] for case in UNUSUAL_HEADERS], ids=[case[0] for case in UNUSUAL_HEADERS])
+def test_unusual_headers_are_no_obstacle(stack, user, line):
+    request_line, rest = handshake(f"/websocket/{user}").split(b"\r\n", 1)
+    answer = send_raw(stack.nodes[0].public_port, b"\r\n".join([request_line, line.encode("latin-1"), rest]), timeout=3)
+    assert answer.status == 101
+
+
+def test_many_arguments_are_no_obstacle(stack, user):
+    path = f"/websocket/{user}?" + "&".join(f"a{n}=b;c" for n in range(100))
+    assert send_raw(stack.nodes[0].public_port, handshake(path), timeout=3).status == 101
+
+
+def echoes(frames):
+    return [json.loads(text)["forwardSocketUserInfoRequest"]["msgInfo"] for opcode, text in frames if opcode == TEXT and b'"type":4' in text]
+
+
+PIPELINED = [
+    ("50 pings", [frame(PING, b"x")] * 50),
+    ("10 short texts", [frame(TEXT, b"t%d" % n) for n in range(10)]),
+    ("100 texts", [frame(TEXT, b"text %d" % n) for n in range(100)]),
+    *[(f"one of {size} bytes", [frame(TEXT, b"x" * size)]) for size in (200, 511, 512, 1000, 1024, 2000, 8000, 60000)],
+    ("fragments", [frame(TEXT, b"one ", fin=0), frame(0, b"two ", fin=0), frame(PING, b"x"), frame(0, b"three")]),
+]
+
+
+def sent_texts(frames):
+    """What the node should echo: unmasked, fragments joined."""
+    texts, open_text = [], b""
+    for data in frames:
+        opcode, size, at = data[0] & 0x0F, data[1] & 0x7F, 6
+        if opcode == PING:
+            continue
+        at = 8 if size == 126 else 6
+        open_text += bytes(b ^ data[at - 4 + i % 4] for i, b in enumerate(data[at:]))
+        if data[0] & 0x80:
+            texts.append(open_text.decode())
+            open_text = b""
+    return texts
+
+
+@pytest.mark.parametrize("pieces", [None, 1, 7], ids=["in one segment", "byte by byte", "in sevens"])
+@pytest.mark.parametrize("frames", [case[1] for case in PIPELINED], ids=[case[0] for case in PIPELINED])
+def test_frames_right_behind_the_head_arrive_once_and_in_order(stack, user, frames, pieces):
+    data = handshake(f"/websocket/{user}") + b"".join(frames)
+    if pieces and len(data) > 3000:
+        pytest.skip("long ones are many pieces anyway")
+    with Wire(stack.nodes[0].public_port, data=b"" if pieces else data) as wire:
+        if pieces:
+            wire.send_in_pieces(data, pieces)
+        assert wire.read_status() == 101
+        got = []
+        while len(echoes(got)) < len(sent_texts(frames)) or not got:
+            got.append(wire.receive())
+            assert got[-1] is not None, got
+        wire.send(frame(PING, b"end"))
+        got += wire.receive_until((PONG, b"end"))
+        assert echoes(got) == sent_texts(frames)
 
 
 def test_wrong_version_is_told_the_right_one(stack):

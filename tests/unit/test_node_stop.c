@@ -49,6 +49,11 @@ int64_t acceptor_unfinished_count(const struct node *n)
     return around.unfinished;
 }
 
+int64_t ws_protocol_count(const struct node *n)
+{
+    return n->table.count;
+}
+
 int64_t presence_pending_count(const struct node *n)
 {
     (void)n;
