@@ -5,19 +5,15 @@
  */
 #include "wsnode/ws_protocol.h"
 
-#include <libwebsockets.h>
 #include <stdlib.h>
-#include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "shared/clock.h"
 #include "shared/json.h"
 #include "shared/log.h"
 #include "wsnode/ws_handshake.h"
-
-_Static_assert(PAYLOAD_HEADROOM_BYTES >= LWS_PRE, "frames' headers are written before payloads");
+#include "wsnode/ws_socket.h"
 
 /* Per session, so small; and at least a control frame (RFC 6455 5.5). */
 #define RX_BUFFER_BYTES 512
@@ -25,140 +21,6 @@ _Static_assert(PAYLOAD_HEADROOM_BYTES >= LWS_PRE, "frames' headers are written b
 #define TX_PACKET_BYTES 65536
 /* A peer that has not closed its end so long after our close frame is cut off. */
 #define CLOSE_TIMEOUT_MS 5000
-
-struct ws_protocol {
-    struct lws_vhost *vhost;           /* borrowed from the context */
-    struct lws_protocols protocols[3]; /* one per subprotocol, and the end */
-    struct ring closings;
-    int64_t count;
-    /* While ws_protocol_adopt() runs: the socket that has no session yet, and what it is for. */
-    struct socket *adopting;
-    const struct session_handshake *handshake;
-};
-
-struct socket {
-    struct lws *wsi; /* borrowed; valid until LWS_CALLBACK_WSI_DESTROY; NULL before it is adopted */
-    struct node *node;
-    struct session *session; /* borrowed; NULL before it opened and after it closed */
-    struct buf *message;     /* owned; the fragments so far, NULL between messages */
-    char *close_reason;      /* owned */
-    struct ring_entry closing;
-    uint16_t close_code; /* not 0: the connection is to be closed */
-    bool close_sent;
-};
-
-static struct socket *socket_create(struct node *n)
-{
-    struct socket *s = calloc(1, sizeof(*s));
-
-    if (s) {
-        s->node = n;
-        n->ws->count++;
-    }
-    return s;
-}
-
-static void socket_destroy(struct socket *s)
-{
-    s->node->ws->count--;
-    if (s->message) {
-        buf_finish(s->message);
-        free(s->message);
-    }
-    free(s->close_reason);
-    free(s);
-}
-
-/* Cuts the connection: libwebsockets notices on its next turn. No timer, so O(1). */
-static void socket_cut(struct socket *s)
-{
-    (void)shutdown(lws_get_socket_fd(s->wsi), SHUT_RDWR);
-}
-
-/* socket.h */
-
-enum socket_write socket_write_text(struct socket *s, struct payload *payload)
-{
-    if (lws_write(s->wsi, payload_bytes(payload), payload->len, LWS_WRITE_TEXT) < 0) {
-        socket_cut(s);
-        return SOCKET_BROKEN;
-    }
-    return lws_partial_buffered(s->wsi) ? SOCKET_BUFFERED : SOCKET_WRITTEN;
-}
-
-bool socket_is_free(const struct socket *s)
-{
-    return !lws_partial_buffered(s->wsi);
-}
-
-void socket_want_writable(struct socket *s)
-{
-    lws_callback_on_writable(s->wsi);
-}
-
-enum socket_write socket_ping(struct socket *s)
-{
-    unsigned char empty[LWS_PRE + 1] = {0};
-
-    if (lws_write(s->wsi, empty + LWS_PRE, 0, LWS_WRITE_PING) < 0) {
-        socket_cut(s);
-        return SOCKET_BROKEN;
-    }
-    return lws_partial_buffered(s->wsi) ? SOCKET_BUFFERED : SOCKET_WRITTEN;
-}
-
-/* A reason that fits; cut at a character's edge where it is too long. */
-static size_t close_reason_bytes(const char *reason)
-{
-    size_t len = strlen(reason);
-
-    if (len <= CLOSE_REASON_BYTES_MAX) {
-        return len;
-    }
-    len = CLOSE_REASON_BYTES_MAX;
-    while (len > 0 && ((unsigned char)reason[len] & 0xc0) == 0x80) {
-        len--;
-    }
-    return len;
-}
-
-/* RFC 6455 5.5.1: a final, unmasked frame of opcode 8, in it the code and the reason. */
-static void send_close_frame(struct socket *s, const char *reason)
-{
-    unsigned char bytes[LWS_PRE + 4 + CLOSE_REASON_BYTES_MAX];
-    unsigned char *frame = bytes + LWS_PRE;
-    size_t len = close_reason_bytes(reason);
-
-    frame[0] = 0x88;
-    frame[1] = (unsigned char)(2 + len);
-    frame[2] = (unsigned char)(s->close_code >> 8);
-    frame[3] = (unsigned char)(s->close_code & 0xff);
-    memcpy(frame + 4, reason, len);
-    s->close_sent = true;
-    /* LWS_WRITE_HTTP: the bytes as they are. There is no public name for a close frame. */
-    if (lws_write(s->wsi, frame, 4 + len, LWS_WRITE_HTTP) < 0) {
-        socket_cut(s);
-    }
-}
-
-/*
- * The close frame is written here and not left to libwebsockets: on libuv, its debug build (which
- * is what Debian has) closes twice, "to test that", and the second time drops the frame.
- */
-void socket_close(struct socket *s, uint16_t code, const char *reason)
-{
-    if (s->close_code) {
-        return;
-    }
-    s->close_code = code;
-    ring_add(&s->node->ws->closings, &s->closing, clock_mono_ms());
-    if (socket_is_free(s)) {
-        send_close_frame(s, reason);
-        return;
-    }
-    s->close_reason = strdup(reason); /* no memory: the code alone must do */
-    socket_want_writable(s);
-}
 
 /* Events of libwebsockets; what they return is what the callback returns. */
 
@@ -259,7 +121,7 @@ static int on_writable(struct socket *s)
         return 0;
     }
     if (s->close_code) {
-        send_close_frame(s, s->close_reason ? s->close_reason : "");
+        socket_send_close(s, s->close_reason ? s->close_reason : "");
     } else {
         session_on_writable(s->node, s->session);
     }
@@ -282,7 +144,7 @@ static int on_peer_close(struct socket *s, const unsigned char *payload, size_t 
         return 0; /* libwebsockets answers with the same, and ends the connection */
     }
     s->close_code = LWS_CLOSE_STATUS_PROTOCOL_ERR;
-    send_close_frame(s, "invalid close frame");
+    socket_send_close(s, "invalid close frame");
     return -1;
 }
 
