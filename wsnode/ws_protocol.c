@@ -21,6 +21,8 @@
 #define TX_PACKET_BYTES 65536
 /* A peer that has not closed its end so long after our close frame is cut off. */
 #define CLOSE_TIMEOUT_MS 5000
+/* The same after one of libwebsockets', to a peer that broke the protocol. */
+#define END_TIMEOUT_MS 1000
 
 /* Events of libwebsockets; what they return is what the callback returns. */
 
@@ -30,7 +32,7 @@ static int on_adopted(struct lws *wsi)
     struct socket *s = n->ws->adopting;
 
     s->wsi = wsi;
-    lws_set_opaque_user_data(wsi, s);
+    lws_set_wsi_user(wsi, s);
     return 0;
 }
 
@@ -135,12 +137,31 @@ static bool is_close_payload(const unsigned char *payload, size_t len)
                            json_utf8_valid((const char *)payload + 2, len - 2));
 }
 
+/* From here on nothing can reach the peer's application, so nothing may count as written. */
+static void end_session(struct socket *s)
+{
+    if (s->session) {
+        session_on_closed(s->node, s->session);
+        s->session = NULL;
+    }
+}
+
+/* It is libwebsockets that closes: it has more patience than we do, also with a stuck peer. */
+static void start_ending(struct socket *s)
+{
+    if (s->closing.due_ms == 0) {
+        ring_add(socket_ring(s), &s->closing, clock_mono_ms());
+    }
+}
+
 static int on_peer_close(struct socket *s, const unsigned char *payload, size_t len)
 {
+    end_session(s);
     if (s->close_sent) {
         return -1; /* the answer to ours: the connection is done */
     }
     if (is_close_payload(payload, len)) {
+        start_ending(s);
         return 0; /* libwebsockets answers with the same, and ends the connection */
     }
     s->close_code = LWS_CLOSE_STATUS_PROTOCOL_ERR;
@@ -148,20 +169,26 @@ static int on_peer_close(struct socket *s, const unsigned char *payload, size_t 
     return -1;
 }
 
-static int on_closed(struct socket *s)
+/*
+ * libwebsockets begins to close the connection. Where a frame broke the protocol, it will send its
+ * own close frame and wait for the peer's; LWS_CALLBACK_CLOSED comes seconds later.
+ */
+static int on_ending(struct socket *s)
 {
-    ring_remove(&s->node->ws->closings, &s->closing);
-    if (s->session) {
-        session_on_closed(s->node, s->session);
-        s->session = NULL;
-    }
+    end_session(s);
+    start_ending(s);
     return 0;
 }
 
-static int on_destroy(struct lws *wsi)
+static int on_closed(struct socket *s)
 {
-    struct socket *s = lws_get_opaque_user_data(wsi);
+    end_session(s);
+    ring_remove(socket_ring(s), &s->closing);
+    return 0;
+}
 
+static int on_destroy(struct socket *s)
+{
     if (!s) {
         return 0;
     }
@@ -169,38 +196,41 @@ static int on_destroy(struct lws *wsi)
     if (s->node->ws->adopting == s) {
         s->node->ws->adopting = NULL;
     }
+    lws_set_wsi_user(s->wsi, NULL);
     socket_destroy(s);
-    lws_set_opaque_user_data(wsi, NULL);
     return 0;
 }
 
 static int on_event(
     struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-    (void)user;
+    struct socket *s = user;
+
     switch (reason) {
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
         return on_adopted(wsi);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return lws_get_opaque_user_data(wsi) && strcasecmp(in, "websocket") == 0 ? 0 : -1;
+        return s && strcasecmp(in, "websocket") == 0 ? 0 : -1;
     case LWS_CALLBACK_HTTP:
     case LWS_CALLBACK_RAW_ADOPT:
     case LWS_CALLBACK_RAW_RX:
         return -1;
     case LWS_CALLBACK_ESTABLISHED:
-        return on_established(lws_get_opaque_user_data(wsi));
+        return on_established(s);
     case LWS_CALLBACK_RECEIVE:
-        return on_receive(lws_get_opaque_user_data(wsi), (struct slice){in, len});
+        return on_receive(s, (struct slice){in, len});
     case LWS_CALLBACK_RECEIVE_PONG:
-        return on_pong(lws_get_opaque_user_data(wsi));
+        return on_pong(s);
     case LWS_CALLBACK_SERVER_WRITEABLE:
-        return on_writable(lws_get_opaque_user_data(wsi));
+        return on_writable(s);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        return on_peer_close(lws_get_opaque_user_data(wsi), in, len);
+        return on_peer_close(s, in, len);
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        return on_ending(s);
     case LWS_CALLBACK_CLOSED:
-        return on_closed(lws_get_opaque_user_data(wsi));
+        return on_closed(s);
     case LWS_CALLBACK_WSI_DESTROY:
-        return on_destroy(wsi);
+        return on_destroy(s);
     default:
         /* Not 0 would have effects of its own, down to ending libwebsockets' event pipe. */
         return 0;
@@ -227,6 +257,7 @@ enum err ws_protocol_create(struct node *n, struct lws_context *context)
     ws->protocols[0] = protocol_of(&format_plain); /* the first one is for no subprotocol */
     ws->protocols[1] = protocol_of(&format_v1);
     ring_init(&ws->closings, CLOSE_TIMEOUT_MS);
+    ring_init(&ws->endings, END_TIMEOUT_MS);
 
     struct lws_context_creation_info info = {.port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .vhost_name = "public",
@@ -291,13 +322,18 @@ int64_t ws_protocol_count(const struct node *n)
     return n->ws->count;
 }
 
-void ws_protocol_on_tick(struct node *n, int64_t now_ms)
+static void cut_due(struct ring *ring, int64_t now_ms)
 {
     struct ring_entry *e;
 
-    while ((e = ring_first_due(&n->ws->closings, now_ms))) {
-        struct socket *s = (struct socket *)((char *)e - offsetof(struct socket, closing));
-        ring_remove(&n->ws->closings, e);
-        socket_cut(s);
+    while ((e = ring_first_due(ring, now_ms))) {
+        ring_remove(ring, e);
+        socket_cut((struct socket *)((char *)e - offsetof(struct socket, closing)));
     }
+}
+
+void ws_protocol_on_tick(struct node *n, int64_t now_ms)
+{
+    cut_due(&n->ws->closings, now_ms);
+    cut_due(&n->ws->endings, now_ms);
 }

@@ -33,6 +33,11 @@ void socket_destroy(struct socket *s)
     free(s);
 }
 
+struct ring *socket_ring(struct socket *s)
+{
+    return s->close_code ? &s->node->ws->closings : &s->node->ws->endings;
+}
+
 void socket_cut(struct socket *s)
 {
     (void)shutdown(lws_get_socket_fd(s->wsi), SHUT_RDWR);
@@ -112,7 +117,7 @@ void socket_close(struct socket *s, uint16_t code, const char *reason)
         return;
     }
     s->close_code = code;
-    ring_add(&s->node->ws->closings, &s->closing, clock_mono_ms());
+    ring_add(socket_ring(s), &s->closing, clock_mono_ms());
     if (socket_is_free(s)) {
         socket_send_close(s, reason);
         return;

@@ -6,7 +6,8 @@ import socket
 import threading
 import time
 
-from harness import Client, handshake
+import pytest
+from harness import CLOSE, PING, TEXT, Client, Wire, frame, handshake, send_raw, wait_until
 
 ROUNDS = 1000
 WORKERS = 4
@@ -114,3 +115,52 @@ def test_written_means_that_the_kernel_has_it(make_stack, user):
         peer.settimeout(5)
         came = read_messages(peer)
     assert came[: len(written[True])] == written[True]
+
+
+# What libwebsockets itself answers with 1002, without telling anyone.
+BROKEN_FRAMES = [
+    ("reserved bit", frame(TEXT, b"x", rsv=4)),
+    ("unknown opcode", frame(3, b"x")),
+    ("continuation of nothing", frame(0, b"x")),
+    ("fragmented ping", frame(PING, b"x", fin=0)),
+    ("text within a message", frame(TEXT, b"a", fin=0) + frame(TEXT, b"b")),
+]
+
+
+def read_to_the_end(wire):
+    frames = []
+    while (got := wire.receive()) is not None:
+        frames.append(got)
+    return frames
+
+
+@pytest.mark.parametrize("durable", [True, False])
+@pytest.mark.parametrize("broken", [case[1] for case in BROKEN_FRAMES], ids=[case[0] for case in BROKEN_FRAMES])
+def test_nothing_is_written_after_a_protocol_error(stack, user, broken, durable):
+    with Wire(stack.nodes[0].public_port, f"/websocket/{user}") as wire:
+        assert wire.read_status() == 101
+        assert wire.receive()[0] == TEXT  # connected
+        wire.send(broken)
+        assert wire.receive()[1][:2] == b"\x03\xea"  # 1002
+        data = stack.web.send(userId=user, msgInfo="late", wait="written", durable=durable)
+        assert (data["delivered"], data["sessions"]) == (0, [])
+        began = time.monotonic()
+        assert read_to_the_end(wire) == []
+        assert time.monotonic() - began < 2
+    if durable:  # a plain client's messages count as read once they are written: this one was not
+        client = stack.connect(0, f"/websocket/{user}", subprotocol=None)
+        assert client.receive()["type"] == 3
+        assert client.receive_message()["msgInfo"] == "late"
+
+
+def test_broken_connections_count_until_they_are_gone(make_stack):
+    node = make_stack(nodes=["node-a"], options={"node.max_sessions": 2}).nodes[0]
+    with Wire(node.public_port, "/websocket/u") as first, Wire(node.public_port, "/websocket/u") as second:
+        for wire in (first, second):
+            assert wire.read_status() == 101
+            wire.send(frame(3))
+            while wire.receive()[0] != CLOSE:
+                pass
+        assert send_raw(node.public_port, handshake("/websocket/u")).status == 503
+        assert read_to_the_end(first) == read_to_the_end(second) == []
+        wait_until(lambda: send_raw(node.public_port, handshake("/websocket/u")).status == 101, what="room again")
