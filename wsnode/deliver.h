@@ -25,6 +25,9 @@ enum err deliver_envelope(struct node *n, const struct envelope *e, int64_t now_
 /* Implemented by internal_http.c (faked in tests): the awaited answer; the callee finishes it. */
 void deliver_on_done(struct node *n, uint64_t number, struct envelope_answer *answer);
 void deliver_cancel(struct node *n, uint64_t number); /* the caller has gone */
+/* The caller waits no longer: deliver_on_done(), with what is known, comes from inside this call.
+ */
+void deliver_end_wait(struct node *n, uint64_t number);
 
 /* From sessions. */
 /* That durable message was written. What is awaited below it was passed over, for they are written

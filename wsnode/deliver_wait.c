@@ -320,6 +320,17 @@ void deliver_cancel(struct node *n, uint64_t number)
     }
 }
 
+void deliver_end_wait(struct node *n, uint64_t number)
+{
+    struct delivery *d;
+
+    HASH_FIND(hh, n->deliveries->by_number, &number, sizeof(number), d);
+    if (d) {
+        move_to_done(n, d);
+        report_done(n);
+    }
+}
+
 void deliver_destroy(struct node *n)
 {
     struct delivery *d;

@@ -122,6 +122,10 @@ enum err internal_query(const struct internal_request *r, const char *name, char
     char start[64];
 
     *out = '\0';
+    /* libwebsockets takes an argument that does not fit for absent: then all would be meant. */
+    if (lws_hdr_total_length(r->wsi, WSI_TOKEN_HTTP_URI_ARGS) >= HEADER_BYTES_MAX) {
+        return problem_set(p, ERR_URI_TOO_LONG, name, "the query is too long");
+    }
     (void)snprintf(start, sizeof(start), "%s=", name);
     const char *value = lws_get_urlarg_by_name(r->wsi, start, argument, sizeof(argument));
     if (!value) {

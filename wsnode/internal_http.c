@@ -10,6 +10,7 @@
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "shared/log.h"
 #include "shared/parse.h"
@@ -41,7 +42,8 @@ static struct internal_request *request_create(struct lws *wsi)
     r->wsi = wsi;
     buf_init(&r->body, (size_t)n->config->node_forward_max_bytes);
     buf_init(&r->answer, ANSWER_BYTES_MAX);
-    lws_set_opaque_user_data(wsi, r);
+    /* User data, and not the opaque pointer: on_ending() is only called where it is set. */
+    lws_set_wsi_user(wsi, r);
     return r;
 }
 
@@ -68,7 +70,7 @@ static void request_destroy(struct internal_request *r)
         HASH_DELETE(hash, r->node->internal_http->awaiting, r);
         deliver_cancel(r->node, r->delivery);
     }
-    lws_set_opaque_user_data(r->wsi, NULL);
+    lws_set_wsi_user(r->wsi, NULL);
     buf_finish(&r->body);
     buf_finish(&r->answer);
     free(r);
@@ -170,9 +172,6 @@ static int on_head(struct lws *wsi, const char *path)
     const char *allow = NULL;
     struct problem p;
 
-    if (lws_get_opaque_user_data(wsi)) {
-        return -1; /* a second request before the answer to the first */
-    }
     struct internal_request *r = request_create(wsi);
     if (!r) {
         return -1;
@@ -204,16 +203,31 @@ static int on_body(struct internal_request *r, const void *bytes, size_t len)
 }
 
 /*
+ * Bytes follow the body, be it that Content-Length was too small or another request: to the library
+ * they are a second end of the same body. The connection ends after the answer (RFC 9112 9.3.2).
+ */
+static int on_excess(struct internal_request *r)
+{
+    r->closes = true;
+    if (r->delivery) {
+        deliver_end_wait(r->node, r->delivery); /* else the library would come here in a loop */
+    }
+    return r->answer.len > 0 ? send_answer(r) : -1;
+}
+
+/*
  * The answer goes out when the socket is writable, not from here: the library loops for ever over a
- * pipelined request if the one before is completed in this callback. As it is, bytes after a body
- * look like a second end of it, and end the connection.
+ * pipelined request if the one before is completed in this callback.
  */
 static int on_body_end(struct internal_request *r)
 {
     struct problem p;
 
-    if (!r || r->started) {
+    if (!r) {
         return -1;
+    }
+    if (r->started) {
+        return on_excess(r);
     }
     r->started = true;
     enum err err = buf_err(&r->body);
@@ -235,6 +249,29 @@ static int on_writable(struct internal_request *r)
     return r && r->answer.len > 0 ? send_answer(r) : 0;
 }
 
+/*
+ * libwebsockets begins to close the connection. If that is because the peer has not sent all of its
+ * body, in time or ever, it is told so here; the library has no other event for it, and writes
+ * nothing any more, but the socket is still whole.
+ */
+static int on_ending(struct internal_request *r)
+{
+    struct problem p;
+
+    if (!r || r->started || loop_is_ending(r->node->loop)) {
+        return 0;
+    }
+    r->started = true;
+    r->closes = true;
+    (void)problem_set(&p, ERR_BAD_LENGTH, "", "the body is shorter than Content-Length");
+    internal_fail(r, &p);
+    if (buf_err(&r->answer) == ERR_OK) {
+        (void)send(lws_get_socket_fd(r->wsi), r->answer.bytes + LWS_PRE, r->answer.len - LWS_PRE,
+            MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    return 0;
+}
+
 static int on_gone(struct internal_request *r)
 {
     if (r) {
@@ -246,19 +283,22 @@ static int on_gone(struct internal_request *r)
 static int on_event(
     struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-    (void)user;
+    struct internal_request *r = user;
+
     switch (reason) {
     case LWS_CALLBACK_HTTP:
-        return on_head(wsi, in);
+        return r ? -1 : on_head(wsi, in); /* -1: a second request before the answer to the first */
     case LWS_CALLBACK_HTTP_BODY:
-        return on_body(lws_get_opaque_user_data(wsi), in, len);
+        return on_body(r, in, len);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        return on_body_end(lws_get_opaque_user_data(wsi));
+        return on_body_end(r);
     case LWS_CALLBACK_HTTP_WRITEABLE:
-        return on_writable(lws_get_opaque_user_data(wsi));
+        return on_writable(r);
+    case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+        return on_ending(r);
     case LWS_CALLBACK_CLOSED_HTTP:
     case LWS_CALLBACK_WSI_DESTROY:
-        return on_gone(lws_get_opaque_user_data(wsi));
+        return on_gone(r);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
     case LWS_CALLBACK_RAW_ADOPT:
     case LWS_CALLBACK_RAW_RX:

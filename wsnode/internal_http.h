@@ -58,7 +58,8 @@ struct internal_request *internal_find_awaiting(const struct node *n, uint64_t d
 /* Finds the route and checks what its body will be. On ERR_WRONG_METHOD, *allow has the methods. */
 enum err internal_check_head(
     struct internal_request *r, const char *path, const char **allow, struct problem *p) MUST_CHECK;
-/* A query argument, decoded. ERR_BAD_QUERY if it is too long; "" where there is none. */
+/* A query argument, decoded; "" where there is none. ERR_BAD_QUERY or ERR_URI_TOO_LONG if it or the
+ * whole query is too long. */
 enum err internal_query(const struct internal_request *r, const char *name, char *out,
     size_t out_bytes, struct problem *p) MUST_CHECK;
 

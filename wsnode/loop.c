@@ -30,6 +30,7 @@ struct loop {
     uv_timer_t tick;
     uv_signal_t signals[SIGNAL_COUNT];
     unsigned ticks;
+    bool ending;
 };
 
 static void on_lws_log(int level, const char *line)
@@ -156,6 +157,11 @@ void loop_stop(struct loop *l)
     uv_stop(&l->uv);
 }
 
+bool loop_is_ending(const struct loop *l)
+{
+    return l->ending;
+}
+
 static void close_handle(uv_handle_t *handle)
 {
     /* Type 0: never initialised, because starting up failed before it. */
@@ -171,6 +177,7 @@ void loop_destroy(struct node *n)
     if (!l) {
         return;
     }
+    l->ending = true;
     close_handle((uv_handle_t *)&l->tick);
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         close_handle((uv_handle_t *)&l->signals[i]);

@@ -17,6 +17,7 @@ struct lws_context *loop_lws(struct loop *l);
 /* Starts ticks and signals (node_on_tick, node_on_signal) and runs until loop_stop(). */
 enum err loop_run(struct node *n) MUST_CHECK;
 void loop_stop(struct loop *l);
+bool loop_is_ending(const struct loop *l); /* loop_destroy() ends the connections now */
 
 /*
  * Ends all connections, runs until every handle is closed (all owners must have closed theirs), and

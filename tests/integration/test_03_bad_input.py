@@ -1,6 +1,9 @@
 """Everything that can be wrong with a request has a code and a field of its own, and nothing is sent."""
 
+import http.client
 import json
+import socket
+import time
 
 import pytest
 from harness import FcgiSend, send_raw
@@ -325,6 +328,67 @@ def test_bad_length_of_a_forward(stack, lines, error):
     node = stack.nodes[0]
     answer = send_raw(node.internal_port, forward_head(node, *lines))
     assert (answer.status, answer.code) == error
+
+
+def single(client, text):
+    return json.dumps({"sessionId": client.session_id, "msgInfo": text}).encode()
+
+
+def single_request(node, client, text, too_long=0):
+    data = single(client, text)
+    return forward_head(node, f"Content-Length: {len(data) + too_long}") + data
+
+
+def assert_got(client, *texts):
+    client.ping()
+    assert [frame["msgInfo"] for frame in client.frames_so_far()] == list(texts)
+
+
+@pytest.mark.parametrize("excess", [b"x", b"\r\n", b"x" * 100_000], ids=["one byte", "a newline", "much"])
+def test_bytes_behind_the_body_of_a_forward_leave_its_answer(stack, connect, excess):
+    client, node = connect(), stack.nodes[0]
+    answer = send_raw(node.internal_port, single_request(node, client, "once") + excess)
+    assert answer.data["messages"][0]["sessions"][0]["status"] == "written"
+    assert_got(client, "once")
+
+
+def test_of_pipelined_forwards_the_first_is_taken_and_answered(stack, connect):
+    client, node = connect(), stack.nodes[0]
+    answer = send_raw(node.internal_port, single_request(node, client, "one") + single_request(node, client, "two"))
+    assert answer.status == 200
+    assert_got(client, "one")
+
+
+def test_bytes_behind_a_forward_that_waits_end_the_wait(stack, connect):
+    client, node = connect(), stack.nodes[0]
+    boot = stack.redis.client.get(f"WebSocket_node:{node.id}")
+    data = envelope(id="5-0", prevId="0-0", sessions=[client.session_id], head={"boot": boot, "wait": "ack", "waitMs": 5000})
+    head = forward_head(node, f"Content-Length: {len(data)}").replace(b"application/json", ENVELOPE.encode())
+    began = time.monotonic()
+    answer = send_raw(node.internal_port, head + data + b"x")
+    assert answer.data["messages"][0]["sessions"][0]["status"] == "written"
+    assert answer.headers["connection"] == "close"
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["the sender ends it", "it just stops"])
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_body_of_a_forward_that_is_too_short(stack, connect, ends):
+    client, node = connect(), stack.nodes[0]
+    with socket.create_connection(("127.0.0.1", node.internal_port), timeout=10) as peer:
+        peer.sendall(single_request(node, client, "never", too_long=5))
+        if ends:
+            peer.shutdown(socket.SHUT_WR)
+        response = http.client.HTTPResponse(peer)
+        response.begin()
+        assert (response.status, json.load(response)["code"]) == (400, 40015)
+    assert_got(client)
+
+
+@pytest.mark.parametrize("path", ["/sessions?userId=", "/sessions?limit=", "/sessions?x=1&userId="])
+def test_long_query_does_not_mean_all_sessions(stack, connect, path):
+    connect()
+    assert stack.nodes[0].internal("GET", path + "x" * 2000).error[:2] == (414, 41401)
 
 
 def test_wrong_method_and_path_on_the_internal_listener(stack):

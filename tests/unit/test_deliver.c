@@ -517,6 +517,24 @@ static void cancelled_wait_is_not_reported(void **state)
     assert_int_equal(rig.done_count, 0);
 }
 
+static void wait_that_its_caller_ends_tells_what_is_known(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    struct parcel p;
+
+    (void)state;
+    parcel_init(&p, MESSAGE_WAIT_ACK, 1000);
+    make_durable(&p, 6);
+    parcel_add(&p, s->id);
+    uint64_t number = deliver_and_wait(&p);
+    deliver_end_wait(&rig.node, number);
+    assert_int_equal(rig.done_count, 1);
+    assert_int_equal(rig.done_number, number);
+    assert_status(rig.done, 0, WRITTEN);
+    deliver_end_wait(&rig.node, number);
+    assert_int_equal(rig.done_count, 1);
+}
+
 static void rejected_message_is_not_waited_for(void **state)
 {
     struct session *s = rig_live(&format_v1, 5);
@@ -559,6 +577,7 @@ int main(void)
         test(wait_that_is_over_tells_what_is_known),
         test(session_that_ends_is_gone_unless_it_was_written),
         test(cancelled_wait_is_not_reported),
+        test(wait_that_its_caller_ends_tells_what_is_known),
         test(rejected_message_is_not_waited_for),
     };
 

@@ -9,6 +9,7 @@
 #include "wsnode/loop.h"
 #include "wsnode/node_stop.h"
 #include "wsnode/redis_async.h"
+#include "wsnode/ws_protocol.h"
 
 #define DRAIN_MS 2000
 #define SHUTDOWN_MS 1000
