@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Memory of idle sessions: opens plain WebSockets on one node and prints its resident memory per session.
+"""Memory of idle sessions: opens plain WebSockets on one node, prints its resident memory per session, and fails if that is above the aim.
 
 usage: make bench-memory [SESSIONS=10000]
 
@@ -124,6 +124,8 @@ def measure(count, directory):
         print(f"per session            {per_session:.0f} bytes (aim: at most {AIM_BYTES})")
         for s in sockets:
             s.close()
+        if per_session > AIM_BYTES:
+            sys.exit("more than the aim")
     finally:
         for process in (node, redis):
             process.terminate()

@@ -15,8 +15,8 @@
 #include "wsnode/ws_handshake.h"
 #include "wsnode/ws_socket.h"
 
-/* Per session, so small; and at least a control frame (RFC 6455 5.5). */
-#define RX_BUFFER_BYTES 512
+/* Per session, so small; and at least a control frame (RFC 6455 5.5). Clients say little. */
+#define RX_BUFFER_BYTES 256
 /* Without it, libwebsockets writes in pieces of the receive buffer's size. */
 #define TX_PACKET_BYTES 65536
 /* A peer that has not closed its end so long after our close frame is cut off. */
