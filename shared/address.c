@@ -129,6 +129,17 @@ enum err address_parse_key(
     return ERR_OK;
 }
 
+static bool part_matches(const char *part, const char *wanted)
+{
+    return wanted[0] == '\0' || strcmp(part, wanted) == 0;
+}
+
+bool address_matches(const struct address *a, const struct address *wanted)
+{
+    return part_matches(a->server_client, wanted->server_client) &&
+           part_matches(a->page, wanted->page) && part_matches(a->user_id, wanted->user_id);
+}
+
 const char *address_format_key(const struct address *a, char out[ADDRESS_KEY_BYTES])
 {
     snprintf(out, ADDRESS_KEY_BYTES, "%s:%s:%s", a->server_client, a->page, a->user_id);

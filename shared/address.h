@@ -32,6 +32,8 @@ enum err address_copy_part(
 /* "pc:home:u1" -> its three parts. */
 enum err address_parse_key(
     struct slice key, const char *field, struct address *out, struct problem *p) MUST_CHECK;
+/* Is it one that `wanted` means? A part of wanted that is "" means any. */
+bool address_matches(const struct address *a, const struct address *wanted);
 const char *address_format_key(
     const struct address *a, char out[ADDRESS_KEY_BYTES]); /* returns out */
 

@@ -51,6 +51,9 @@ struct envelope {
     int64_t wait_ms;
     struct envelope_message *messages; /* owned when decoded; borrowed when encoding */
     size_t message_count;
+    /* Of the single form only: whose the session must be; "" where it was not said. */
+    struct address owner;
+    char owner_user_id[ADDRESS_PART_BYTES_MAX + 1];
 };
 
 void envelope_encode(const struct envelope *e, struct buf *out); /* errors stick to out */
@@ -66,8 +69,9 @@ enum err envelope_decode(struct slice body, struct envelope *out, struct problem
  * The article's form, Content-Type application/json:
  *   {"sessionId","key","userId","json","msgInfo","msgTitle","destUrl"}
  * One non-durable message for one session; boot is "" and not to be checked. key and userId may be
- * left out. payload_store is the caller's and holds the payload; its cap is the message's
- * (ERR_PAYLOAD_TOO_LARGE).
+ * left out; where they are there, they go to owner and owner_user_id: a caller whose sessionId is
+ * another user's must not reach that user. payload_store is the caller's and holds the payload; its
+ * cap is the message's (ERR_PAYLOAD_TOO_LARGE).
  */
 enum err envelope_decode_single(struct slice body, struct envelope *out, struct buf *payload_store,
     struct problem *p) MUST_CHECK;

@@ -9,22 +9,20 @@
 
 #define FIELD(name) ((struct json_field){object, "", name})
 
-/* key and userId add nothing to sessionId here; they are only checked. */
-static enum err check_addresses(struct json_object *object, struct problem *p)
+static enum err parse_owner(struct json_object *object, struct envelope *e, struct problem *p)
 {
     struct slice key = {NULL, 0};
     struct slice user_id = {NULL, 0};
-    struct address address;
     enum err err;
 
     if ((err = json_get_string(FIELD("key"), &key, p)) ||
         (err = json_get_string(FIELD("userId"), &user_id, p))) {
         return err;
     }
-    if (key.at && (err = address_parse_key(key, "key", &address, p))) {
+    if (key.at && (err = address_parse_key(key, "key", &e->owner, p))) {
         return err;
     }
-    return user_id.at ? address_check_part(user_id, "userId", p) : ERR_OK;
+    return user_id.at ? address_copy_part(user_id, "userId", e->owner_user_id, p) : ERR_OK;
 }
 
 static enum err parse_session(
@@ -41,14 +39,14 @@ static enum err parse_session(
     return ERR_OK;
 }
 
-static enum err parse(struct json_object *object, struct slice body, struct buf *payload_store,
-    char session[SESSION_ID_BYTES], struct problem *p)
+static enum err parse(struct json_object *object, struct slice body, struct envelope *e,
+    struct buf *payload_store, char session[SESSION_ID_BYTES], struct problem *p)
 {
     static const char *const allowed[] = {
         "sessionId", "key", "userId", "json", "msgInfo", "msgTitle", "destUrl", NULL};
     enum err err;
 
-    if ((err = json_only(object, "", allowed, p)) || (err = check_addresses(object, p)) ||
+    if ((err = json_only(object, "", allowed, p)) || (err = parse_owner(object, e, p)) ||
         (err = parse_session(object, session, p))) {
         return err;
     }
@@ -66,7 +64,7 @@ enum err envelope_decode_single(
     if (err) {
         return err;
     }
-    err = parse(object, body, payload_store, session, p);
+    err = parse(object, body, &e, payload_store, session, p);
     json_object_put(object);
     if (err) {
         return err;

@@ -35,6 +35,7 @@ static enum err create_answer(
 /* One message on its way through its sessions. */
 struct round {
     struct node *node;
+    const struct envelope *envelope;
     int64_t now_ms;
     struct delivery *delivery; /* NULL: nobody waits */
     bool wants_ack;
@@ -64,12 +65,27 @@ static void forward_to(struct round *r, struct session *s, struct envelope_statu
     deliver_wait_add(r->node, r->delivery, s, &wait);
 }
 
+/* Sessions of others than the envelope's owner are none to it. */
+static struct session *find_session(const struct round *r, const char *session_id)
+{
+    const struct envelope *e = r->envelope;
+    struct session *s = session_table_find(&r->node->table, session_id);
+    struct address address;
+
+    if (!s || (!e->owner.user_id[0] && !e->owner_user_id[0])) {
+        return s;
+    }
+    session_table_address(s, &address);
+    bool is_users = !e->owner_user_id[0] || strcmp(address.user_id, e->owner_user_id) == 0;
+    return is_users && address_matches(&address, &e->owner) ? s : NULL;
+}
+
 static void deliver_to(struct round *r, size_t place)
 {
     const struct envelope_message *m = r->message;
     const char *session_id = m->sessions[place];
     struct envelope_status *out = &r->answer->sessions[place];
-    struct session *s = session_table_find(&r->node->table, session_id);
+    struct session *s = find_session(r, session_id);
     const struct recent_forwards *recent = r->node->deliveries->recent;
 
     memcpy(out->session_id, session_id, sizeof(out->session_id));
@@ -107,7 +123,12 @@ static void deliver_message(struct round *r)
 enum err deliver_envelope(struct node *n, const struct envelope *e, int64_t now_ms,
     struct envelope_answer *answer, uint64_t *number)
 {
-    struct round r = {.node = n, .now_ms = now_ms, .wants_ack = e->wait == MESSAGE_WAIT_ACK};
+    struct round r = {
+        .node = n,
+        .envelope = e,
+        .now_ms = now_ms,
+        .wants_ack = e->wait == MESSAGE_WAIT_ACK,
+    };
     struct envelope_answer built;
 
     if (e->boot[0] != '\0' && strcmp(e->boot, n->boot) != 0) {

@@ -187,8 +187,7 @@ static bool is_meant(const struct closing *c, const struct session *s)
         return true;
     }
     session_table_address(s, &a);
-    return strcmp(a.server_client, c->address.server_client) == 0 &&
-           strcmp(a.page, c->address.page) == 0;
+    return address_matches(&a, &c->address);
 }
 
 static void close_one(struct session *s, void *arg)

@@ -290,6 +290,16 @@ def test_good_single_forward(stack, connect, user):
     assert client.receive_message() == {"type": "message", "msgInfo": "direct", "json": {"a": 1}}
 
 
+def test_single_forward_to_a_session_of_another_user_or_key_finds_nobody(stack, connect, user):
+    client = connect()
+    wrong = [{"userId": "mallory"}, {"key": "pc:home:mallory"}, {"key": f"pc:news:{user}"}, {"key": client.key, "userId": "mallory"}]
+    for owner in wrong:
+        answer = stack.nodes[0].internal("POST", "/forwardSend", {"sessionId": client.session_id, "msgInfo": "private", **owner})
+        assert answer.data["messages"][0]["sessions"] == [{"sessionId": client.session_id, "status": "gone"}], owner
+    client.ping()
+    assert client.frames_so_far() == []
+
+
 CLOSINGS = [
     ("no target", {}, (400, 40011, None)),
     ("two targets", {"userId": USER, "sessionId": SESSION_ID}, (400, 40012, None)),

@@ -104,6 +104,19 @@ static void longest_key_fits(void **state)
     assert_string_equal(address_format_key(&a, key), text);
 }
 
+static void address_matches_in_the_parts_that_are_wanted(void **state)
+{
+    const struct address a = {"pc", "home", "u1"};
+
+    (void)state;
+    assert_true(address_matches(&a, &(struct address){"", "", ""}));
+    assert_true(address_matches(&a, &(struct address){"", "", "u1"}));
+    assert_true(address_matches(&a, &a));
+    assert_false(address_matches(&a, &(struct address){"pc", "home", "u2"}));
+    assert_false(address_matches(&a, &(struct address){"pc", "news", "u1"}));
+    assert_false(address_matches(&a, &(struct address){"app", "", ""}));
+}
+
 static void path_gives_the_address(void **state)
 {
     struct address a;
@@ -161,6 +174,7 @@ int main(void)
         cmocka_unit_test(message_id_may_have_colons_and_slashes),
         cmocka_unit_test(key_has_three_parts),
         cmocka_unit_test(longest_key_fits),
+        cmocka_unit_test(address_matches_in_the_parts_that_are_wanted),
         cmocka_unit_test(path_gives_the_address),
         cmocka_unit_test(path_that_is_wrong_names_its_part),
     };

@@ -123,6 +123,26 @@ static void closing_session_is_gone(void **state)
     envelope_answer_finish(&answer);
 }
 
+static void session_of_another_owner_is_gone(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    struct parcel p;
+
+    (void)state;
+    parcel_init(&p, MESSAGE_WAIT_NONE, 0);
+    make_volatile(&p, "forward-1");
+    parcel_add(&p, s->id);
+    snprintf(p.envelope.owner_user_id, sizeof(p.envelope.owner_user_id), "u2");
+    assert_deliver_status(&p, DELIVERY_GONE);
+    p.envelope.owner_user_id[1] = '1';
+    p.envelope.owner = (struct address){"pc", "news", "u1"};
+    assert_deliver_status(&p, DELIVERY_GONE);
+    assert_no_frame(s);
+    make_volatile(&p, "forward-2"); /* the first one is remembered as it was answered */
+    p.envelope.owner = (struct address){"pc", "home", "u1"};
+    assert_deliver_status(&p, DELIVERY_WRITTEN);
+}
+
 static void wrong_boot_delivers_nothing(void **state)
 {
     struct session *s = rig_live(&format_v1, 5);
@@ -557,6 +577,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(answer_has_one_status_per_session_in_order),
         test(closing_session_is_gone),
+        test(session_of_another_owner_is_gone),
         test(wrong_boot_delivers_nothing),
         test(several_messages_arrive_in_order),
         test(repeated_durable_forward_is_told_as_it_stands_now),

@@ -32,7 +32,11 @@ static void encode_example(struct buf *out)
             .session_count = 1,
             .payload = slice_of("{\"msgInfo\":\"x\"}")},
     };
-    struct envelope e = {"boot1", MESSAGE_WAIT_ACK, 1500, messages, 2};
+    struct envelope e = {.boot = "boot1",
+        .wait = MESSAGE_WAIT_ACK,
+        .wait_ms = 1500,
+        .messages = messages,
+        .message_count = 2};
 
     buf_init(out, 65536);
     envelope_encode(&e, out);
@@ -168,7 +172,7 @@ static enum err decode_large(size_t messages, size_t sessions)
 {
     struct envelope_message *list = calloc(messages, sizeof(*list));
     char(*ids)[SESSION_ID_BYTES] = malloc(sessions * sizeof(*ids));
-    struct envelope out = {"b", MESSAGE_WAIT_NONE, 0, list, messages}, in;
+    struct envelope out = {.boot = "b", .messages = list, .message_count = messages}, in;
     struct buf body;
     enum err err;
 
@@ -214,6 +218,9 @@ static void single_form_is_one_message_for_one_session(void **state)
     assert_false(e.messages[0].durable);
     assert_int_equal(e.messages[0].session_count, 1);
     assert_string_equal(e.messages[0].sessions[0], A);
+    assert_string_equal(e.owner.server_client, "pc");
+    assert_string_equal(e.owner.user_id, "u1");
+    assert_string_equal(e.owner_user_id, "u1");
     assert_true(slice_equal(e.messages[0].payload, "{\"msgTitle\":\"t\",\"json\":{\"n\":1.10}}"));
     buf_reset(&store);
     assert_int_equal(envelope_decode_single(slice_of(body), &again, &store, NULL), ERR_OK);
