@@ -44,7 +44,8 @@ static enum err read_query(const struct request *req, struct asked *out, struct 
     if (err) {
         return err;
     }
-    *range = (struct history_range){.user_id = out->place.user_id, .limit = LIMIT_DEFAULT};
+    *range = (struct history_range){
+        .user_id = out->place.user_id, .before = MESSAGE_ID_MAX, .limit = LIMIT_DEFAULT};
     if (!(err = query_only(&query, names, NULL, p)) &&
         !(err = query_target(&query, &out->place, p)) &&
         !(err = query_message_id(&query, "after", &range->after, p)) &&
@@ -113,6 +114,10 @@ enum err history_serve(
     size_t count;
     enum err err = read_query(req, &asked, p);
 
+    if (!err && history_range_is_empty(&asked.range)) {
+        encode_page(&asked, NULL, 0, &res->data);
+        return ERR_OK;
+    }
     if (err || (err = pipeline_init(&pipeline, 1))) {
         return err;
     }

@@ -77,20 +77,32 @@ static enum err resolve(struct worker *w, struct asked *a)
     return !err && !is_known ? ERR_UNKNOWN_MESSAGE : err;
 }
 
-/* Per narrowing: has a session that messages so narrowed are for acknowledged this one, or a later
- * one? */
+/* The key of one more member. */
+static void encode_narrowing(const struct history_cursor *cursor, bool is_first, struct buf *out)
+{
+    if (!is_first) {
+        buf_add_char(out, ',');
+    }
+    buf_add_json_string(out, cursor->narrowing.at, cursor->narrowing.len);
+    buf_add_char(out, ':');
+}
+
+/* Per narrowing: up to where has a session that messages so narrowed are for acknowledged, and is
+ * that this message or a later one? */
 static void encode_read(
     const struct history_cursor *cursors, size_t count, struct message_id id, struct buf *out)
 {
+    char text[MESSAGE_ID_BYTES];
+
     buf_add_str(out, "\"read\":{");
     for (size_t i = 0; i < count; i++) {
-        bool is_read = message_id_compare(cursors[i].id, id) >= 0;
-
-        if (i > 0) {
-            buf_add_char(out, ',');
-        }
-        buf_add_json_string(out, cursors[i].narrowing.at, cursors[i].narrowing.len);
-        buf_addf(out, ":%s", is_read ? "true" : "false");
+        encode_narrowing(&cursors[i], i == 0, out);
+        buf_add_str(out, message_id_compare(cursors[i].id, id) >= 0 ? "true" : "false");
+    }
+    buf_add_str(out, "},\"readUpTo\":{");
+    for (size_t i = 0; i < count; i++) {
+        encode_narrowing(&cursors[i], i == 0, out);
+        buf_addf(out, "\"%s\"", message_id_format(cursors[i].id, text));
     }
     buf_add_char(out, '}');
 }
@@ -154,7 +166,7 @@ enum err status_serve(
     if (err || (asked.message_id[0] && (err = resolve(w, &asked)))) {
         return err;
     }
-    if (message_id_is_zero(asked.id)) {
+    if (asked.message_id[0] && message_id_is_zero(asked.id)) {
         buf_addf(
             &res->data, "{\"stored\":false,\"duplicateWindowMs\":%" PRId64 "}", asked.window_ms);
         return ERR_OK;

@@ -11,15 +11,16 @@
 #include "shared/redis_reply.h"
 #include "shared/schema.h"
 
-/* One end of a range: the place itself is left out; an end that is not given is open. */
-static void add_end(struct command *c, struct message_id id, const char *open_end)
+bool history_range_is_empty(const struct history_range *r)
+{
+    return message_id_compare(r->after, r->before) >= 0;
+}
+
+/* One end of a range; the place itself is left out. */
+static void add_end(struct command *c, struct message_id id)
 {
     char text[MESSAGE_ID_BYTES];
 
-    if (message_id_is_zero(id)) {
-        command_add_str(c, open_end);
-        return;
-    }
     buf_addf(command_begin(c), "(%s", message_id_format(id, text));
     command_end(c);
 }
@@ -28,13 +29,8 @@ void history_range_command(struct command *c, const char *prefix, const struct h
 {
     command_add_str(c, r->newest_first ? "XREVRANGE" : "XRANGE");
     schema_add_inbox(c, prefix, r->user_id);
-    if (r->newest_first) {
-        add_end(c, r->before, "+");
-        add_end(c, r->after, "-");
-    } else {
-        add_end(c, r->after, "-");
-        add_end(c, r->before, "+");
-    }
+    add_end(c, r->newest_first ? r->before : r->after);
+    add_end(c, r->newest_first ? r->after : r->before);
     command_add_str(c, "COUNT");
     command_add_int(c, r->limit);
 }

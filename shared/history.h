@@ -15,7 +15,7 @@ struct redisReply;
 struct history_range {
     const char *user_id;
     struct message_id after;  /* exclusive; {0,0}: from the first entry */
-    struct message_id before; /* exclusive; {0,0}: to the last entry */
+    struct message_id before; /* exclusive; MESSAGE_ID_MAX: to the last entry */
     int64_t limit;
     bool newest_first;
 };
@@ -26,7 +26,9 @@ struct history_entry {
     int64_t expires_ms;     /* wall clock; 0: never by itself */
 };
 
-/* Up to limit entries of the range. */
+/* Nothing can be in it. Redis must not be asked: it calls some such ranges errors. */
+bool history_range_is_empty(const struct history_range *r);
+/* Up to limit entries of a range that is not empty. */
 void history_range_command(struct command *c, const char *prefix, const struct history_range *r);
 /* One entry, if it is still there: the reply is decoded as that of a range. */
 void history_entry_command(

@@ -20,6 +20,7 @@ struct message_id {
     uint64_t ms;
     uint64_t n;
 };
+#define MESSAGE_ID_MAX ((struct message_id){UINT64_MAX, UINT64_MAX}) /* no entry has it */
 
 /* "<ms>-<n>", no leading zeros; else ERR_BAD_VALUE. */
 enum err message_id_parse(struct slice text, struct message_id *out) MUST_CHECK;

@@ -136,25 +136,97 @@ def test_online_after_a_node_died(make_stack, user):
     wait_until(lambda: not is_online(), 5, "the user's being offline")
 
 
-def test_unread_history_and_status(web, connect, user):
-    ids = [web.send(userId=user, msgInfo=str(n), messageId=f"m{n}")["id"] for n in range(3)]
+def test_unread_counts_what_is_for_such_a_session(web, connect, user):
+    ids = [web.send(userId=user, msgInfo=str(n))["id"] for n in range(3)]
     web.send(userId=user, serverClient="app", msgInfo="for the phone")
     assert web.request("GET", f"/unread?userId={user}&serverClient=pc").data["unread"] == 3
     assert web.request("GET", f"/unread?userId={user}&serverClient=app").data["unread"] == 4
-
-    history = web.request("GET", f"/history?userId={user}&limit=2").data
-    assert [m["id"] for m in history["messages"]] == ids[:2]
-    assert [m["message"]["msgInfo"] for m in history["messages"]] == ["0", "1"]
-    assert web.request("GET", f"/history?userId={user}&order=desc&limit=1").data["messages"][0]["to"] == "app"
-    rest = web.request("GET", f"/history?userId={user}&after={history['next']}").data
-    assert [m["message"]["msgInfo"] for m in rest["messages"]] == ["2", "for the phone"]
-
-    client = connect()
-    client.ack(client.receive_messages(3)[-1]["id"])
+    connect().ack(ids[-1])
     wait_until(lambda: web.request("GET", f"/unread?userId={user}&serverClient=pc").data["unread"] == 0, what="the ack")
-    status = web.request("GET", f"/status?userId={user}&messageId=m1").data
-    assert (status["id"], status["stored"]) == (ids[1], True)
-    assert web.request("GET", f"/status?userId={user}&messageId=m9").error[:2] == (404, 40402)
+    assert web.request("GET", f"/unread?userId={user}&serverClient=app").data["unread"] == 1
+
+
+def read_history(web, user, **query):
+    answer = web.request("GET", f"/history?userId={user}&" + "&".join(f"{name}={value}" for name, value in query.items()))
+    assert answer.status == 200, answer.body
+    return answer.data
+
+
+def read_pages(web, user, cursor, **query):
+    """All pages, each continued by its next as the cursor (after or before): lists of texts."""
+    pages = []
+    while query.get(cursor) is not None or not pages:
+        page = read_history(web, user, **query)
+        pages.append([entry["message"]["msgInfo"] for entry in page["messages"]])
+        query[cursor] = page.get("next")
+    return pages
+
+
+def test_history_tells_each_message_and_whom_it_was_for(web, user):
+    data = web.send(userId=user, serverClient="app", page="home", msgInfo="x", json=[1])
+    assert read_history(web, user) == {"messages": [{"id": data["id"], "message": {"msgInfo": "x", "json": [1]}, "to": "app:home"}]}
+
+
+def test_history_comes_in_pages_from_either_end(web, user):
+    ids = [web.send(userId=user, msgInfo=str(n))["id"] for n in range(5)]
+    assert read_pages(web, user, "after", limit=2) == [["0", "1"], ["2", "3"], ["4"]]
+    assert read_pages(web, user, "before", limit=2, order="desc") == [["4", "3"], ["2", "1"], ["0"]]
+    assert read_pages(web, user, "after", limit=5) == [["0", "1", "2", "3", "4"]]
+    between = read_history(web, user, after=ids[0], before=ids[3])
+    assert [entry["id"] for entry in between["messages"]] == ids[1:3]
+    downwards = read_history(web, user, after=ids[0], before=ids[3], order="desc")
+    assert [entry["id"] for entry in downwards["messages"]] == [ids[2], ids[1]]
+
+
+def test_history_of_a_place_leaves_out_what_was_for_others(web, user):
+    for place in ("pc", "app", "app", "pc"):
+        web.send(userId=user, serverClient=place, msgInfo=place)
+    assert read_pages(web, user, "after", limit=1, serverClient="pc") == [["pc"], [], [], ["pc"]]
+
+
+LAST_ID = "18446744073709551615-18446744073709551615"
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("ends", [{"after": LAST_ID}, {"before": "0-0"}, {"after": "7-0", "before": "7-0"}, {"after": "9-0", "before": "7-0"}])
+def test_history_of_a_range_that_holds_nothing_is_empty(web, user, order, ends):
+    web.send(userId=user, msgInfo="x")
+    assert read_history(web, user, order=order, **ends) == {"messages": []}
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_history_between_the_first_and_the_last_possible_id_is_all(web, user, order):
+    web.send(userId=user, msgInfo="x")
+    assert len(read_history(web, user, order=order, after="0-0", before=LAST_ID)["messages"]) == 1
+
+
+def read_status(web, user, **query):
+    return web.request("GET", f"/status?userId={user}&" + "&".join(f"{name}={value}" for name, value in query.items()))
+
+
+def test_status_tells_where_a_message_is_and_who_read_up_to_where(web, connect, user):
+    ids = [web.send(userId=user, msgInfo=str(n), messageId=f"m{n}", serverClient="pc")["id"] for n in range(3)]
+    client = connect()
+    client.receive_messages(3)
+    client.ack(ids[1])
+    wait_until(lambda: read_status(web, user, messageId="m1").data["read"].get("pc"), what="the ack")
+    status = read_status(web, user, messageId="m1").data
+    assert 0 < status.pop("duplicateWindowMs") <= 24 * 3600 * 1000
+    cursors = {"*": ids[1], "pc": ids[1], "pc:home": ids[1]}
+    assert status == {"id": ids[1], "stored": True, "to": "pc", "read": dict.fromkeys(cursors, True), "readUpTo": cursors}
+    later = read_status(web, user, id=ids[2]).data
+    assert later == {"id": ids[2], "stored": True, "to": "pc", "read": dict.fromkeys(cursors, False), "readUpTo": cursors}
+
+
+def test_status_of_a_message_that_was_not_stored_has_no_id(web, user):
+    web.send(userId=user, msgInfo="x", messageId="light", durable=False)
+    status = read_status(web, user, messageId="light").data
+    assert set(status) == {"stored", "duplicateWindowMs"} and status["stored"] is False
+
+
+@pytest.mark.parametrize("name", ["messageId=never-sent", "id=0-0", "id=7-7", f"id={LAST_ID}"])
+def test_status_of_a_message_that_nobody_knows_is_404(web, user, name):
+    assert web.request("GET", f"/status?userId={user}&{name}").error[:2] == (404, 40402)
 
 
 BAD_CALLS = [
