@@ -122,7 +122,7 @@ lint: ## what the compiler cannot check: dependencies, lengths, format, clang-ti
 	@tests/lint.sh
 
 format: ## clang-format on all C files
-	clang-format -i $(wildcard shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch])
+	clang-format -i $(wildcard shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch] bench/ledger/*.[ch] bench/poster/*.[ch])
 
 $(BUILD)/bench/ledger: $(wildcard bench/ledger/*.[ch])
 	@mkdir -p $(@D)

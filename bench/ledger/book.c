@@ -23,10 +23,10 @@ struct phase {
 struct book {
     pthread_mutex_t mutex;
     int users, clients_per_user, messages_max;
-    int *sent;               /* per user: how many numbers were given */
-    struct entry *entries;   /* user * messages_max + number */
-    unsigned char *times;    /* (client) * messages_max + number: how often received */
-    int *last;               /* per client: highest number received so far, -1 */
+    int *sent;             /* per user: how many numbers were given */
+    struct entry *entries; /* user * messages_max + number */
+    unsigned char *times;  /* (client) * messages_max + number: how often received */
+    int *last;             /* per client: highest number received so far, -1 */
     struct phase phases[PHASES_MAX];
     int phase_count, phase; /* phase: the current one */
     int64_t raw_duplicates;
@@ -160,7 +160,8 @@ void book_replay(struct book *b, int64_t after_us)
     pthread_mutex_unlock(&b->mutex);
 }
 
-/* Counts, per phase, what its accepted messages should have brought and did bring. Returns how much is missing. */
+/* Counts, per phase, what its accepted messages should have brought and did bring. Returns how much
+ * is missing. */
 static int64_t settle(struct book *b)
 {
     int64_t missing = 0;
@@ -209,19 +210,20 @@ int book_sent_least(struct book *b)
 {
     int least = b->messages_max;
     pthread_mutex_lock(&b->mutex);
-    for (int user = 0; user < b->users; user++)
+    for (int user = 0; user < b->users; user++) {
         if (b->sent[user] < least)
             least = b->sent[user];
+    }
     pthread_mutex_unlock(&b->mutex);
     return least;
 }
 
 static void print_row(FILE *out, struct phase *p)
 {
-    fprintf(out, "%-34s %9lld %9lld %10lld %6lld %8lld %8lld %8.1f %8.1f %8.2f\n", p->name, (long long)p->accepted,
-        (long long)(p->attempts - p->accepted), (long long)p->received, (long long)(p->expected - p->received),
-        (long long)p->doubled, (long long)p->out_of_order, times_ms(&p->delays, 50), times_ms(&p->delays, 99),
-        times_ms(&p->delays, 100) / 1000);
+    fprintf(out, "%-34s %9lld %9lld %10lld %6lld %8lld %8lld %8.1f %8.1f %8.2f\n", p->name,
+        (long long)p->accepted, (long long)(p->attempts - p->accepted), (long long)p->received,
+        (long long)(p->expected - p->received), (long long)p->doubled, (long long)p->out_of_order,
+        times_ms(&p->delays, 50), times_ms(&p->delays, 99), times_ms(&p->delays, 100) / 1000);
 }
 
 bool book_report(struct book *b, FILE *out)
@@ -229,8 +231,8 @@ bool book_report(struct book *b, FILE *out)
     struct phase total = {.name = "total"};
     pthread_mutex_lock(&b->mutex);
     settle(b);
-    fprintf(out, "%-34s %9s %9s %10s %6s %8s %8s %8s %8s %8s\n", "fault", "accepted", "retries", "received", "lost", "doubled",
-        "disorder", "p50 ms", "p99 ms", "max s");
+    fprintf(out, "%-34s %9s %9s %10s %6s %8s %8s %8s %8s %8s\n", "fault", "accepted", "retries",
+        "received", "lost", "doubled", "disorder", "p50 ms", "p99 ms", "max s");
     for (int i = 0; i < b->phase_count; i++) {
         struct phase *p = &b->phases[i];
         print_row(out, p);
@@ -243,12 +245,15 @@ bool book_report(struct book *b, FILE *out)
         times_add_all(&total.delays, &p->delays);
     }
     print_row(out, &total);
-    fprintf(out, "lost %.3f %% of %lld deliveries; %lld repeats on the wire, dropped by the clients\n",
-        total.expected ? 100.0 * (double)(total.expected - total.received) / (double)total.expected : 0.0,
+    fprintf(out,
+        "lost %.3f %% of %lld deliveries; %lld repeats on the wire, dropped by the clients\n",
+        total.expected ? 100.0 * (double)(total.expected - total.received) / (double)total.expected
+                       : 0.0,
         (long long)total.expected, (long long)b->raw_duplicates);
     if (b->replays.count > 0) {
-        fprintf(out, "replayed %zu; after the reconnect: median %.3f s, p99 %.3f s, max %.3f s\n", b->replays.count,
-            times_ms(&b->replays, 50) / 1000, times_ms(&b->replays, 99) / 1000, times_ms(&b->replays, 100) / 1000);
+        fprintf(out, "replayed %zu; after the reconnect: median %.3f s, p99 %.3f s, max %.3f s\n",
+            b->replays.count, times_ms(&b->replays, 50) / 1000, times_ms(&b->replays, 99) / 1000,
+            times_ms(&b->replays, 100) / 1000);
     }
     times_finish(&total.delays);
     pthread_mutex_unlock(&b->mutex);

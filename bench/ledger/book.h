@@ -1,7 +1,8 @@
 /*
- * The book: which messages were accepted, who received them, how often and in which order. Every client of a user must receive every accepted
- * message of that user exactly once, in the order in which they were accepted (one sender per user, one message at a time).
- * Safe from several threads. Times are CLOCK_MONOTONIC microseconds.
+ * The book: which messages were accepted, who received them, how often and in which order. Every
+ * client of a user must receive every accepted message of that user exactly once, in the order in
+ * which they were accepted (one sender per user, one message at a time). Safe from several threads.
+ * Times are CLOCK_MONOTONIC microseconds.
  */
 #ifndef BENCH_BOOK_H
 #define BENCH_BOOK_H
@@ -24,7 +25,8 @@ void book_start_phase(struct book *b, const char *name);
 
 #define BOOK_FULL (-1)
 #define BOOK_NO_PHASE (-2)
-/* The sender of a user starts its next message. Returns its number (from 0), BOOK_FULL, or BOOK_NO_PHASE: none has started yet. */
+/* The sender of a user starts its next message. Returns its number (from 0), BOOK_FULL, or
+ * BOOK_NO_PHASE: none has started yet. */
 int book_send(struct book *b, int user);
 /* It was answered with HTTP 200. attempts: how many requests that took. */
 void book_accept(struct book *b, int user, int number, int attempts);

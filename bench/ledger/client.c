@@ -24,17 +24,19 @@ enum client_state { WAITING, CONNECTING, OPEN };
 struct client {
     int number, user, fd;
     enum client_state state;
-    int64_t due_us;        /* WAITING: connect then; CONNECTING: give up then; OPEN: the next cut, 0: none */
+    int64_t
+        due_us; /* WAITING: connect then; CONNECTING: give up then; OPEN: the next cut, 0: none */
     int64_t stalled_until_us;
-    int64_t heard_us;      /* when bytes last came */
-    int64_t asked_us;      /* when this connection was asked for */
+    int64_t heard_us; /* when bytes last came */
+    int64_t asked_us; /* when this connection was asked for */
     int64_t backoff_ms;
-    bool has_place;                     /* last_ms, last_n hold a place: the last id seen, or where it first connected */
+    bool
+        has_place; /* last_ms, last_n hold a place: the last id seen, or where it first connected */
     unsigned long long last_ms, last_n;
     unsigned long long acked_ms, acked_n;
     bool was_cut, registered;
     int missed; /* messages that this connection still has to replay */
-    char *rx; /* owned; NULL while empty */
+    char *rx;   /* owned; NULL while empty */
     size_t rx_len;
 };
 
@@ -42,7 +44,8 @@ struct clients {
     struct clients_options o;
     struct client *all;
     int count, epoll, connecting;
-    atomic_int placed; /* clients that know their place in the inbox: they lose nothing from then on */
+    atomic_int
+        placed; /* clients that know their place in the inbox: they lose nothing from then on */
     atomic_bool stop;
     atomic_int cut_percent, stall_percent;
     atomic_llong stall_ms, cut_pause_ms, ended;
@@ -118,7 +121,8 @@ static void wait_with_backoff(struct clients *c, struct client *k)
 {
     int64_t bound_us = k->backoff_ms * 1000;
     k->due_us = book_now_us() + rand_r(&c->seed) % (bound_us + 1);
-    k->backoff_ms = k->backoff_ms * 2 > c->o.backoff_max_ms ? c->o.backoff_max_ms : k->backoff_ms * 2;
+    k->backoff_ms =
+        k->backoff_ms * 2 > c->o.backoff_max_ms ? c->o.backoff_max_ms : k->backoff_ms * 2;
 }
 
 static void lose(struct clients *c, struct client *k)
@@ -140,7 +144,8 @@ static void start_connect(struct clients *c, struct client *k)
     inet_pton(AF_INET, host, &to.sin_addr);
 
     k->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    /* On loopback, spread over 127.0.0.x: one source address has too few ports for many connections. */
+    /* On loopback, spread over 127.0.0.x: one source address has too few ports for many
+     * connections. */
     if (strncmp(host, "127.", 4) == 0) {
         from.sin_addr.s_addr = htonl(0x7f000002u + (unsigned)(k->number / 4000));
         setsockopt(k->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
@@ -159,7 +164,8 @@ static void start_connect(struct clients *c, struct client *k)
         lose(c, k);
         return;
     }
-    epoll_ctl(c->epoll, EPOLL_CTL_ADD, k->fd, &(struct epoll_event){.events = EPOLLOUT, .data.ptr = k});
+    epoll_ctl(
+        c->epoll, EPOLL_CTL_ADD, k->fd, &(struct epoll_event){.events = EPOLLOUT, .data.ptr = k});
 }
 
 static void send_handshake(struct clients *c, struct client *k)
@@ -177,14 +183,16 @@ static void send_handshake(struct clients *c, struct client *k)
         snprintf(resume, sizeof resume, "?lastId=%llu-%llu", k->last_ms, k->last_n);
     int n = snprintf(request, sizeof request,
         "GET /screenWebsocket/pc/ledger/user%d%s HTTP/1.1\r\nHost: ledger\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+        "dGhlIHNhbXBsZSBub25jZQ==\r\n"
         "Sec-WebSocket-Protocol: socketsend.v1\r\n\r\n",
         c->o.first_user + k->user, resume);
     if (write(k->fd, request, (size_t)n) != n) {
         lose(c, k);
         return;
     }
-    epoll_ctl(c->epoll, EPOLL_CTL_MOD, k->fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = k});
+    epoll_ctl(
+        c->epoll, EPOLL_CTL_MOD, k->fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = k});
 }
 
 /* One short masked frame (the mask is zero: it protects proxies, and there are none here). */
@@ -201,11 +209,13 @@ static void on_message(struct clients *c, struct client *k, const char *text)
     const char *id = strstr(text, "\"id\":\""), *body = strstr(text, "\"json\":{\"u\":");
     unsigned long long ms, n;
     int user, number;
-    if (body == NULL || sscanf(body + 7, "{\"u\":%d,\"s\":%d}", &user, &number) != 2 || user != k->user) {
+    if (body == NULL || sscanf(body + 7, "{\"u\":%d,\"s\":%d}", &user, &number) != 2 ||
+        user != k->user) {
         fprintf(stderr, "ledger: a frame that is none of ours: %.200s\n", text);
         return;
     }
-    if (id == NULL || sscanf(id + 6, "%llu-%llu", &ms, &n) != 2) { /* a design that keeps nothing has no ids */
+    if (id == NULL ||
+        sscanf(id + 6, "%llu-%llu", &ms, &n) != 2) { /* a design that keeps nothing has no ids */
         book_receive(c->o.book, k->number, user, number);
         return;
     }
@@ -254,19 +264,22 @@ static void on_text(struct clients *c, struct client *k, const char *text)
     }
 }
 
-static void on_close_frame(struct clients *c, struct client *k, const unsigned char *body, size_t len)
+static void on_close_frame(
+    struct clients *c, struct client *k, const unsigned char *body, size_t len)
 {
     unsigned code = len >= 2 ? (unsigned)(body[0] << 8 | body[1]) : 1005;
     if (code < 5000)
         c->closes[code]++;
     drop(c, k, false);
-    if (code >= 4200 && code < 4300)
+    if (code >= 4200 && code < 4300) {
         k->due_us = book_now_us();
-    else
+    } else {
         wait_with_backoff(c, k);
+    }
 }
 
-/* Takes one frame off the buffer. Returns its length, 0: not whole yet, -1: the connection has gone. */
+/* Takes one frame off the buffer. Returns its length, 0: not whole yet, -1: the connection has
+ * gone. */
 static long take_frame(struct clients *c, struct client *k, unsigned char *at, size_t len)
 {
     if (len < 2)
@@ -337,7 +350,8 @@ static void ack(struct client *k)
     char text[100];
     if (k->last_ms == k->acked_ms && k->last_n == k->acked_n)
         return;
-    int n = snprintf(text, sizeof text, "{\"type\":\"ack\",\"id\":\"%llu-%llu\"}", k->last_ms, k->last_n);
+    int n = snprintf(
+        text, sizeof text, "{\"type\":\"ack\",\"id\":\"%llu-%llu\"}", k->last_ms, k->last_n);
     send_frame(k, 1, text, (size_t)n);
     k->acked_ms = k->last_ms;
     k->acked_n = k->last_n;
@@ -391,36 +405,39 @@ static void cut(struct clients *c, struct client *k, int64_t now, int64_t for_ms
 /* Has a host gone that could not say so? A client that does not read on purpose cannot tell. */
 static bool is_silent(struct clients *c, struct client *k, int64_t now)
 {
-    return c->o.silence_max_ms > 0 && k->stalled_until_us == 0 && now - k->heard_us > c->o.silence_max_ms * 1000;
+    return c->o.silence_max_ms > 0 && k->stalled_until_us == 0 &&
+           now - k->heard_us > c->o.silence_max_ms * 1000;
 }
 
 /* Every SCAN_MS: who is due for what. */
 static void scan(struct clients *c)
 {
     int64_t now = book_now_us(), stall_ms = c->stall_ms;
-    int cut_percent = atomic_exchange(&c->cut_percent, 0), stall_percent = atomic_exchange(&c->stall_percent, 0);
+    int cut_percent = atomic_exchange(&c->cut_percent, 0),
+        stall_percent = atomic_exchange(&c->stall_percent, 0);
     for (int i = 0; i < c->count; i++) {
         struct client *k = &c->all[i];
         if (k->state == OPEN && cut_percent > 0 && chance(c, cut_percent))
             cut(c, k, now, rand_r(&c->seed) % (c->cut_pause_ms + 1));
         if (k->state == OPEN && stall_percent > 0 && chance(c, stall_percent)) {
             k->stalled_until_us = now + stall_ms * 1000;
-            epoll_ctl(c->epoll, EPOLL_CTL_MOD, k->fd, &(struct epoll_event){.events = 0, .data.ptr = k});
+            epoll_ctl(
+                c->epoll, EPOLL_CTL_MOD, k->fd, &(struct epoll_event){.events = 0, .data.ptr = k});
         }
         if (k->stalled_until_us > 0 && now >= k->stalled_until_us) {
             k->stalled_until_us = 0;
-            epoll_ctl(c->epoll, EPOLL_CTL_MOD, k->fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = k});
+            epoll_ctl(c->epoll, EPOLL_CTL_MOD, k->fd,
+                &(struct epoll_event){.events = EPOLLIN, .data.ptr = k});
         }
         if (k->state == OPEN && is_silent(c, k, now)) {
             c->silent++;
             lose(c, k);
-        } else if (k->state == OPEN && k->due_us > 0 && now >= k->due_us)
+        } else if (k->state == OPEN && k->due_us > 0 && now >= k->due_us) {
             cut(c, k, now, c->o.cut_for_ms);
-        else if (k->state == CONNECTING && now >= k->due_us) {
+        } else if (k->state == CONNECTING && now >= k->due_us) {
             c->timed_out++;
             lose(c, k);
-        }
-        else if (k->state == WAITING && now >= k->due_us && c->connecting < c->o.at_once)
+        } else if (k->state == WAITING && now >= k->due_us && c->connecting < c->o.at_once)
             start_connect(c, k);
     }
 }
@@ -435,10 +452,11 @@ void clients_run(struct clients *c)
             struct client *k = events[i].data.ptr;
             if (k->fd < 0)
                 continue;
-            if (k->state == CONNECTING && (events[i].events & EPOLLIN) == 0)
+            if (k->state == CONNECTING && (events[i].events & EPOLLIN) == 0) {
                 send_handshake(c, k);
-            else
+            } else {
                 on_readable(c, k);
+            }
         }
         if (book_now_us() >= next_scan) {
             scan(c);
@@ -478,8 +496,8 @@ void clients_mark(struct clients *c)
 void clients_report_back(struct clients *c, FILE *out)
 {
     pthread_mutex_lock(&c->mutex);
-    fprintf(out, "back %zu p50_ms %.0f p99_ms %.0f max_ms %.0f\n", c->back.count, times_ms(&c->back, 50),
-        times_ms(&c->back, 99), times_ms(&c->back, 100));
+    fprintf(out, "back %zu p50_ms %.0f p99_ms %.0f max_ms %.0f\n", c->back.count,
+        times_ms(&c->back, 50), times_ms(&c->back, 99), times_ms(&c->back, 100));
     pthread_mutex_unlock(&c->mutex);
 }
 
@@ -502,10 +520,14 @@ void clients_stall(struct clients *c, int percent, int64_t for_ms)
 
 void clients_report(struct clients *c, FILE *out)
 {
-    fprintf(out, "connections: %lld failed, %lld got no answer in time, %lld ended without a close frame, %lld not recovered; close codes:",
-        (long long)c->failed, (long long)c->timed_out, (long long)c->silent, (long long)c->unrecovered);
-    for (int code = 0; code < 5000; code++)
+    fprintf(out,
+        "connections: %lld failed, %lld got no answer in time, %lld ended without a close frame, "
+        "%lld not recovered; close codes:",
+        (long long)c->failed, (long long)c->timed_out, (long long)c->silent,
+        (long long)c->unrecovered);
+    for (int code = 0; code < 5000; code++) {
         if (c->closes[code] > 0)
             fprintf(out, " %d×%lld", code, (long long)c->closes[code]);
+    }
     fprintf(out, "\n");
 }

@@ -70,7 +70,8 @@ static CURL *make_handle(const struct senders *s, struct curl_slist **headers)
     return curl;
 }
 
-/* Whose turn it is: the next URL that has not failed lately; if all have, the next one all the same. */
+/* Whose turn it is: the next URL that has not failed lately; if all have, the next one all the
+ * same. */
 static int choose_url(struct sender *me)
 {
     int count = me->all->o.url_count, url = me->url;
@@ -101,13 +102,15 @@ static long post(struct sender *me, CURL *curl, const char *body)
     return status;
 }
 
-/* Sends one message until it is accepted. Returns how many requests that took, 0: given up at the end of the run. */
+/* Sends one message until it is accepted. Returns how many requests that took, 0: given up at the
+ * end of the run. */
 static int send_until_accepted(struct sender *me, CURL *curl, int user, int number)
 {
     struct senders *s = me->all;
     char body[BODY_BYTES_MAX];
     snprintf(body, sizeof body,
-        "{\"userId\":\"user%d\",\"messageId\":\"%s-%d-%d\",\"json\":{\"u\":%d,\"s\":%d,\"pad\":\"%.*s\"}}",
+        "{\"userId\":\"user%d\",\"messageId\":\"%s-%d-%d\",\"json\":{\"u\":%d,\"s\":%d,\"pad\":\"%."
+        "*s\"}}",
         s->o.first_user + user, s->o.run, user, number, user, number, s->o.pad_bytes, s->pad);
     for (int attempts = 1; s->deadline_us == 0 || book_now_us() < s->deadline_us; attempts++) {
         long status = post(me, curl, body);
@@ -134,7 +137,8 @@ static void *run(void *arg)
     while (!s->stop) {
         sleep_us(next - book_now_us());
         next += pause_us;
-        if (next < book_now_us() - 1000000) /* a fault held this thread up: don't make up for it by a burst */
+        if (next < book_now_us() -
+                       1000000) /* a fault held this thread up: don't make up for it by a burst */
             next = book_now_us();
         if (s->paused || s->stop)
             continue;
@@ -144,10 +148,11 @@ static void *run(void *arg)
         if (number == BOOK_FULL)
             break;
         int attempts = send_until_accepted(me, curl, user, number);
-        if (attempts > 0)
+        if (attempts > 0) {
             book_accept(s->o.book, user, number, attempts);
-        else
+        } else {
             s->gave_up++;
+        }
         user += s->o.threads;
         if (user >= s->o.users)
             user = me->number;

@@ -1,6 +1,8 @@
 /*
- * Sender threads: each owns some users and sends them numbered messages through POST /socketSend, one at a time, repeating each with the same messageId
- * until it is accepted. With several URLs they take turns; one that gave no answer or a 5xx is left alone for a while, as a load balancer would.
+ * Sender threads: each owns some users and sends them numbered messages through POST /socketSend,
+ * one at a time, repeating each with the same messageId until it is accepted. With several URLs
+ * they take turns; one that gave no answer or a 5xx is left alone for a while, as a load balancer
+ * would.
  */
 #ifndef BENCH_SENDER_H
 #define BENCH_SENDER_H
@@ -21,13 +23,14 @@ struct senders_options {
     int users, threads;
     int first_user; /* the users are user<first_user>, … */
     int pad_bytes;  /* added to each message, at most PAD_BYTES_MAX */
-    double rate; /* messages per second, all threads together */
+    double rate;    /* messages per second, all threads together */
 };
 
 struct senders *senders_create(const struct senders_options *options);
 void senders_start(struct senders *s);
 void senders_pause(struct senders *s, bool paused);
-/* No new messages; waits until what is under way is accepted or `seconds` have passed. Returns how many gave up. */
+/* No new messages; waits until what is under way is accepted or `seconds` have passed. Returns how
+ * many gave up. */
 int senders_stop(struct senders *s, int seconds);
 void senders_report(struct senders *s, FILE *out);
 
