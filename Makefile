@@ -46,7 +46,7 @@ SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send
 TEST_OBJECTS   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps deps-test run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-hosts bench-memory \
+.PHONY: all help deps deps-test deps-lint run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-hosts bench-memory \
         bench-node-killed bench-flushall bench-slow-readers bench-storm bench-send docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
@@ -60,6 +60,9 @@ deps: ## install what building and running needs (Debian)
 deps-test: ## install what the tests need besides
 	@deploy/install-packages.sh run test
 	@deploy/install-npm.sh
+
+deps-lint: ## install what linting needs besides
+	@deploy/install-packages.sh run test lint
 
 run: deps ## build and start everything: Redis, two nodes, fcgi-send behind lighttpd
 	@$(MAKE) --no-print-directory all
@@ -118,7 +121,7 @@ asan: deps-test ## every test under AddressSanitizer and UBSan
 tsan: ## fcgi-send's threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan test-unit test-integration
 
-lint: ## what the compiler cannot check: dependencies, lengths, format, clang-tidy
+lint: deps-lint ## what the compiler cannot check: dependencies, lengths, format, clang-tidy
 	@tests/lint.sh
 
 format: ## clang-format on all C files
@@ -128,7 +131,7 @@ $(BUILD)/bench/ledger: $(wildcard bench/ledger/*.[ch])
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -o $@ $(filter %.c,$^) -lcurl -lpthread
 
-bench-ledger: deps all $(BUILD)/bench/ledger ## what is lost, doubled and late while everything is broken in turn
+bench-ledger: deps-test all $(BUILD)/bench/ledger ## what is lost, doubled and late while everything is broken in turn
 	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/ledger/run.py $(LEDGER)
 
 bench-hosts: deps-test all $(BUILD)/bench/ledger ## the same on three hosts (network namespaces), with Sentinel and as a Cluster; needs root
@@ -141,22 +144,22 @@ $(BUILD)/bench/poster: bench/poster/poster.c $(wildcard bench/ledger/times.[ch])
 BENCH = BUILD=$(abspath $(BUILD)) $(PYTHON)
 BENCH_PROGRAMS = all $(BUILD)/bench/ledger $(BUILD)/bench/poster
 
-bench-node-killed: deps $(BENCH_PROGRAMS) ## a node with 10,000 sessions is killed: answers to senders, /online, clients back
+bench-node-killed: deps-test $(BENCH_PROGRAMS) ## a node with 10,000 sessions is killed: answers to senders, /online, clients back
 	$(BENCH) bench/node_killed.py
 
-bench-flushall: deps $(BENCH_PROGRAMS) ## Redis is emptied under 10,000 sessions: all registered again, none closed
+bench-flushall: deps-test $(BENCH_PROGRAMS) ## Redis is emptied under 10,000 sessions: all registered again, none closed
 	$(BENCH) bench/flushall.py
 
-bench-slow-readers: deps $(BENCH_PROGRAMS) ## 1,000 clients stop reading: memory, and the latency of 10,000 others
+bench-slow-readers: deps-test $(BENCH_PROGRAMS) ## 1,000 clients stop reading: memory, and the latency of 10,000 others
 	$(BENCH) bench/slow_readers.py
 
-bench-storm: deps $(BENCH_PROGRAMS) ## all 10,000 sessions of a node are cut at once: connected again, and CPU time per connect
+bench-storm: deps-test $(BENCH_PROGRAMS) ## all 10,000 sessions of a node are cut at once: connected again, and CPU time per connect
 	$(BENCH) bench/storm.py
 
-bench-send: deps $(BENCH_PROGRAMS) ## sends and deliveries per second, and the CPU time of each part
+bench-send: deps-test $(BENCH_PROGRAMS) ## sends and deliveries per second, and the CPU time of each part
 	$(BENCH) bench/send.py
 
-bench-memory: deps all ## memory of 10,000 idle sessions
+bench-memory: deps-test all ## memory of 10,000 idle sessions
 	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/idle_memory.py
 
 docs: $(BUILD)/wsnode/wsnode ## write the tables of docs/configuration.md
@@ -167,6 +170,7 @@ install: all ## to DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/socketsend/www
 	install -m 755 $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send $(DESTDIR)$(PREFIX)/bin
 	install -m 644 www/* $(DESTDIR)$(PREFIX)/share/socketsend/www
+	cp -R deploy/apache deploy/lighttpd deploy/nginx deploy/systemd deploy/socketsend.conf $(DESTDIR)$(PREFIX)/share/socketsend
 
 clean: ## remove build/
 	rm -rf build

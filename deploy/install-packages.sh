@@ -1,13 +1,14 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, and says nothing if none is.
-# usage: install-packages.sh run|test…    run: to build and run; test: what the tests need besides
+# usage: install-packages.sh run|test|lint…    run: to build and run; test, lint: what these need besides
 set -euo pipefail
 
 run_packages=(gcc make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libhiredis-dev
     libjson-c-dev libinih-dev libssl-dev libfcgi-dev libcurl4-openssl-dev uthash-dev redis-server
     lighttpd curl)
 test_packages=(libcmocka-dev apache2 python3-pytest python3-websockets python3-redis chromium iproute2
-    iptables)
+    iptables nginx-light)
+lint_packages=(clang-format clang-tidy)
 policy=/usr/sbin/policy-rc.d
 
 fail() {
@@ -31,7 +32,8 @@ missing_packages() {
             command -v node >/dev/null || wanted+=(nodejs)
             command -v npm >/dev/null || wanted+=(npm)
             ;;
-        *) fail "unknown group '$group'; groups are run and test" ;;
+        lint) wanted+=("${lint_packages[@]}") ;;
+        *) fail "unknown group '$group'; groups are run, test and lint" ;;
         esac
     done
     for package in "${wanted[@]}"; do
@@ -51,7 +53,7 @@ forbid_daemons() {
     $as_root install -m 755 /dev/stdin "$policy" <<<$'#!/bin/sh\nexit 101'
 }
 
-[ $# -gt 0 ] || fail "usage: install-packages.sh run|test…"
+[ $# -gt 0 ] || fail "usage: install-packages.sh run|test|lint…"
 command -v dpkg-query >/dev/null || fail "this is not Debian: install the counterparts of ${run_packages[*]} by hand"
 names=$(missing_packages "$@")
 [ -n "$names" ] || exit 0

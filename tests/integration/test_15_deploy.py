@@ -1,0 +1,134 @@
+"""The web servers' configurations in deploy/ are taken as they are, but for ports and paths: calls and WebSockets get through."""
+
+import shutil
+
+import pytest
+from harness import BUILD, Client, FcgiSend
+from harness.process import ROOT, write_options
+from harness.web import ApacheWeb, Web
+
+CONFIGURED_NODE, CONFIGURED_SENDER = "127.0.0.1:9001", "127.0.0.1:9100"
+
+
+class Shipped(Web):
+    """A web server with deploy/<name>/socketsend.conf; fcgi-send runs as a service beside it."""
+
+    def __init__(self, directory, stack):
+        super().__init__(directory, stack.redis.url, stack.nodes[0].secret)
+        self.node_port = stack.nodes[0].public_port
+        self.sender = FcgiSend(directory, self.send_options, f"{self.name}-fcgi-send")
+        self.parts = [self.sender]
+
+    def shipped(self, changes):
+        text = (ROOT / "deploy" / self.name / "socketsend.conf").read_text()
+        for old, new in changes.items():
+            assert old in text
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        (self.directory / "socketsend-shipped.conf").write_text(text)
+        return self.directory / "socketsend-shipped.conf"
+
+
+class ShippedLighttpd(Shipped):
+    """lighttpd starts the sender itself."""
+
+    name = "lighttpd"
+
+    def __init__(self, directory, stack):
+        super().__init__(directory, stack)
+        self.parts = []
+
+    def command(self):
+        options = write_options(self.directory / "options.conf", self.send_options)
+        program = f"{BUILD}/fcgi-send/fcgi-send -c {options}"
+        shipped = self.shipped({
+            "/usr/local/bin/fcgi-send -c /etc/socketsend/socketsend.conf": program,
+            "/run/lighttpd/socketsend.sock": "send.sock",
+            '"port" => 9001': f'"port" => {self.node_port}',
+        })
+        config = self.directory / "lighttpd.conf"
+        config.write_text(f"""
+            server.bind = "127.0.0.1"
+            server.port = {self.port}
+            server.document-root = "{self.directory}"
+            server.errorlog = "/dev/stderr"
+            include "{shipped}"
+        """)
+        return ["lighttpd", "-D", "-f", config]
+
+
+class ShippedApache(Shipped):
+    name = "apache"
+
+    def command(self):
+        modules = ["mpm_event", "authz_core", "setenvif", "proxy", "proxy_fcgi", "proxy_wstunnel", "rewrite"]
+        load = "\n".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so" for m in modules)
+        shipped = self.shipped({
+            CONFIGURED_SENDER: f"127.0.0.1:{self.sender.port}", CONFIGURED_NODE: f"127.0.0.1:{self.node_port}",
+        })
+        config = self.directory / "apache.conf"
+        config.write_text(f"""
+            {load}
+            ServerRoot {self.directory}
+            ServerName localhost
+            Listen 127.0.0.1:{self.port}
+            PidFile {self.directory}/pid
+            ErrorLog {self.log_path}
+            {ApacheWeb._user()}
+            Include {shipped}
+        """)
+        return [shutil.which("apache2", path="/usr/sbin:/usr/bin"), "-f", config, "-DFOREGROUND"]
+
+
+class ShippedNginx(Shipped):
+    name = "nginx"
+
+    def command(self):
+        shipped = self.shipped({
+            "unix:/run/socketsend/send.sock": f"127.0.0.1:{self.sender.port}",
+            CONFIGURED_NODE: f"127.0.0.1:{self.node_port}",
+        })
+        shutil.copy("/etc/nginx/fastcgi_params", self.directory)
+        config = self.directory / "nginx.conf"
+        places = " ".join(f"{what}_temp_path {what};" for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        config.write_text(f"""
+            daemon off; pid pid; worker_processes 1; error_log stderr;
+            events {{}}
+            http {{
+                access_log off; {places}
+                server {{ listen 127.0.0.1:{self.port}; include {shipped}; }}
+            }}
+        """)
+        return [shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-p", self.directory, "-c", config]
+
+
+@pytest.fixture(scope="module", params=[ShippedLighttpd, ShippedApache, ShippedNginx], ids=lambda kind: kind.name)
+def shipped(stack, directory, request):
+    place = directory / f"shipped-{request.param.name}"
+    place.mkdir()
+    web = request.param(place, stack)
+    try:
+        yield web.start()
+        web.stop()
+    finally:
+        web.kill()
+
+
+def test_calls_reach_the_sender(shipped, user):
+    for path in (f"/online?userId={user}", f"/unread?userId={user}", f"/history?userId={user}", "/nodes", "/metrics"):
+        assert shipped.request("GET", path).status == 200, path
+    assert shipped.request("POST", "/websocket/socketSend", {"userId": user, "msgInfo": "x"}).status == 200
+
+
+def test_bearer_tokens_get_through(shipped, user):
+    answer = shipped.request("GET", "/nodes", key=None, headers={"Authorization": "Bearer key-of-the-integration-tests"})
+    assert answer.status == 200
+
+
+def test_websockets_get_through_and_messages_with_them(shipped, user):
+    for path in (f"/screenWebsocket/pc/home/{user}", f"/websocket/{user}"):
+        client = Client(f"ws://127.0.0.1:{shipped.port}{path}")
+        client.wait_connected()
+        shipped.send(userId=user, msgInfo=path, durable=False)
+        assert client.receive_message()["msgInfo"] == path
+        client.close()
