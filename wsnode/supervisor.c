@@ -42,6 +42,7 @@ struct supervisor {
     sigset_t signals;
     bool stopping;
     bool terminated; /* SIGTERM came */
+    bool failed;     /* a worker did not stop as it should */
     int64_t kill_ms; /* if stopping */
 };
 
@@ -112,6 +113,12 @@ static void signal_workers(const struct supervisor *s, int signal)
     }
 }
 
+/* A worker that is told to stop before it has a handler dies of the signal. */
+static bool is_clean(int how)
+{
+    return how == 0 || (WIFSIGNALED(how) && WTERMSIG(how) == SIGTERM);
+}
+
 static void after_exit(struct supervisor *s, pid_t pid, int how)
 {
     int64_t now_ms = clock_mono_ms();
@@ -126,7 +133,10 @@ static void after_exit(struct supervisor *s, pid_t pid, int how)
                                                                               : w->pause_ms * 2;
         w->pause_ms = w->pause_ms < RESTART_MAX_MS ? w->pause_ms : RESTART_MAX_MS;
         w->restart_ms = now_ms + w->pause_ms;
-        if (!s->stopping) {
+        if (s->stopping && !is_clean(how)) {
+            s->failed = true;
+        }
+        if (!s->stopping || !is_clean(how)) {
             log_warn("worker ended", "worker=%d pid=%d %s=%d restart_ms=%lld", i, (int)pid,
                 WIFSIGNALED(how) ? "signal" : "status",
                 WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how), (long long)w->pause_ms);
@@ -258,7 +268,7 @@ static int watch(struct supervisor *s)
         wait_for_signal(s);
     }
     log_info("stopped", "");
-    return 0;
+    return s->failed ? 1 : 0;
 }
 
 static bool block_signals(struct supervisor *s)

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from harness import BUILD, ApacheWeb, CgiWeb, LighttpdWeb, Stack, live_processes
+from harness import BUILD, ApacheWeb, CgiWeb, LighttpdWeb, Stack, live_processes, write_sanitizer_reports_to
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +28,35 @@ def test_directory(directory, request):
     return path
 
 
+def read_reports(path):
+    return {report.name: report.read_text(errors="replace") for report in path.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def sanitizer_reports(directory):
+    path = directory / "sanitizer-reports"
+    path.mkdir()
+    write_sanitizer_reports_to(path)
+    return path
+
+
 @pytest.fixture(scope="session", autouse=True)
-def no_process_is_left():
+def no_process_is_left(sanitizer_reports):
     yield
     left = [process.name for process in live_processes if process.is_running()]
     for process in list(live_processes):
         process.kill()
     assert not left, f"still running: {left}"
+    reports = read_reports(sanitizer_reports)  # of what the last test's end stopped, too
+    assert not reports, "\n".join(reports.values())
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_complains(sanitizer_reports):
+    known = set(read_reports(sanitizer_reports))
+    yield
+    new = [text for name, text in read_reports(sanitizer_reports).items() if name not in known]
+    assert not new, "\n".join(new)
 
 
 @pytest.fixture(scope="session")
@@ -63,16 +85,20 @@ def web(stack, request):
 
 @pytest.fixture
 def make_stack(test_directory):
-    """A function that starts a stack for this test alone."""
+    """A function that starts a stack for this test alone. What the test has not killed must stop properly at its end."""
     made = []
 
     def make(**how):
         made.append(Stack(test_directory / str(len(made)), **how))
         return made[-1].start()
 
-    yield make
-    for stack in made:
-        stack.kill()
+    try:
+        yield make
+        for stack in made:
+            stack.stop()
+    finally:
+        for stack in made:
+            stack.kill()
 
 
 @pytest.fixture

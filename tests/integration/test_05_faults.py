@@ -235,6 +235,17 @@ def test_stop_while_redis_is_away(make_stack, user, timed):
     assert client.wait_closed() == 1001
 
 
+def test_worker_that_crashes_while_it_stops_shows_in_the_exit_status(make_stack):
+    node = make_stack(nodes=["node-a"]).nodes[0]
+    node.good_statuses = (1,)
+    (worker,) = node.worker_pids()
+    os.kill(worker, signal.SIGSTOP)  # so that it is still there
+    node.signal(signal.SIGTERM)
+    os.kill(worker, signal.SIGKILL)
+    assert node.stop() == 1
+    assert "worker ended" in node.log()
+
+
 def test_crashed_worker_is_started_again(make_stack, user):
     stack = make_stack(nodes=["node-a"])
     node = stack.nodes[0]
@@ -288,6 +299,7 @@ def test_paused_node_costs_senders_one_time_out_per_second(make_stack, test_dire
 def test_sender_that_is_stopped_while_it_starts_ends(stack, test_directory):
     """libfcgi's own handler would swallow a signal that comes too early; when exactly, differs."""
     process = FcgiSend(test_directory, stack.web.send_options)
+    process.good_statuses = (0, -signal.SIGTERM)  # the latter before it has blocked the signal
     chance = random.Random(5)
     for _ in range(150):
         process.start(wait=False)

@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,8 @@ import { promisify } from "node:util";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
+/* How the names of files start in which programs that are built with sanitizers say what they found. */
+const REPORT = "sanitizer-report";
 
 async function freePorts(count) {
     const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
@@ -45,6 +47,7 @@ export class System {
     static async start() {
         const system = new System();
         system.#stateDir = await mkdtemp(join(tmpdir(), "socketsend-js-"));
+        const reports = `log_path=${system.#stateDir}/${REPORT}`;
         const [http, ws1, ws2, internal1, internal2, redis] = await freePorts(6);
         system.#child = spawn("deploy/run.sh", {
             cwd: ROOT,
@@ -55,6 +58,8 @@ export class System {
                 WS_PORTS: `${ws1},${ws2}`,
                 INTERNAL_PORTS: `${internal1},${internal2}`,
                 REDIS_PORT: redis,
+                ASAN_OPTIONS: reports,
+                UBSAN_OPTIONS: reports,
             },
             stdio: ["ignore", "pipe", "inherit"],
         });
@@ -72,7 +77,16 @@ export class System {
             this.#child.kill("SIGTERM");
             await once(this.#child, "exit");
         }
+        const reports = await this.#readReports();
         await rm(this.#stateDir, { recursive: true });
+        if (reports.length > 0) {
+            throw new Error(reports.join("\n"));
+        }
+    }
+
+    async #readReports() {
+        const names = (await readdir(this.#stateDir)).filter((name) => name.startsWith(REPORT));
+        return Promise.all(names.map((name) => readFile(join(this.#stateDir, name), "utf8")));
     }
 
     /** The address for a user's WebSocket on one of the two nodes. */

@@ -4,7 +4,7 @@ from .client import Client, Refused, connect_path, handshake
 from .fastcgi import fastcgi_request
 from .http import Answer, request, send_raw
 from .node import Node
-from .process import BUILD, Process, free_port, live_processes, wait_until
+from .process import BUILD, Process, free_port, live_processes, wait_until, write_sanitizer_reports_to
 from .redis_groups import RedisCluster, RedisSentinels
 from .redis_server import RedisServer
 from .stack import CLUSTER_SECRET, Stack
@@ -14,5 +14,5 @@ from .wire import CLOSE, PING, PONG, TEXT, Wire, frame
 __all__ = [
     "API_KEY", "BUILD", "CLOSE", "CLUSTER_SECRET", "PING", "PONG", "TEXT", "Answer", "ApacheWeb", "CgiWeb", "Client", "FcgiSend", "LighttpdWeb", "Node",
     "Process", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path", "fastcgi_request", "frame", "free_port",
-    "handshake", "live_processes", "request", "send_raw", "wait_until",
+    "handshake", "live_processes", "request", "send_raw", "wait_until", "write_sanitizer_reports_to",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 from .http import request
 from .process import BUILD, Process, free_port, write_options
@@ -40,7 +39,7 @@ class Node(Process):
         return [BUILD / "wsnode" / "wsnode", "-c", config]
 
     def worker_pids(self):
-        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return self.child_pids()
 
     def signal_workers(self, number):
         for pid in self.worker_pids():

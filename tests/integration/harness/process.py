@@ -54,10 +54,33 @@ def can_connect(port):
     return True
 
 
+def is_alive(pid):
+    """Of any process, also of one that is not ours to wait for."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # a zombie has none any more
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+SANITIZERS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+
+
+def write_sanitizer_reports_to(path):
+    """From now on, what programs that are built with sanitizers find stands in files in there: they may be children of others, which
+    look neither at their output nor at their exit status."""
+    for name in SANITIZERS:
+        os.environ[name] = ":".join([*filter(None, [os.environ.get(name)]), f"log_path={path / 'report'}"])
+
+
+def sanitizer_options():
+    return {name: os.environ[name] for name in SANITIZERS if name in os.environ}
+
+
 class Process:
     """Subclasses say what to run (command()) and how to ask whether it is ready (is_ready())."""
 
     name = "process"
+    good_statuses = (0,)  # of one that was asked to end
 
     def __init__(self, directory, name=None):
         self.name = name or self.name
@@ -108,16 +131,22 @@ class Process:
         os.kill(self.pid, number)
 
     def stop(self, timeout=10):
-        """Asks it to end and returns its exit status; one that does not end fails the test."""
-        if not self.is_running():
-            return self._forget()
-        self.signal(signal.SIGTERM)
+        """Asks it to end and returns its exit status; one that does not end, or with an error, fails the test."""
+        if self not in live_processes:
+            return None  # the test has stopped or killed it before
+        if self.is_running():
+            self.signal(signal.SIGTERM)
         try:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.name} did not stop within {timeout} s:\n{self.log()}") from None
-        return self._forget()
+        status = self._forget()
+        assert status in self.good_statuses, f"{self.name} ended with {status}:\n{self.log()}"
+        return status
+
+    def child_pids(self):
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def kill(self):
         """Ends it and what it started, without any chance to clean up."""
@@ -133,7 +162,7 @@ class Process:
     def _forget(self):
         if self in live_processes:
             live_processes.remove(self)
-        return self.process.returncode if self.process else None
+        return self.process.returncode
 
     def log(self, lines=40):
         if not self.log_path.exists():

@@ -6,7 +6,7 @@ import shutil
 
 from .fastcgi import fastcgi_request
 from .http import request
-from .process import BUILD, Process, can_connect, free_port, write_options
+from .process import BUILD, Process, can_connect, free_port, is_alive, sanitizer_options, wait_until, write_options
 
 API_KEY = "key-of-the-integration-tests"
 CALLS = "socketSend|online|unread|history|status|nodes|healthz|metrics"
@@ -72,10 +72,12 @@ class Web(Process):
         return super().start(wait)
 
     def stop(self, timeout=10):
-        status = super().stop(timeout)
+        children = self.child_pids() if self.is_running() else []
+        super().stop(timeout)
+        # A web server that starts its senders does not wait for their end.
+        wait_until(lambda: not any(is_alive(pid) for pid in children), timeout, "the end of what it started")
         for part in self.parts:
             part.stop(timeout)
-        return status
 
     def kill(self):
         super().kill()
@@ -104,6 +106,8 @@ class Web(Process):
 
 
 class Lighttpd(Web):
+    good_statuses = (0, 1)  # lighttpd 1.4.69 says either, without a word of why
+
     def config(self):
         raise NotImplementedError
 
@@ -154,7 +158,9 @@ class CgiWeb(Lighttpd):
         config = write_options(self.directory / "socketsend.conf", self.send_options)
         script = self.directory / "send.cgi"
         program = BUILD / "fcgi-send" / "fcgi-send"
-        script.write_text(f"#!/bin/sh\nSOCKETSEND_CONFIG={config} exec {program} 2>>{self.log_path}\n")
+        # A CGI program gets no environment but the request's.
+        environment = " ".join(f"{name}={value}" for name, value in sanitizer_options().items())
+        script.write_text(f"#!/bin/sh\n{environment} SOCKETSEND_CONFIG={config} exec {program} 2>>{self.log_path}\n")
         script.chmod(0o755)
         return f"""
             server.modules = ( "mod_alias", "mod_cgi" )
