@@ -237,18 +237,17 @@ BAD_CALLS = [
     ("/unread?userId=u&page=home", (400, 40007, "serverClient")),
     ("/history?userId=u&limit=0", (400, 40009, "limit")),
     ("/history?userId=u&limit=1001", (400, 40009, "limit")),
-    ("/history?userId=u&limit=x", (400, ..., "limit")),
+    ("/history?userId=u&limit=x", (400, 40014, "limit")),
     ("/history?userId=u&order=up", (400, 40014, "order")),
     ("/history?userId=u&after=x", (400, 40014, "after")),
-    ("/status?userId=u", (400, 40007, ...)),
+    ("/status?userId=u", (400, 40007, "messageId")),
 ]
 
 
 @pytest.mark.parametrize("path, error", BAD_CALLS)
 def test_bad_call(stack, path, error):
     answer = stack.web.request("GET", path)
-    for got, expected in zip(answer.error, error):
-        assert expected in (got, ...), answer.body
+    assert answer.error == error, answer.body
 
 
 def test_too_many_users_at_once(stack):
