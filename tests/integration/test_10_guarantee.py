@@ -412,9 +412,11 @@ def test_inbox_that_goes_in_the_middle_of_a_replay_is_told(make_stack, user):
     with socket.create_connection(("127.0.0.1", stack.nodes[0].public_port)) as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.sendall(handshake(f"/websocket/{user}", Sec_WebSocket_Protocol="socketsend.v1"))
-        slow.recv(1000)
+        received = b""
+        while b"connected" not in received:
+            received += slow.recv(1000)
         stack.redis.client.delete(inbox_key(user))
-        received = b"".join(iter(lambda: slow.recv(65536), b""))
+        received += b"".join(iter(lambda: slow.recv(65536), b""))
     assert struct.pack(">H", 4201) + b"resync" in received
 
 

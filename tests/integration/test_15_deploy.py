@@ -109,7 +109,6 @@ def shipped(stack, directory, request):
     web = request.param(place, stack)
     try:
         yield web.start()
-        web.stop()
     finally:
         web.kill()
 
