@@ -5,7 +5,7 @@ import struct
 
 from .client import handshake
 
-TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+TEXT, CLOSE, PING = 1, 8, 9
 
 
 def frame(opcode, payload=b"", fin=1, rsv=0):
@@ -51,14 +51,6 @@ class Wire:
         if size == 126:
             (size,) = struct.unpack(">H", self._bytes.read(2))
         return head[0] & 0x0F, self._bytes.read(size)
-
-    def receive_until(self, last):
-        """All frames up to this one, which is included."""
-        frames = [self.receive()]
-        while frames[-1] not in (last, None):
-            frames.append(self.receive())
-        assert frames[-1] == last, frames
-        return frames
 
     def close(self):
         self._bytes.close()
