@@ -84,7 +84,7 @@ static void error(const struct format_error *e, struct buf *out)
     buf_addf(out, "{\"type\":\"error\",\"code\":%d,\"msg\":", err_code(p->err));
     buf_add_json_string(out, msg, strlen(msg));
     buf_addf(out, ",\"temporary\":%s", text_of(e->temporary));
-    if (e->ref.at) {
+    if (e->ref.len > 0) {
         buf_add_str(out, ",\"ref\":");
         buf_add(out, e->ref.at, e->ref.len);
     }

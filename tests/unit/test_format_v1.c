@@ -108,6 +108,16 @@ static void error_names_field_and_ref(void **state)
         "{\"type\":\"error\",\"code\":50301,\"msg\":\"later\",\"temporary\":true,\"ref\":\"r1\"}");
 }
 
+static void error_without_a_ref_is_valid_json(void **state)
+{
+    struct problem p;
+
+    (void)problem_set(&p, ERR_BAD_VALUE, "id", "unknown id");
+    format_v1.error(&(struct format_error){.problem = &p, .ref = slice_of("")}, *state);
+    assert_frame(*state,
+        "{\"type\":\"error\",\"code\":40014,\"msg\":\"id: unknown id\",\"temporary\":false}");
+}
+
 static enum err parse(const char *text, struct format_event *event, struct problem *p)
 {
     memset(p, 0, sizeof(*p));
@@ -257,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(message_that_is_not_durable_has_no_id, start, stop),
         cmocka_unit_test_setup_teardown(ping_and_notices, start, stop),
         cmocka_unit_test_setup_teardown(error_names_field_and_ref, start, stop),
+        cmocka_unit_test_setup_teardown(error_without_a_ref_is_valid_json, start, stop),
         cmocka_unit_test(ack_and_pong_are_understood),
         cmocka_unit_test(send_is_for_the_application),
         cmocka_unit_test(frames_that_are_not_valid_are_refused),
