@@ -1,0 +1,231 @@
+/* Sessions by node: who is grouped with whom, what is said to a node, and what is taken from its
+ * answer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fcgi-send/group.h"
+
+#define SESSIONS_MAX 8
+
+/* The sessions of a send, as a look-up found them. */
+static struct {
+    struct registry_entry entries[SESSIONS_MAX];
+    struct delivery deliveries[SESSIONS_MAX];
+    size_t count;
+} found;
+
+static int start(void **state)
+{
+    (void)state;
+    memset(&found, 0, sizeof(found));
+    return 0;
+}
+
+/* A session whose id is its name filled up with '-'. */
+static struct delivery *add_session(const char *name, const char *boot, const char *addr)
+{
+    struct registry_entry *e = &found.entries[found.count];
+    struct delivery *d = &found.deliveries[found.count++];
+
+    memset(e->session_id, '-', SESSION_ID_BYTES - 1);
+    memcpy(e->session_id, name, strlen(name));
+    snprintf(e->boot, sizeof(e->boot), "%s", boot);
+    snprintf(e->addr, sizeof(e->addr), "%s", addr);
+    *d = (struct delivery){.entry = e, .status = DELIVERY_UNREACHABLE, .idle_ms = -1};
+    return d;
+}
+
+static struct groups group(void)
+{
+    struct groups g;
+
+    assert_int_equal(group_by_node(found.deliveries, found.count, &g), ERR_OK);
+    return g;
+}
+
+#define assert_session(group, place, name)                                                         \
+    do {                                                                                           \
+        assert_memory_equal((group).session_ids[place], name "-", sizeof(name));                   \
+        assert_memory_equal((group).members[place]->entry->session_id, name "-", sizeof(name));    \
+    } while (0)
+
+static void sessions_of_a_node_are_together_in_their_order(void **state)
+{
+    (void)state;
+    add_session("a1", "boot-a", "10.0.0.1:1");
+    add_session("b1", "boot-b", "10.0.0.1:1");
+    add_session("a2", "boot-a", "10.0.0.1:1");
+    add_session("b2", "boot-b", "10.0.0.1:1");
+    add_session("a3", "boot-a", "10.0.0.1:1");
+    struct groups g = group();
+    assert_int_equal(g.count, 2);
+    assert_string_equal(g.items[0].node->boot, "boot-a");
+    assert_int_equal(g.items[0].count, 3);
+    assert_session(g.items[0], 0, "a1");
+    assert_session(g.items[0], 1, "a2");
+    assert_session(g.items[0], 2, "a3");
+    assert_int_equal(g.items[1].count, 2);
+    assert_session(g.items[1], 1, "b2");
+    groups_finish(&g);
+}
+
+static void node_is_told_apart_by_boot_and_address(void **state)
+{
+    (void)state;
+    add_session("a", "boot-1", "10.0.0.1:1");
+    add_session("b", "boot-2", "10.0.0.1:1"); /* the same place, started anew */
+    add_session("c", "boot-1", "10.0.0.2:1"); /* the same node under a new address */
+    struct groups g = group();
+    assert_int_equal(g.count, 3);
+    groups_finish(&g);
+}
+
+static void ghosts_are_in_no_group(void **state)
+{
+    (void)state;
+    add_session("a", "boot", "10.0.0.1:1")->status = DELIVERY_GONE;
+    add_session("b", "boot", "10.0.0.1:1");
+    struct groups g = group();
+    assert_int_equal(g.count, 1);
+    assert_int_equal(g.items[0].count, 1);
+    assert_session(g.items[0], 0, "b");
+    groups_finish(&g);
+}
+
+static void nobody_makes_no_group(void **state)
+{
+    (void)state;
+    struct groups g = group();
+    assert_int_equal(g.count, 0);
+    groups_finish(&g);
+}
+
+static void group_holds_no_more_than_an_envelope_takes(void **state)
+{
+    size_t count = ENVELOPE_SESSIONS_MAX + 1;
+    struct delivery *many = calloc(count, sizeof(*many));
+    struct groups g;
+
+    (void)state;
+    add_session("a", "boot", "10.0.0.1:1");
+    for (size_t i = 0; i < count; i++) {
+        many[i] = found.deliveries[0];
+    }
+    assert_int_equal(group_by_node(many, count, &g), ERR_OK);
+    assert_int_equal(g.count, 2);
+    assert_int_equal(g.items[0].count, ENVELOPE_SESSIONS_MAX);
+    assert_int_equal(g.items[1].count, 1);
+    groups_finish(&g);
+    free(many);
+}
+
+static void node_is_told_its_boot_and_its_sessions(void **state)
+{
+    const struct envelope_message message = {.durable = true,
+        .id = {5, 0},
+        .prev_id = {4, 0},
+        .session_count = 99, /* whatever stands there is not said */
+        .payload = slice_of("{\"json\":1}")};
+    struct buf body;
+
+    (void)state;
+    add_session("a1", "boot-a", "10.0.0.1:1");
+    add_session("a2", "boot-a", "10.0.0.1:1");
+    add_session("b", "boot-b", "10.0.0.2:1");
+    struct groups g = group();
+    buf_init(&body, 4096);
+    group_encode(&g.items[0], &message, MESSAGE_WAIT_ACK, 1500, &body);
+    assert_int_equal(buf_err(&body), ERR_OK);
+    assert_string_equal(buf_str(&body),
+        "{\"boot\":\"boot-a\",\"wait\":\"ack\",\"waitMs\":1500,\"messages\":[{\"id\":\"5-0\","
+        "\"prevId\":\"4-0\",\"sessions\":[\"a1--------------------\",\"a2--------------------\"],"
+        "\"bytes\":10}]}\n{\"json\":1}");
+    buf_finish(&body);
+    groups_finish(&g);
+}
+
+/* What a node says of a session. */
+static struct envelope_status said(
+    const struct delivery *d, enum delivery_status status, int64_t idle_ms)
+{
+    struct envelope_status s = {.status = status, .idle_ms = idle_ms};
+
+    memcpy(s.session_id, d->entry->session_id, sizeof(s.session_id));
+    return s;
+}
+
+static void take(struct group *g, struct envelope_status *statuses, size_t count)
+{
+    struct envelope_answer_message message = {statuses, count};
+
+    group_take_answer(g, &(struct envelope_answer){.messages = &message, .message_count = 1});
+}
+
+static void answer_is_taken_by_session_in_any_order(void **state)
+{
+    (void)state;
+    struct delivery *a = add_session("a", "boot", "10.0.0.1:1");
+    struct delivery *b = add_session("b", "boot", "10.0.0.1:1");
+    struct groups g = group();
+    take(&g.items[0],
+        (struct envelope_status[]){said(b, DELIVERY_GONE, -1), said(a, DELIVERY_ACKED, 840)}, 2);
+    assert_int_equal(a->status, DELIVERY_ACKED);
+    assert_int_equal(a->idle_ms, 840);
+    assert_int_equal(b->status, DELIVERY_GONE);
+    groups_finish(&g);
+}
+
+static void answer_about_others_changes_nothing(void **state)
+{
+    (void)state;
+    struct delivery *a = add_session("a", "boot", "10.0.0.1:1");
+    struct delivery *other = add_session("other", "boot-2", "10.0.0.1:1");
+    struct groups g = group();
+    take(&g.items[0], (struct envelope_status[]){said(other, DELIVERY_WRITTEN, 0)}, 1);
+    group_take_answer(&g.items[0], &(struct envelope_answer){.message_count = 0});
+    assert_int_equal(a->status, DELIVERY_UNREACHABLE);
+    assert_int_equal(other->status, DELIVERY_UNREACHABLE);
+    groups_finish(&g);
+}
+
+static void no_answer_is_the_same_for_all(void **state)
+{
+    (void)state;
+    struct delivery *a = add_session("a", "boot", "10.0.0.1:1");
+    struct delivery *b = add_session("b", "boot", "10.0.0.1:1");
+    struct groups g = group();
+    assert_true(group_has_unreachable(&g.items[0]));
+    group_set_status(&g.items[0], DELIVERY_GONE);
+    assert_int_equal(a->status, DELIVERY_GONE);
+    assert_int_equal(b->status, DELIVERY_GONE);
+    assert_false(group_has_unreachable(&g.items[0]));
+    b->status = DELIVERY_UNREACHABLE;
+    assert_true(group_has_unreachable(&g.items[0]));
+    groups_finish(&g);
+}
+
+#define test(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(sessions_of_a_node_are_together_in_their_order),
+        test(node_is_told_apart_by_boot_and_address),
+        test(ghosts_are_in_no_group),
+        test(nobody_makes_no_group),
+        test(group_holds_no_more_than_an_envelope_takes),
+        test(node_is_told_its_boot_and_its_sessions),
+        test(answer_is_taken_by_session_in_any_order),
+        test(answer_about_others_changes_nothing),
+        test(no_answer_is_the_same_for_all),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
