@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define ARGS_MAX 32
 #define START_MS 5000
 #define STEP_MS 10
 
@@ -44,15 +45,34 @@ uint16_t free_port(void)
     return ntohs(address.sin_port);
 }
 
+static const char *const files[] = {"redis.conf", "redis.log", "nodes.conf"};
+
+static const char *path_of(const struct redis_server *s, const char *file)
+{
+    static char path[96];
+
+    snprintf(path, sizeof(path), "%s/%s", s->dir, file);
+    return path;
+}
+
+/* A file of its own, because a sentinel keeps its state there. */
 static void run_server(const struct redis_server *s)
 {
     char port[8];
+    const char *args[ARGS_MAX] = {"redis-server", path_of(s, "redis.conf"), "--port", port,
+        "--bind", "127.0.0.1", "--unixsocket", s->socket, "--save", "", "--dir", s->dir,
+        "--loglevel", "warning", "--logfile", "redis.log"};
+    size_t count = 0;
 
+    while (args[count]) {
+        count++;
+    }
+    for (size_t i = 0; s->options && s->options[i] && count < ARGS_MAX - 1; i++) {
+        args[count++] = s->options[i];
+    }
     snprintf(port, sizeof(port), "%u", s->port);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--unixsocket",
-        s->socket, "--save", "", "--dir", s->dir, "--loglevel", "warning", "--logfile", "redis.log",
-        (char *)NULL);
+    execvp("redis-server", (char *const *)(uintptr_t)args);
     die("redis-server");
 }
 
@@ -89,16 +109,33 @@ void redis_server_restart(struct redis_server *s)
     wait_until_it_answers(s);
 }
 
-void redis_server_start(struct redis_server *s, int with_tcp)
+static void start(struct redis_server *s, int with_tcp, const char *const *options)
 {
+    FILE *file;
+
     memset(s, 0, sizeof(*s));
+    s->options = options;
     snprintf(s->dir, sizeof(s->dir), "/tmp/socketsend-test-XXXXXX");
     if (!mkdtemp(s->dir)) {
         die("mkdtemp");
     }
     snprintf(s->socket, sizeof(s->socket), "%s/redis.sock", s->dir);
     s->port = with_tcp ? free_port() : 0;
+    file = fopen(path_of(s, "redis.conf"), "w");
+    if (!file || fclose(file) != 0) {
+        die("redis.conf");
+    }
     redis_server_restart(s);
+}
+
+void redis_server_start(struct redis_server *s, int with_tcp)
+{
+    start(s, with_tcp, NULL);
+}
+
+void redis_server_start_with(struct redis_server *s, const char *const *options)
+{
+    start(s, 1, options);
 }
 
 void redis_server_kill(struct redis_server *s)
@@ -115,13 +152,12 @@ void redis_server_kill(struct redis_server *s)
 
 void redis_server_stop(struct redis_server *s)
 {
-    char log[96];
-
     if (s->pid > 0) {
         redis_server_kill(s);
     }
-    snprintf(log, sizeof(log), "%s/redis.log", s->dir);
-    unlink(log);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        unlink(path_of(s, files[i]));
+    }
     rmdir(s->dir);
 }
 

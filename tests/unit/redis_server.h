@@ -12,7 +12,8 @@
 struct redis_server {
     char dir[64];
     char socket[96];
-    uint16_t port; /* 0: only the unix socket */
+    uint16_t port;              /* 0: only the unix socket */
+    const char *const *options; /* borrowed */
     pid_t pid;
     redisContext *context; /* for redis_server_ask() */
 };
@@ -20,6 +21,8 @@ struct redis_server {
 /* Listens on a unix socket, and on a free TCP port of 127.0.0.1 if with_tcp. Returns once it
  * answers. */
 void redis_server_start(struct redis_server *s, int with_tcp);
+/* Listens on both; options: more of its command line, NULL-terminated, such as "--sentinel". */
+void redis_server_start_with(struct redis_server *s, const char *const *options);
 void redis_server_kill(struct redis_server *s);    /* SIGKILL, as a crash; the data is gone */
 void redis_server_restart(struct redis_server *s); /* after a kill, at the same place */
 void redis_server_stop(struct redis_server *s); /* kills it, if it runs, and removes the folder */
