@@ -90,8 +90,7 @@ static enum err await_replicas(struct worker *w, const struct message *m, struct
         err = redis_reply_int(pipeline.replies[TOUCHES], &confirmed);
     }
     if (!err && confirmed < config->redis_wait_replicas) {
-        err = problem_set(p, ERR_REDIS_REFUSED, "",
-            "too few replicas confirmed the message; repeat it with the same messageId");
+        err = problem_set(p, ERR_TOO_FEW_REPLICAS, "", NULL);
     }
     pipeline_finish(&pipeline);
     return err;

@@ -15,7 +15,7 @@ struct lookup {
 
 /*
  * ERR_IDEMPOTENCY_CONFLICT: nothing was done. ERR_REDIS_DOWN, ERR_REDIS_REFUSED: nothing was
- * stored, as far as is known (also: too few replicas confirmed it). ERR_INTERNAL, ERR_NO_MEMORY.
+ * stored, as far as is known. ERR_TOO_FEW_REPLICAS: it is stored. ERR_INTERNAL, ERR_NO_MEMORY.
  * lookup_finish() is needed after ERR_OK only.
  */
 enum err lookup_send(

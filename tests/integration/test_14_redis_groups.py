@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 from harness import Client, FcgiSend, RedisCluster, RedisSentinels, RedisServer, Stack, wait_until
-from harness.redis_groups import PASSWORD, SENTINEL_PASSWORD
+from harness.redis_groups import PASSWORD, SENTINEL_PASSWORD, Member
 
 
 @pytest.fixture(scope="module", params=[RedisSentinels, RedisCluster], ids=["sentinel", "cluster"])
@@ -136,6 +136,27 @@ def test_sentinel_failover_loses_nothing_and_closes_nothing(make_stack, user):
     receive_all(client, sender.sent)
     stack.wait_online(user, 1)
     assert client.is_open
+
+
+def test_send_is_refused_until_enough_replicas_have_it(make_stack, test_directory, user):
+    stack = make_stack(nodes=["node-a"], options={"redis.wait_replicas": 1})
+    client = stack.connect(0, f"/websocket/{user}")
+    message = {"userId": user, "msgInfo": "stored", "messageId": "m1"}
+    refused = stack.web.post(message)
+    assert refused.error == (503, 50308, None) and int(refused.headers["retry-after"]) >= 1
+    assert stack.web.request("GET", f"/status?userId={user}&messageId=m1").data["stored"] is True  # on the master
+    light = stack.web.send(userId=user, msgInfo="light", durable=False)  # for these nobody is waited for
+    assert light["sessions"][0]["status"] in ("queued", "written")
+
+    replica = Member(test_directory, "replica", ["--replicaof", "127.0.0.1", str(stack.redis.port)]).start()
+    try:
+        accepted = wait_until(lambda: (answer := stack.web.post(message)).status == 200 and answer, 20, "a confirmation")
+        assert (accepted.data["stored"], accepted.data["duplicate"]) == (True, True)
+        assert [m["msgInfo"] for m in client.receive_messages(2)] == ["light", "stored"]
+        assert stack.web.send(userId=user, msgInfo="x")["duplicate"] is False
+    finally:
+        replica.kill()
+    assert stack.web.post({"userId": user, "msgInfo": "y"}).error == (503, 50308, None)
 
 
 def test_planned_sentinel_failover_loses_nothing(make_stack, user):
