@@ -177,26 +177,50 @@ def test_largest_message_arrives(web, connect, user):
     assert client.receive_message()["msgInfo"] == text
 
 
-def test_order_and_exactly_once_from_many_senders(stack, web, connect, user):
-    """Many senders at once, through several fcgi-send processes; all sessions see the same messages in the order of the ids."""
-    clients = [connect(0), connect(1), connect(1, page="late")]
-    count, sender_count = 60, 4
-    ids = []
+SENDERS, PER_SENDER = 4, 15
 
-    def send(sender):
-        for n in range(sender, count, sender_count):
-            ids.append(web.send(userId=user, json=n)["id"])
 
-    threads = [threading.Thread(target=send, args=(sender,)) for sender in range(sender_count)]
+def send_from_many(send):
+    """Each of SENDERS at once sends its numbers one after another. Returns the answers."""
+    answers = []
+
+    def send_all(sender):
+        for n in range(PER_SENDER):
+            answers.append(send(json={"sender": sender, "n": n}))
+
+    threads = [threading.Thread(target=send_all, args=(sender,)) for sender in range(SENDERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    return answers
+
+
+def assert_each_sender_in_order(messages):
+    for sender in range(SENDERS):
+        assert [m["json"]["n"] for m in messages if m["json"]["sender"] == sender] == list(range(PER_SENDER))
+
+
+def test_order_and_exactly_once_from_many_senders(stack, web, connect, user):
+    """Many senders at once, through several fcgi-send processes; all sessions see the same messages in the order of the ids."""
+    clients = [connect(0), connect(1), connect(1, page="late")]
+    ids = send_from_many(lambda **message: web.send(userId=user, **message)["id"])
     in_order = sorted(ids, key=lambda text: tuple(map(int, text.split("-"))))
     for client in clients:
-        messages = client.receive_messages(count)
+        messages = client.receive_messages(SENDERS * PER_SENDER)
         assert [message["id"] for message in messages] == in_order
-        assert sorted(message["json"] for message in messages) == list(range(count))
+        assert_each_sender_in_order(messages)
+    assert all(client.frames_so_far() == [] for client in clients)
+
+
+def test_order_and_exactly_once_of_messages_that_are_not_stored(stack, web, connect, user):
+    """Without ids nothing is sorted: what one sender sends after the answer to the one before comes after it."""
+    clients = [connect(0), connect(1), connect(1, page="late")]
+    send_from_many(lambda **message: web.send(userId=user, durable=False, **message))
+    for client in clients:
+        messages = client.receive_messages(SENDERS * PER_SENDER)
+        assert not any("id" in message for message in messages)
+        assert_each_sender_in_order(messages)
     assert all(client.frames_so_far() == [] for client in clients)
 
 

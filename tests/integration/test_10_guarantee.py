@@ -1,13 +1,15 @@
 """Nothing is lost and nothing comes twice: the inbox, resuming, gaps, acknowledgements, safe retries."""
 
 import json
+import os
+import signal
 import socket
 import struct
 import threading
 import time
 
 import pytest
-from harness import LighttpdWeb, handshake, wait_until
+from harness import FcgiSend, LighttpdWeb, handshake, wait_until
 
 
 def inbox_key(user):
@@ -78,6 +80,28 @@ def test_retry_completes_an_attempt_that_reached_no_node(stack, deaf_web, connec
     assert [s["status"] for s in retry["sessions"]] == ["written"]
     stack.web.send(userId=user, msgInfo="end")
     assert texts(client.receive_messages(2)) == ["once", "end"]
+
+
+def test_retry_completes_an_attempt_whose_sender_was_killed(make_stack, test_directory, user):
+    stack = make_stack(nodes=["node-a"])
+    client = stack.connect(0, f"/websocket/{user}")
+    sender = FcgiSend(test_directory, stack.web.send_options).start()
+    message = {"userId": user, "msgInfo": "once", "messageId": "retry"}
+    attempt = threading.Thread(target=sender.request, args=("POST", "/socketSend", json.dumps(message).encode()))
+    (worker,) = stack.nodes[0].worker_pids()
+    os.kill(worker, signal.SIGSTOP)  # so that the forward hangs
+    attempt.start()
+    wait_until(lambda: stack.redis.client.exists(inbox_key(user)), what="the message in the inbox")
+    sender.kill()
+    attempt.join()
+    os.kill(worker, signal.SIGCONT)
+    retry = stack.web.send(**message, wait="written")
+    assert (retry["stored"], retry["duplicate"]) == (True, True)
+    assert [s["status"] for s in retry["sessions"]] == ["written"]
+    stack.web.send(userId=user, msgInfo="end")
+    assert texts(client.receive_messages(2)) == ["once", "end"]
+    client.ping()
+    assert client.frames_so_far() == []
 
 
 def test_attempts_at_the_same_time_are_one_send(stack, connect, user):
