@@ -59,6 +59,33 @@ static void range_leaves_out_its_ends(void **state)
     assert_string_equal(times_of(&inner), "32");
 }
 
+static void messages_of_one_millisecond_are_told_apart(void **state)
+{
+    struct history_range r = range_of("3-1", "3-4");
+
+    (void)state;
+    for (int n = 1; n <= 4; n++) {
+        redis_server_do(&server, "XADD %s 3-%d m {\"json\":%d}", PREFIX "{u1}:inbox", n, n);
+    }
+    assert_string_equal(times_of(&r), "33");
+    r.after = id_of("3-2");
+    assert_string_equal(times_of(&r), "3");
+    r.newest_first = true;
+    assert_string_equal(times_of(&r), "3");
+    r.after = id_of("3-3");
+    assert_string_equal(times_of(&r), "");
+}
+
+static void other_users_are_not_seen(void **state)
+{
+    struct history_range r = range_of("0-0", NULL);
+
+    (void)state;
+    fill();
+    r.user_id = "u2";
+    assert_string_equal(times_of(&r), "");
+}
+
 static void limit_counts_from_the_end_that_comes_first(void **state)
 {
     struct history_range r = range_of("0-0", NULL);
@@ -211,6 +238,40 @@ static void cursors_tell_what_was_acknowledged(void **state)
     freeReplyObject(reply);
 }
 
+static void cursors_skip_fields_of_two_words(void **state)
+{
+    struct history_cursor *cursors;
+    struct command c;
+    size_t count;
+
+    (void)state;
+    redis_server_do(&server, "HSET %s %s 9-0 pc 3-0 %s 4-0 %s 7-0 pc:home 5-1 %s 8-0",
+        PREFIX "{u1}:read", "newest *", "except pc", "newest except pc:home", "newest pc");
+    command_init(&c);
+    history_cursors_command(&c, PREFIX, "u1");
+    redisReply *reply = run(&c);
+    assert_int_equal(history_cursors_decode(reply, &cursors, &count), ERR_OK);
+    assert_int_equal(count, 2);
+    assert_slice_equal(cursors[0].narrowing, "pc");
+    assert_id_equal(cursors[0].id, id_of("3-0"));
+    assert_slice_equal(cursors[1].narrowing, "pc:home");
+    assert_id_equal(cursors[1].id, id_of("5-1"));
+    free(cursors);
+    freeReplyObject(reply);
+}
+
+static void cursor_that_is_no_id_is_refused(void **state)
+{
+    struct history_cursor *cursors;
+    size_t count;
+
+    (void)state;
+    redis_server_do(&server, "HSET %s * soon", PREFIX "{u1}:read");
+    redisReply *reply = redis_server_ask(&server, "HGETALL %s", PREFIX "{u1}:read");
+    assert_int_equal(history_cursors_decode(reply, &cursors, &count), ERR_INTERNAL);
+    freeReplyObject(reply);
+}
+
 static int64_t unread_at(const char *server_client, const char *page)
 {
     struct target t = {.user_id = "u1"};
@@ -288,6 +349,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(range_leaves_out_its_ends),
+        test(messages_of_one_millisecond_are_told_apart),
+        test(other_users_are_not_seen),
         test(limit_counts_from_the_end_that_comes_first),
         test(range_that_holds_nothing_is_seen_without_redis),
         test(entry_tells_what_send_wrote),
@@ -296,6 +359,8 @@ int main(void)
         test(replies_of_another_shape_are_refused),
         test(message_is_for_a_place_that_its_narrowing_takes_in),
         test(cursors_tell_what_was_acknowledged),
+        test(cursors_skip_fields_of_two_words),
+        test(cursor_that_is_no_id_is_refused),
         test(unread_counts_what_is_for_the_place),
         test(message_id_is_found_while_it_is_remembered),
     };
