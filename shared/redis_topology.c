@@ -197,7 +197,7 @@ enum err redis_topology_discover(const struct config *config, const struct redis
 {
     struct redis_topology found = *t;
     const struct redis_place *place;
-    struct problem why = {.err = ERR_REDIS_DOWN};
+    struct problem why = {.err = ERR_OK};
     char text[REDIS_PLACE_BYTES] = "";
 
     if (url->mode == REDIS_DIRECT) {
@@ -206,12 +206,18 @@ enum err redis_topology_discover(const struct config *config, const struct redis
         return ERR_OK;
     }
     for (size_t i = 0; (place = candidate(url, t, i)); i++) {
-        if (ask_one(config, url, place, &found, &why) == ERR_OK) {
+        struct problem said = {.err = ERR_OK};
+
+        if (ask_one(config, url, place, &found, &said) == ERR_OK) {
             found.seed = i < url->seed_count ? (t->seed + i) % url->seed_count : t->seed;
             *t = found;
             return ERR_OK;
         }
-        (void)redis_place_describe(place, text);
+        /* Who refuses says more than who does not answer. */
+        if (why.err != ERR_REDIS_REFUSED) {
+            why = said;
+            (void)redis_place_describe(place, text);
+        }
     }
     return problem_set(p, why.err, "redis.url", "none of the %s answers usefully; %s: %s",
         url->mode == REDIS_CLUSTER ? "cluster's servers" : "sentinels", text, why.msg);

@@ -337,6 +337,25 @@ static enum err discover_from_fake(
 #define RANGE(first, last, host, port)                                                             \
     "*3\r\n:" #first "\r\n:" #last "\r\n*2\r\n" host ":" #port "\r\n"
 
+static void refusal_is_told_although_the_last_seed_is_down(void **state)
+{
+    static const char *const options[] = {"--sentinel", NULL};
+    struct config config = {.redis_connect_timeout_ms = 2000};
+    struct redis_topology t = {.count = 0};
+    struct redis_server sentinel;
+    struct redis_url url;
+    struct problem p;
+    char text[96];
+
+    (void)state;
+    redis_server_start_with(&sentinel, options);
+    snprintf(text, sizeof(text), "sentinel://127.0.0.1:%u,127.0.0.1:1/other", sentinel.port);
+    assert_int_equal(redis_url_parse(text, &url, NULL), ERR_OK);
+    assert_int_equal(redis_topology_discover(&config, &url, &t, &p), ERR_REDIS_REFUSED);
+    assert_non_null(strstr(p.msg, "no master called other"));
+    redis_server_stop(&sentinel);
+}
+
 static void ranges_of_several_masters_are_understood(void **state)
 {
     struct redis_topology t = {.count = 0};
@@ -465,6 +484,7 @@ int main(void)
         cmocka_unit_test(cluster_tells_the_owner_of_every_slot),
         cmocka_unit_test(sentinel_names_its_master),
         cmocka_unit_test(server_that_is_no_cluster_says_so),
+        cmocka_unit_test(refusal_is_told_although_the_last_seed_is_down),
         cmocka_unit_test(ranges_of_several_masters_are_understood),
         cmocka_unit_test(answer_that_is_not_understood_changes_nothing),
         cmocka_unit_test(next_one_is_asked_and_asked_first_from_then_on),
