@@ -340,7 +340,6 @@ static enum err discover_from_fake(
 static void refusal_is_told_although_the_last_seed_is_down(void **state)
 {
     static const char *const options[] = {"--sentinel", NULL};
-    struct config config = {.redis_connect_timeout_ms = 2000};
     struct redis_topology t = {.count = 0};
     struct redis_server sentinel;
     struct redis_url url;
