@@ -24,6 +24,7 @@ static const struct status_text statuses[] = {
     {403, "Forbidden", ""},
     {404, "Not Found", ""},
     {405, "Method Not Allowed", ""},
+    {408, "Request Timeout", ""},
     {409, "Conflict", ""},
     {410, "Gone", ""},
     {411, "Length Required", ""},

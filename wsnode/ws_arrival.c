@@ -279,18 +279,42 @@ void arrivals_take(struct arrivals *as, int fd)
     (void)arrival_look(a);
 }
 
+static struct arrival *first_due(struct ring *ring, int64_t now_ms)
+{
+    struct ring_entry *e = ring_first_due(ring, now_ms);
+
+    return e ? (struct arrival *)((char *)e - offsetof(struct arrival, entry)) : NULL;
+}
+
 static void end_due(struct ring *ring, int64_t now_ms)
 {
-    struct ring_entry *e;
+    struct arrival *a;
 
-    while ((e = ring_first_due(ring, now_ms))) {
-        arrival_end((struct arrival *)((char *)e - offsetof(struct arrival, entry)));
+    while ((a = first_due(ring, now_ms))) {
+        arrival_end(a);
+    }
+}
+
+/* Who has sent nothing has not asked for anything, and is not answered. */
+static void time_out(struct arrivals *as, int64_t now_ms)
+{
+    struct arrival *a;
+    struct problem p;
+
+    while ((a = first_due(&as->waiting, now_ms))) {
+        if (a->seen == 0) {
+            arrival_end(a);
+            continue;
+        }
+        (void)problem_set(&p, ERR_HANDSHAKE_TIMEOUT, "", NULL);
+        send_answer(a->fd, &p);
+        start_lingering(a);
     }
 }
 
 void arrivals_on_tick(struct arrivals *as, int64_t now_ms)
 {
-    end_due(&as->waiting, now_ms);
+    time_out(as, now_ms);
     end_due(&as->lingering, now_ms);
 }
 

@@ -300,9 +300,19 @@ static enum err choose_format(struct request *r, struct session_handshake *out, 
 
 size_t handshake_head_bytes(struct slice bytes)
 {
-    const char *end = memmem(bytes.at, bytes.len, "\r\n\r\n", 4);
+    const char *at = bytes.at;
+    const char *end = bytes.at + bytes.len;
 
-    return end ? (size_t)(end - bytes.at) + 4 : 0;
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        at++;
+        if (end - at >= 1 && at[0] == '\n') {
+            return (size_t)(at + 1 - bytes.at);
+        }
+        if (end - at >= 2 && at[0] == '\r' && at[1] == '\n') {
+            return (size_t)(at + 2 - bytes.at);
+        }
+    }
+    return 0;
 }
 
 enum err handshake_parse(struct slice head, struct session_handshake *out, struct problem *p)

@@ -14,7 +14,8 @@
 #define HANDSHAKE_BYTES_MAX 8192
 #define HANDSHAKE_REWRITTEN_BYTES 256
 
-/* How long the request's head is, the empty line included; 0: its end has not come yet. */
+/* How long the request's head is, the empty line included; 0: its end has not come yet. Bare line
+ * feeds end one too, so that it can be refused at once. */
 size_t handshake_head_bytes(struct slice bytes);
 
 /*

@@ -120,6 +120,9 @@ BAD_HANDSHAKES = [
     ("with a body", handshake("/websocket/u", Content_Length="3") + b"abc", (400, 40019)),
     ("folded header", handshake("/websocket/u", extra=[" folded: line"]), (400, 40019)),
     ("not HTTP", b"HELLO\r\n\r\n", (400, 40019)),
+    ("bare line feeds", handshake("/websocket/u").replace(b"\r\n", b"\n"), (400, 40019)),
+    ("a bare line feed", handshake("/websocket/u").replace(b"\r\n\r\n", b"\n\r\n"), (400, 40019)),
+    ("ended by a bare line feed", handshake("/websocket/u").replace(b"\r\n\r\n", b"\r\n\n"), (400, 40019)),
     ("POST", handshake("/websocket/u", method="POST"), (405, 40501)),
     ("CONNECT", handshake("/websocket/u", method="CONNECT"), (405, 40501)),
     ("unknown subprotocol", handshake("/websocket/u", Sec_WebSocket_Protocol="v12.stomp"), (400, 40020)),
@@ -309,7 +312,9 @@ def test_limits_of_a_node(make_stack, user):
     assert silent.wait_closed() == 4120
     live.ping()
     assert live.is_open
-    assert send_raw(stack.nodes[0].public_port, b"GET /websocket/u HTTP/1.1\r\n") is None  # half a handshake: time-out
+    half = send_raw(stack.nodes[0].public_port, b"GET /websocket/u HTTP/1.1\r\n")
+    assert half.error == (408, 40801, None) and half.headers["connection"] == "close"
+    assert send_raw(stack.nodes[0].public_port, b"") is None
 
 
 def test_connect_with_last_id_replays_what_came_after(stack, connect, user):

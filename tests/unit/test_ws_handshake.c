@@ -183,6 +183,11 @@ static void no_prefix_of_a_handshake_is_one(void **state)
 
     (void)state;
     assert_int_equal(handshake_head_bytes(slice_of(GOOD "frames")), whole);
+    assert_int_equal(handshake_head_bytes(slice_of("GET / HTTP/1.1\n\nframes")), 16);
+    assert_int_equal(handshake_head_bytes(slice_of("GET / HTTP/1.1\n\r\nframes")), 17);
+    assert_int_equal(handshake_head_bytes(slice_of("GET / HTTP/1.1\r\n\nframes")), 17);
+    assert_int_equal(handshake_head_bytes(slice_of("\r\n\r\n")), 4);
+    assert_int_equal(handshake_head_bytes(slice_of("\n\r\r\n\n")), 5);
     for (size_t len = 0; len < whole; len++) {
         char *bytes = malloc(len + 1);
         assert_non_null(bytes);
