@@ -46,9 +46,6 @@ void json_unescape(struct slice string, struct buf *out);
 /* The bytes of one member's value inside an object that json_check() passed, without the space
  * around them; name is compared after unescaping. at == NULL where there is none. */
 struct slice json_raw_member(struct slice object, const char *name);
-/* The bytes of the array element `index` of a checked array. at == NULL past the end. Linear: use a
- * walk for more than one. */
-struct slice json_raw_element(struct slice array, size_t index);
 
 /*
  * Getters. path: where `object` stands ("" or "messages[3]"), used for p->field. An absent member

@@ -162,18 +162,3 @@ struct slice json_raw_member(struct slice object, const char *name)
     }
     return (struct slice){NULL, 0};
 }
-
-struct slice json_raw_element(struct slice array, size_t index)
-{
-    struct json_walk w;
-    struct slice name;
-    struct slice value;
-
-    json_walk_start(&w, array);
-    for (size_t i = 0; !w.in_object && json_walk_next(&w, &name, &value); i++) {
-        if (i == index) {
-            return value;
-        }
-    }
-    return (struct slice){NULL, 0};
-}

@@ -42,7 +42,6 @@ const char *close_reason_text(enum close_reason r);
 struct session {
     UT_hash_handle by_id;
     LIST_ENTRY(session) of_user;
-    LIST_ENTRY(session) of_page;
     struct session_user *user; /* borrowed from the table */
     struct session_page *page; /* borrowed from the table */
     const struct format *format;
@@ -72,7 +71,7 @@ struct session {
     bool excepted;  /* it was led past messages that except it: its acks are not for these */
 };
 /* There are many of them: what a session does not need while it is idle hangs on a pointer. */
-_Static_assert(sizeof(struct session) <= 392, "a session must stay small");
+_Static_assert(sizeof(struct session) <= 376, "a session must stay small");
 
 #define HANDSHAKE_KEY_BYTES 25 /* 16 bytes in base64, and a NUL */
 

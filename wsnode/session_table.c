@@ -1,6 +1,6 @@
 /*
- * Three ways to find sessions. A group (a user's sessions, a page's sessions) lives exactly as long
- * as it has members.
+ * Two ways to find sessions, and their addresses. A group (a user's sessions, a page's sessions)
+ * lives exactly as long as it has members.
  */
 #include "wsnode/session_table.h"
 
@@ -21,7 +21,7 @@ struct session_user {
 
 struct session_page {
     UT_hash_handle hh;
-    struct session_list sessions;
+    size_t session_count;
     size_t page_at; /* where the page begins in name */
     char name[];    /* "serverClient:page"; neither part can have a colon */
 };
@@ -78,35 +78,22 @@ static void drop_user_if_empty(struct session_table *t, struct session_user *use
     }
 }
 
-static struct session_page *find_page(const struct session_table *t, const char *name)
-{
-    struct session_page *page;
-
-    HASH_FIND(hh, t->by_page, name, strlen(name), page);
-    return page;
-}
-
-static const char *page_name(const char *server_client, const char *page, char *out)
-{
-    snprintf(out, PAGE_NAME_BYTES, "%s:%s", server_client, page);
-    return out;
-}
-
 /* Borrowed; NULL: no memory. */
 static struct session_page *need_page(struct session_table *t, const struct address *a)
 {
     char name[PAGE_NAME_BYTES];
-    struct session_page *page = find_page(t, page_name(a->server_client, a->page, name));
+    struct session_page *page;
 
+    size_t len = (size_t)snprintf(name, sizeof(name), "%s:%s", a->server_client, a->page);
+    HASH_FIND(hh, t->by_page, name, len, page);
     if (page) {
         return page;
     }
-    size_t len = strlen(name);
     page = malloc(sizeof(*page) + len + 1);
     if (!page) {
         return NULL;
     }
-    LIST_INIT(&page->sessions);
+    page->session_count = 0;
     page->page_at = strlen(a->server_client) + 1;
     memcpy(page->name, name, len + 1);
     HASH_ADD_KEYPTR(hh, t->by_page, page->name, len, page);
@@ -119,7 +106,7 @@ static struct session_page *need_page(struct session_table *t, const struct addr
 
 static void drop_page_if_empty(struct session_table *t, struct session_page *page)
 {
-    if (LIST_EMPTY(&page->sessions)) {
+    if (page->session_count == 0) {
         HASH_DELETE(hh, t->by_page, page);
         free(page);
     }
@@ -142,7 +129,7 @@ enum err session_table_add(struct session_table *t, struct session *s, const str
     s->user = user;
     s->page = page;
     LIST_INSERT_HEAD(&user->sessions, s, of_user);
-    LIST_INSERT_HEAD(&page->sessions, s, of_page);
+    page->session_count++;
     t->count++;
     return ERR_OK;
 
@@ -158,7 +145,7 @@ void session_table_remove(struct session_table *t, struct session *s)
 {
     HASH_DELETE(by_id, t->by_id, s);
     LIST_REMOVE(s, of_user);
-    LIST_REMOVE(s, of_page);
+    s->page->session_count--;
     drop_user_if_empty(t, s->user);
     drop_page_if_empty(t, s->page);
     s->user = NULL;
@@ -185,19 +172,6 @@ void session_table_each_of_user(struct session_table *t, const char *user_id,
 
     for (struct session *s = user ? LIST_FIRST(&user->sessions) : NULL; s; s = next) {
         next = LIST_NEXT(s, of_user); /* fn may free s, and the group with its last member */
-        fn(s, arg);
-    }
-}
-
-void session_table_each_of_page(struct session_table *t, const char *server_client,
-    const char *page_id, void (*fn)(struct session *s, void *arg), void *arg)
-{
-    char name[PAGE_NAME_BYTES];
-    struct session_page *page = find_page(t, page_name(server_client, page_id, name));
-    struct session *next;
-
-    for (struct session *s = page ? LIST_FIRST(&page->sessions) : NULL; s; s = next) {
-        next = LIST_NEXT(s, of_page);
         fn(s, arg);
     }
 }

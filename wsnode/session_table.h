@@ -1,6 +1,6 @@
 /*
- * A node's sessions: by id, by user, by page. Groups appear with their first session and go with
- * their last. Iteration is safe while the current session leaves.
+ * A node's sessions: by id and by user. Groups appear with their first session and go with their
+ * last. Iteration is safe while the current session leaves.
  */
 #ifndef WSNODE_SESSION_TABLE_H
 #define WSNODE_SESSION_TABLE_H
@@ -11,7 +11,7 @@
 
 struct session;
 struct session_user; /* one userId: its sessions, and the string itself */
-struct session_page; /* one serverClient and page */
+struct session_page; /* one serverClient and page: only the strings, which its sessions share */
 
 struct session_table {
     struct session *by_id;        /* uthash */
@@ -31,8 +31,6 @@ struct session *session_table_find(
 /* fn may remove the session that it was called with. */
 void session_table_each_of_user(struct session_table *t, const char *user_id,
     void (*fn)(struct session *s, void *arg), void *arg);
-void session_table_each_of_page(struct session_table *t, const char *server_client,
-    const char *page, void (*fn)(struct session *s, void *arg), void *arg);
 void session_table_each(
     struct session_table *t, void (*fn)(struct session *s, void *arg), void *arg);
 /* The address of a session that is in the table. */

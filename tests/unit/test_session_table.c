@@ -1,4 +1,4 @@
-/* Finding sessions by id, user and page, while they come and go. */
+/* Finding sessions by id and user, while they come and go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,10 +76,30 @@ static void address_is_given_back(void **state)
     session_table_finish(&t);
 }
 
+static void sessions_of_one_page_keep_their_address_when_others_leave(void **state)
+{
+    struct session_table t;
+    struct address out;
+
+    (void)state;
+    session_table_init(&t);
+    struct session *first = add(&t, "a", (struct address){"pc", "home", "u1"});
+    struct session *second = add(&t, "b", (struct address){"pc", "home", "u2"});
+    struct session *glued = add(&t, "c", (struct address){"p", "chome", "u2"});
+    drop(&t, first);
+    session_table_address(second, &out);
+    assert_string_equal(out.server_client, "pc");
+    assert_string_equal(out.page, "home");
+    session_table_address(glued, &out);
+    assert_string_equal(out.page, "chome");
+    session_table_each(&t, drop_one, &t);
+    session_table_finish(&t);
+}
+
 static void groups_hold_their_own_members_only(void **state)
 {
     struct session_table t;
-    int u1 = 0, u2 = 0, nobody = 0, home = 0, glued = 0, all = 0;
+    int u1 = 0, u2 = 0, nobody = 0, all = 0;
 
     (void)state;
     session_table_init(&t);
@@ -89,14 +109,10 @@ static void groups_hold_their_own_members_only(void **state)
     session_table_each_of_user(&t, "u1", count_one, &u1);
     session_table_each_of_user(&t, "u2", count_one, &u2);
     session_table_each_of_user(&t, "u", count_one, &nobody);
-    session_table_each_of_page(&t, "pc", "home", count_one, &home);
-    session_table_each_of_page(&t, "pch", "ome", count_one, &glued);
     session_table_each(&t, count_one, &all);
     assert_int_equal(u1, 2);
     assert_int_equal(u2, 1);
     assert_int_equal(nobody, 0);
-    assert_int_equal(home, 2);
-    assert_int_equal(glued, 0);
     assert_int_equal(all, 3);
     session_table_each(&t, drop_one, &t);
     session_table_finish(&t);
@@ -117,7 +133,7 @@ static void sessions_may_leave_while_their_group_is_walked(void **state)
     }
     session_table_each_of_user(&t, "u1", drop_one, &t);
     assert_int_equal(t.count, 5);
-    session_table_each_of_page(&t, "pc", "other", drop_one, &t);
+    session_table_each(&t, drop_one, &t);
     assert_int_equal(t.count, 0);
     session_table_finish(&t);
 }
@@ -146,7 +162,7 @@ static void many_sessions_come_and_go(void **state)
         assert_int_equal(members, 1);
         assert_ptr_equal(session_table_find(&t, sessions[i]->id), sessions[i]);
     }
-    session_table_each_of_page(&t, "pc", "home", drop_one, &t);
+    session_table_each(&t, drop_one, &t);
     session_table_finish(&t);
 }
 
@@ -155,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(session_is_found_by_its_id_until_it_leaves),
         cmocka_unit_test(address_is_given_back),
+        cmocka_unit_test(sessions_of_one_page_keep_their_address_when_others_leave),
         cmocka_unit_test(groups_hold_their_own_members_only),
         cmocka_unit_test(sessions_may_leave_while_their_group_is_walked),
         cmocka_unit_test(many_sessions_come_and_go),
