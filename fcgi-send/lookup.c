@@ -9,6 +9,8 @@
 #include "fcgi-send/ghosts.h"
 #include "fcgi-send/pipeline.h"
 #include "shared/clock.h"
+#include "shared/history.h"
+#include "shared/redis_reply.h"
 #include "shared/schema.h"
 
 static enum err store_and_find(struct worker *w, const struct message *m, struct inbox_sent *out)
@@ -71,25 +73,29 @@ static void add_touch(struct pipeline *pipeline, const struct config *config, co
 
 /*
  * WAIT counts the replicas that have this connection's last write. A retry has written nothing, and
- * the connection that stored the message may have been another one: so a write goes before it.
+ * the connection that stored the message may have been another one: so a write goes before it. It
+ * may even have led to another master: so the entry must be there.
  */
-static enum err await_replicas(struct worker *w, const struct message *m, struct problem *p)
+static enum err await_replicas(
+    struct worker *w, const struct message *m, struct message_id id, struct problem *p)
 {
     const struct config *config = w->service->config;
     struct pipeline pipeline;
     int64_t confirmed = 0;
-    enum err err = pipeline_init(&pipeline, TOUCHES + 1);
+    enum err err = pipeline_init(&pipeline, TOUCHES + 2);
 
     if (err) {
         return err;
     }
     add_touch(&pipeline, config, m->target.user_id);
     add_wait(&pipeline, config);
+    history_entry_command(pipeline_add(&pipeline), config->redis_prefix, m->target.user_id, id);
     err = pipeline_run(&pipeline, w->redis, true);
     if (!err) {
         err = redis_reply_int(pipeline.replies[TOUCHES], &confirmed);
     }
-    if (!err && confirmed < config->redis_wait_replicas) {
+    struct reply_reader entry = reply_reader_of(err ? NULL : pipeline.replies[TOUCHES + 1]);
+    if (!err && (confirmed < config->redis_wait_replicas || reply_length(&entry) == 0)) {
         err = problem_set(p, ERR_TOO_FEW_REPLICAS, "", NULL);
     }
     pipeline_finish(&pipeline);
@@ -141,7 +147,7 @@ enum err lookup_send(
     if (found.sent.conflict) {
         err = problem_set(p, ERR_IDEMPOTENCY_CONFLICT, "messageId", NULL);
     } else if (found.sent.stored && w->service->config->redis_wait_replicas > 0) {
-        err = await_replicas(w, m, p);
+        err = await_replicas(w, m, found.sent.id, p);
     }
     if (err || (err = select_sessions(m, &found))) {
         inbox_sent_finish(&found.sent);

@@ -105,6 +105,16 @@ static bool is_sent_again(struct redis_shard *s, struct redis_request *r, const 
     return s->events->on_redirect(s, r, reply);
 }
 
+/* Whoever is a replica now will not take a write again soon: its address may lead elsewhere. With
+ * sentinels, a master that has lost its replicas may have lost its office too. */
+static bool says_it_is_deposed(const struct redis_shard *s, const char *reply)
+{
+    bool is_watched = s->connection.url->mode == REDIS_SENTINEL;
+
+    return strncmp(reply, "READONLY", strlen("READONLY")) == 0 ||
+           (is_watched && strncmp(reply, "NOREPLICAS", strlen("NOREPLICAS")) == 0);
+}
+
 static void on_reply(redisAsyncContext *context, void *data, void *arg)
 {
     struct redis_request *r = arg;
@@ -124,14 +134,13 @@ static void on_reply(redisAsyncContext *context, void *data, void *arg)
         log_limited(LOG_ERROR, "redis answered an error", "key=\"%.*s\" reply=\"%.200s\"",
             (int)key.len, key.at, reply->str);
     }
-    /* Whoever is a replica now will not take a write again soon: its address may lead elsewhere. */
-    bool is_replica = err == ERR_REDIS_REFUSED && strncmp(reply->str, "READONLY", 8) == 0;
+    bool is_deposed = err == ERR_REDIS_REFUSED && says_it_is_deposed(s, reply->str);
     if (r->done) {
         r->done(s->node, err, reply, r->arg);
     }
     request_destroy(r);
-    if (is_replica) {
-        redis_connection_drop(&s->connection, "it is a replica");
+    if (is_deposed) {
+        redis_connection_drop(&s->connection, "it is no master, or one without replicas");
     }
 }
 

@@ -54,17 +54,23 @@ local function is_cut_off(cursor)
   return not oldest or (is_above(oldest[1], cursor) and is_above(fields_of(oldest).p, cursor))
 end
 
--- What is unread begins after the lowest cursor of those classes that have anything above theirs.
+-- What is above the cursors begins after the lowest one of those classes that have anything above theirs. Second, whether all of it is there.
 local position = last_id(inbox)
-local cursors, start, recovered = {}, position, true
-for i, class in ipairs(classes) do
-  local cursor = read_up_to[i] or '0-0'
-  cursors[class] = cursor
-  if newest_ids[i] and is_above(newest_ids[i], cursor) then
-    if is_above(start, cursor) then start = cursor end
-    recovered = recovered and not is_cut_off(cursor)
+local function first_place(cursors)
+  local start, is_whole = position, true
+  for i, class in ipairs(classes) do
+    local cursor = cursors[class]
+    if newest_ids[i] and is_above(newest_ids[i], cursor) then
+      if is_above(start, cursor) then start = cursor end
+      is_whole = is_whole and not is_cut_off(cursor)
+    end
   end
+  return start, is_whole
 end
+
+local cursors = {}
+for i, class in ipairs(classes) do cursors[class] = read_up_to[i] or '0-0' end
+local start, recovered = first_place(cursors)
 
 local limits = {entries = page_entries, bytes = page_bytes}
 local reader = {cursors = cursors, unread_only = true, session_id = session_id}
@@ -76,8 +82,14 @@ if last_known ~= '' then
 end
 if resumes then
   reader.unread_only, start = false, last_known
-  page, missed = walk(inbox, last_known, reader, limits, true)
+elseif last_known ~= '' then
+  -- The client has seen nothing after its place, wherever that was: what others have read there is not read here.
+  for class, cursor in pairs(cursors) do
+    if is_above(cursor, last_known) then cursors[class] = last_known end
+  end
+  start = first_place(cursors)
 end
+if last_known ~= '' then page, missed = walk(inbox, start, reader, limits, true) end
 local cursor_ids = {resumes and 0 or 1}
 for i, class in ipairs(classes) do cursor_ids[i + 1] = cursors[class] end
 return {0, duplicates, position, recovered and 1 or 0, unread, missed, start, cursor_ids, page_reply(page)}

@@ -597,6 +597,30 @@ static void trimmed_messages_that_nobody_read_are_told(void **state)
     expect_unread("pc:home:alice", "", "");
 }
 
+/* Its place is of an inbox that is lost: what came after it there is unknown, but not what is here.
+ */
+static void unknown_last_id_replays_what_comes_after_it_read_or_not(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:alice");
+    struct message_id last = {0, 0};
+
+    (void)state;
+    for (int i = 1; i <= 3; i++) {
+        last = send_and_forget("{" TO_ALICE ",\"json\":1}");
+    }
+    ack("pc:home:alice", last);
+    struct registry_opened opened = open_session(&e, "1-1");
+    assert_false(opened.recovered);
+    assert_int_equal(opened.unread, 0);
+    assert_int_equal(opened.missed, 3);
+    assert_string_equal(shown(&opened.page), "1,1,1");
+    registry_opened_finish(&opened);
+    opened = open_session(&e, "99999999999999-0");
+    assert_false(opened.recovered);
+    assert_int_equal(opened.missed, 0);
+    registry_opened_finish(&opened);
+}
+
 /* What was read long ago is not walked again because one page has no cursor of its own. */
 static void replay_starts_at_what_is_unread(void **state)
 {
@@ -702,6 +726,7 @@ int main(void)
         TEST(message_that_excepts_the_reader_stays_unread_for_others),
         TEST(page_tells_what_it_passes_over),
         TEST(trimmed_messages_that_nobody_read_are_told),
+        TEST(unknown_last_id_replays_what_comes_after_it_read_or_not),
         TEST(replay_starts_at_what_is_unread),
         TEST(large_inbox_is_counted_by_its_numbers),
         TEST(scripts_work_after_script_flush),
