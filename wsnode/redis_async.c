@@ -135,6 +135,7 @@ static void on_found(void *arg)
 
     adopt(r, redis_finder_topology(r->finder));
     connect_shards(r);
+    redis_control_on_tick(&r->control, &r->topology, clock_mono_ms());
 }
 
 static bool is_any_due(const struct redis_async *r, int64_t now_ms)

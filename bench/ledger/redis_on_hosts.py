@@ -200,7 +200,7 @@ sentinel parallel-syncs {MASTER_NAME} 2
             return False
 
     def wait_until_whole(self):
-        wait_until(self.is_whole, "Sentinels that agree, and a master with two replicas", 40)
+        wait_until(self.is_whole, "Sentinels that agree, and a master with two replicas", 90)
 
     def planned_failover(self):
         """As an operator must do it to lose nothing: SENTINEL FAILOVER alone leaves the old master, and a replica that
