@@ -9,7 +9,7 @@ export interface Message {
     readonly msgInfo?: string;
     readonly destUrl?: string;
     readonly json?: unknown;
-    /** It was sent while this client was not connected. */
+    /** It came from the inbox instead of at once: mostly because it was sent while this client was away. */
     readonly replay: boolean;
     /** With `ack: "manual"`: this message and all before it have been handled. */
     ack(): void;

@@ -1,84 +1,21 @@
 /* The demo page in Chromium, against everything that `make run` starts. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-];
-
-async function freePorts(count) {
-    const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-    await Promise.all(servers.map((server) => once(server, "listening")));
-    const ports = servers.map((server) => server.address().port);
-    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-    return ports;
-}
-
-/** Starts deploy/run.sh and resolves when it says that it is ready. */
-async function startSystem() {
-    const stateDir = await mkdtemp(join(tmpdir(), "socketsend-browser-"));
-    const [http, ws1, ws2, internal1, internal2, redis] = await freePorts(6);
-    const child = spawn("deploy/run.sh", {
-        cwd: ROOT,
-        env: {
-            ...process.env,
-            STATE_DIR: stateDir,
-            HTTP_PORT: http,
-            WS_PORTS: `${ws1},${ws2}`,
-            INTERNAL_PORTS: `${internal1},${internal2}`,
-            REDIS_PORT: redis,
-        },
-        stdio: ["ignore", "pipe", "inherit"],
-    });
-    for await (const line of createInterface({ input: child.stdout })) {
-        if (line.startsWith("ready ")) {
-            child.stdout.resume();
-            const ready = Object.fromEntries(line.split(" ").slice(1).map((word) => splitAt(word, "=")));
-            return { child, stateDir, ...ready };
-        }
-    }
-    throw new Error(`deploy/run.sh ended with ${child.exitCode} before it was ready`);
-}
-
-function splitAt(text, separator) {
-    const at = text.indexOf(separator);
-    return [text.slice(0, at), text.slice(at + 1)];
-}
-
-async function stopSystem({ child, stateDir }) {
-    child.kill("SIGTERM");
-    await once(child, "exit");
-    await rm(stateDir, { recursive: true });
-}
+import { System } from "../js/system.js";
+import { launchBrowser } from "./browser.js";
 
 let system;
 let browser;
 
 before(async () => {
-    system = await startSystem();
-    browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: CHROMIUM_FLAGS });
+    system = await System.start();
+    browser = await launchBrowser();
 });
 
 after(async () => {
     await browser?.close();
-    if (system) {
-        await stopSystem(system);
-    }
+    await system?.stop();
 });
 
 /** A fresh browser profile on the demo page; what goes wrong in the page fails the test at its end. */
@@ -171,10 +108,9 @@ test("without development settings the page asks for them", async (t) => {
     const page = await openPage(t);
     await page.route("**/dev.json", (route) => route.fulfill({ status: 404, body: "" }));
     await page.goto(`${system.http}/`);
-    const [first, second] = system.ws.split(",");
     await page.locator("input[name=apiKey]").fill(system.key);
-    await page.locator("input[name=first]").fill(first);
-    await page.locator("input[name=second]").fill(second);
+    await page.locator("input[name=first]").fill(system.nodeUrls[0]);
+    await page.locator("input[name=second]").fill(system.nodeUrls[1]);
     await page.locator("#settings button").click();
     await page.locator('.tab[data-state="open"]').nth(1).waitFor();
     await send(page, "alice", "with my own settings");

@@ -89,9 +89,22 @@ export class System {
         return Promise.all(names.map((name) => readFile(join(this.#stateDir, name), "utf8")));
     }
 
+    /** Where the web server is. */
+    get http() {
+        return this.#ready.http;
+    }
+
+    get key() {
+        return this.#ready.key;
+    }
+
+    get nodeUrls() {
+        return this.#ready.ws.split(",");
+    }
+
     /** The address for a user's WebSocket on one of the two nodes. */
     url(user, node = 0) {
-        return `${this.#ready.ws.split(",")[node]}/screenWebsocket/pc/home/${user}`;
+        return `${this.nodeUrls[node]}/screenWebsocket/pc/home/${user}`;
     }
 
     /** POST /socketSend; resolves to `data` of the answer. */
