@@ -1,5 +1,6 @@
 /*
- * Registry, inbox and nodes on a private Redis, in a few words.
+ * Registry, inbox and nodes on a private Redis, in a few words. The real clocks: a test that has
+ * its own defines both functions of shared/clock.h itself.
  */
 #include "tests/unit/domain.h"
 
@@ -13,7 +14,7 @@
 struct redis_server server;
 static struct config config;
 static char url[128];
-static struct redis_sync *redis;
+struct redis_sync *redis;
 
 int domain_start(void **state)
 {
@@ -42,6 +43,45 @@ int domain_empty(void **state)
     (void)state;
     redis_server_do(&server, "FLUSHALL");
     return 0;
+}
+
+struct redis_sync *connect_to_nobody(void)
+{
+    static const struct config nobody = {.redis_url = "unix:///nonexistent/redis.sock",
+        .redis_connect_timeout_ms = 10,
+        .redis_command_timeout_ms = 10,
+        .redis_retry_min_ms = 1,
+        .redis_retry_max_ms = 1};
+    struct redis_sync *made;
+
+    assert_int_equal(redis_sync_create(&nobody, &made, NULL), ERR_OK);
+    return made;
+}
+
+void beat(const char *node_id, const char *boot)
+{
+    struct node_info node = {.addr = "127.0.0.1:31882", .state = "ready", .version = "0.1.0"};
+    struct command c;
+
+    snprintf(node.node_id, sizeof(node.node_id), "%s", node_id);
+    snprintf(node.boot, sizeof(node.boot), "%s", boot);
+    command_init(&c);
+    nodes_heartbeat_command(&c, PREFIX, &node);
+    run_int(&c);
+}
+
+void take_lease(const char *node_id, const char *boot)
+{
+    struct command c;
+
+    command_init(&c);
+    nodes_lease_command(&c, PREFIX, node_id, boot, 9000);
+    freeReplyObject(run(&c));
+}
+
+void lose_lease(const char *node_id)
+{
+    redis_server_do(&server, "DEL %snode:%s", PREFIX, node_id);
 }
 
 struct message_id id_of(const char *text)

@@ -22,6 +22,7 @@
 #define TTL_MS 90000
 
 extern struct redis_server server; /* of the group */
+extern struct redis_sync *redis;   /* to it */
 
 /* For cmocka_run_group_tests(): the server; and for each test: an empty Redis. */
 int domain_start(void **state);
@@ -37,6 +38,9 @@ struct message_id id_of(const char *text);
         assert_memory_equal(actual_.at, text, strlen(text));                                       \
     } while (0)
 
+/* A connection to nobody, with time-outs of a moment: redis_sync_destroy(). */
+struct redis_sync *connect_to_nobody(void);
+
 /* Runs and finishes c. The reply is the caller's: freeReplyObject(). */
 redisReply *run(struct command *c);
 int64_t run_int(struct command *c);
@@ -45,6 +49,11 @@ int64_t run_int(struct command *c);
  * characters. Valid for TTL_MS from now. */
 struct registry_entry session_at(const char *name, const char *key);
 const char *session_id(const char *name);
+
+/* What a node does by the clock: its heartbeat, as "ready", and its lease. */
+void beat(const char *node_id, const char *boot);
+void take_lease(const char *node_id, const char *boot);
+void lose_lease(const char *node_id);
 
 /* Sends a message as a caller of POST /socketSend writes it, with an inbox of 1,000 messages. */
 struct inbox_sent send_json(const char *json);

@@ -15,7 +15,7 @@ static struct node_info node_n1(void)
         .at_ms = 1764000000000};
 }
 
-static void beat(const struct node_info *n)
+static void beat_as(const struct node_info *n)
 {
     struct command c;
 
@@ -72,7 +72,7 @@ static void heartbeat_comes_back_whole(void **state)
     struct node_info n1 = node_n1(), *nodes;
 
     (void)state;
-    beat(&n1);
+    beat_as(&n1);
     assert_int_equal(list(&nodes), 1);
     assert_string_equal(nodes[0].node_id, "n1");
     assert_string_equal(nodes[0].addr, n1.addr);
@@ -91,7 +91,7 @@ static void list_leaves_out_what_does_not_decode(void **state)
     (void)state;
     assert_int_equal(list(&nodes), 0);
     free(nodes);
-    beat(&n1);
+    beat_as(&n1);
     redis_server_do(&server, "HSET %s n2 %s n3 %s", PREFIX "nodes", "no json", "{\"addr\":1}");
     assert_int_equal(list(&nodes), 1);
     free(nodes);
@@ -143,7 +143,7 @@ static void node_that_stops_removes_only_what_is_its_own(void **state)
     struct node_info n1 = node_n1(), *nodes;
 
     (void)state;
-    beat(&n1);
+    beat_as(&n1);
     assert_true(lease_follows(NULL, "boot1"));
     assert_int_equal(release("boot0"), 0);
     assert_int_equal(leave("boot0"), 0);
