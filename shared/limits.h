@@ -46,6 +46,8 @@
 #define REDIS_MASTERS_MAX 128
 /* A server in a log: "[ipv6]:port" or a socket's path, and the NUL. */
 #define REDIS_PLACE_BYTES 128
+/* redis.url in a log, without logins: all seeds, the master's name and the db; cut if longer. */
+#define REDIS_URL_TEXT_BYTES 512
 /* RFC 6455 5.5: a control frame's payload is at most 125 bytes, two of them the close code. */
 #define CLOSE_REASON_BYTES_MAX 123
 /* Bytes that libwebsockets wants free before a payload (LWS_PRE; checked at compile time). */

@@ -74,8 +74,10 @@ static enum err ensure_connected(struct redis_peer *peer, const struct redis_acc
 /* Only an answer ends the pauses: a server that hangs takes connections too. */
 static void after_answer(struct redis_peer *peer)
 {
+    char where[REDIS_PLACE_BYTES];
+
     if (peer->failure) {
-        log_info("redis is back", "");
+        log_info("redis is back", "server=%s", redis_place_describe(&peer->place, where));
     }
     peer->failure = ERR_OK;
     backoff_reset(&peer->backoff);

@@ -104,7 +104,10 @@ static enum err discover(struct redis_sync *r)
     }
     r->discover_at_ms = clock_mono_ms() + r->access.config->redis_retry_max_ms;
     if (r->url.mode == REDIS_CLUSTER && r->topology.count > 0) {
-        log_limited(LOG_WARN, "redis cluster not found again", "why=\"%s\"", why.msg);
+        char url[REDIS_URL_TEXT_BYTES];
+
+        redis_url_describe(&r->url, url, sizeof(url));
+        log_limited(LOG_WARN, "redis cluster not found again", "url=%s why=\"%s\"", url, why.msg);
         return ERR_OK;
     }
     redis_peer_fail(&r->peers[0], r->access.config, err, why.msg);

@@ -101,12 +101,12 @@ enum err presence_create(struct node *n)
     if (!p) {
         return ERR_NO_MEMORY;
     }
-    TAILQ_INIT(&p->waiting);
-    TAILQ_INIT(&p->waiting_fetches);
     window_init(&p->opens);
     window_init(&p->closes);
     window_init(&p->fetches);
+    TAILQ_INIT(&p->waiting);
     TAILQ_INIT(&p->closings);
+    TAILQ_INIT(&p->waiting_fetches);
     TAILQ_INIT(&p->failed);
     TAILQ_INIT(&p->retries);
     if (n->config->node_on_duplicate != ON_DUPLICATE_ALLOW) {

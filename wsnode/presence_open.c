@@ -139,7 +139,6 @@ void presence_end_openings(struct presence *p)
     }
 }
 
-/* What the session's end does to its open. true: the close is not to be sent, not now or never. */
 bool presence_end_opening(struct node *n, const struct session *s)
 {
     struct presence *p = n->presence;

@@ -89,13 +89,17 @@ void presence_describe(const struct node *n, const struct session *s, struct reg
 /* A page is about what a session's queue takes. */
 struct inbox_limits presence_page_limits(const struct node *n);
 
-void presence_send_waiting(struct node *n, int64_t now_ms); /* opens */
+/* presence_open.c */
+void presence_send_waiting(struct node *n, int64_t now_ms);
+/* The session ends. true: its close is not to be sent, because the open's answer leads to that, or
+ * because it was never sent. */
 bool presence_end_opening(struct node *n, const struct session *s);
 void presence_end_openings(struct presence *p);
 /* presence_close.c */
 void presence_send_close(struct node *n, const char *user_id, const char *session_id);
 void presence_send_closings(struct node *n, int64_t now_ms);
 void presence_end_closings(struct presence *p);
+/* presence_inbox.c */
 void presence_flush_ack(struct node *n, struct session *s); /* if it has one to be written */
 void presence_flush_acks(struct node *n);                   /* all, up to a bound */
 void presence_tell_failed_fetches(struct node *n);

@@ -64,7 +64,10 @@ static void find(uv_work_t *job)
 
 static void after_failure(struct redis_finder *f)
 {
-    log_limited(LOG_WARN, "redis not found", "why=\"%s\"", f->job_problem.msg);
+    char url[REDIS_URL_TEXT_BYTES];
+
+    redis_url_describe(f->url, url, sizeof(url));
+    log_limited(LOG_WARN, "redis not found", "url=%s why=\"%s\"", url, f->job_problem.msg);
     backoff_fail(
         &f->backoff, clock_mono_ms(), f->config->redis_retry_min_ms, f->config->redis_retry_max_ms);
 }

@@ -135,17 +135,21 @@ def nothing(run):
     run.pause(5)
 
 
-def host_killed(run):
-    """Its node and its sender, and what it has of Redis; with Sentinel the master, in a Cluster a master and another
-    one's replica."""
-    host = run.stack.hosts[0]
+def without_half_of_the_clients(run, break_it):
+    """A longer fault of the host that has the master, while half of the clients are away."""
     run.stack.redis.bring_home()
     run.pause(1)
     half_go_away(run, 6)
-    host.kill()
+    break_it(run.stack.hosts[0])
     run.pause(8)
     run.stack.repair()
     run.pause(4)
+
+
+def host_killed(run):
+    """Its node and its sender, and what it has of Redis; with Sentinel the master, in a Cluster a master and another
+    one's replica."""
+    without_half_of_the_clients(run, lambda host: host.kill())
 
 
 def redis_host_killed(run):
@@ -159,37 +163,17 @@ def redis_host_killed(run):
 
 def host_unplugged(run):
     """A partition: everything on the host goes on running and sees nobody else, its clients included."""
-    run.stack.redis.bring_home()
-    run.pause(1)
-    half_go_away(run, 6)
-    run.stack.hosts[0].unplug()
-    run.pause(8)
-    run.stack.repair()
-    run.pause(4)
+    without_half_of_the_clients(run, lambda host: host.unplug())
 
 
 def cut_from_redis(run):
     """From every Redis, its own included, which is thereby cut off from the others'."""
-    host = run.stack.hosts[0]
-    run.stack.redis.bring_home()
-    run.pause(1)
-    half_go_away(run, 6)
-    host.drop(run.stack.redis.ports)
-    run.pause(8)
-    run.stack.repair()
-    run.pause(4)
+    without_half_of_the_clients(run, lambda host: host.drop(run.stack.redis.ports))
 
 
 def redis_parted(run):
     """Its Redis is the master still, to the host's own node and sender, while the others choose another one."""
-    host = run.stack.hosts[0]
-    run.stack.redis.bring_home()
-    run.pause(1)
-    half_go_away(run, 6)
-    host.drop(run.stack.redis.ports, beyond_itself_only=True)
-    run.pause(8)
-    run.stack.repair()
-    run.pause(4)
+    without_half_of_the_clients(run, lambda host: host.drop(run.stack.redis.ports, beyond_itself_only=True))
 
 
 def cut_from_fcgi_send(run):

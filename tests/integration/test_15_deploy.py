@@ -3,89 +3,66 @@
 import shutil
 
 import pytest
-from harness import BUILD, Client, FcgiSend
+from harness import API_KEY, BUILD, Client, FcgiSend
 from harness.process import ROOT, write_options
-from harness.web import ApacheWeb, Web
+from harness.web import ApacheWeb, Lighttpd, Web
 
 CONFIGURED_NODE, CONFIGURED_SENDER = "127.0.0.1:9001", "127.0.0.1:9100"
 
 
-class Shipped(Web):
-    """A web server with deploy/<name>/socketsend.conf; fcgi-send runs as a service beside it."""
+class Shipped:
+    """Mixed into a web server: it serves deploy/<name>/socketsend.conf, in front of the stack's first node."""
 
     def __init__(self, directory, stack):
         super().__init__(directory, stack.redis.url, stack.nodes[0].secret)
         self.node_port = stack.nodes[0].public_port
-        self.sender = FcgiSend(directory, self.send_options, f"{self.name}-fcgi-send")
-        self.parts = [self.sender]
 
     def shipped(self, changes):
         text = (ROOT / "deploy" / self.name / "socketsend.conf").read_text()
         for old, new in changes.items():
             assert old in text
-        for old, new in changes.items():
             text = text.replace(old, new)
-        (self.directory / "socketsend-shipped.conf").write_text(text)
-        return self.directory / "socketsend-shipped.conf"
+        path = self.directory / "socketsend-shipped.conf"
+        path.write_text(text)
+        return path
 
 
-class ShippedLighttpd(Shipped):
+class ShippedLighttpd(Shipped, Lighttpd):
     """lighttpd starts the sender itself."""
 
     name = "lighttpd"
 
-    def __init__(self, directory, stack):
-        super().__init__(directory, stack)
-        self.parts = []
-
-    def command(self):
+    def config(self):
         options = write_options(self.directory / "options.conf", self.send_options)
-        program = f"{BUILD}/fcgi-send/fcgi-send -c {options}"
         shipped = self.shipped({
-            "/usr/local/bin/fcgi-send -c /etc/socketsend/socketsend.conf": program,
+            "/usr/local/bin/fcgi-send -c /etc/socketsend/socketsend.conf": f"{BUILD}/fcgi-send/fcgi-send -c {options}",
             "/run/lighttpd/socketsend.sock": "send.sock",
             '"port" => 9001': f'"port" => {self.node_port}',
         })
-        config = self.directory / "lighttpd.conf"
-        config.write_text(f"""
-            server.bind = "127.0.0.1"
-            server.port = {self.port}
-            server.document-root = "{self.directory}"
-            server.errorlog = "/dev/stderr"
-            include "{shipped}"
-        """)
-        return ["lighttpd", "-D", "-f", config]
+        return f'include "{shipped}"'
 
 
-class ShippedApache(Shipped):
-    name = "apache"
+class ShippedApache(Shipped, ApacheWeb):
+    modules = [*ApacheWeb.modules, "proxy_wstunnel", "rewrite"]
 
-    def command(self):
-        modules = ["mpm_event", "authz_core", "setenvif", "proxy", "proxy_fcgi", "proxy_wstunnel", "rewrite"]
-        load = "\n".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so" for m in modules)
+    def config(self):
         shipped = self.shipped({
-            CONFIGURED_SENDER: f"127.0.0.1:{self.sender.port}", CONFIGURED_NODE: f"127.0.0.1:{self.node_port}",
+            CONFIGURED_SENDER: f"127.0.0.1:{self.fcgi.port}", CONFIGURED_NODE: f"127.0.0.1:{self.node_port}",
         })
-        config = self.directory / "apache.conf"
-        config.write_text(f"""
-            {load}
-            ServerRoot {self.directory}
-            ServerName localhost
-            Listen 127.0.0.1:{self.port}
-            PidFile {self.directory}/pid
-            ErrorLog {self.log_path}
-            {ApacheWeb._user()}
-            Include {shipped}
-        """)
-        return [shutil.which("apache2", path="/usr/sbin:/usr/bin"), "-f", config, "-DFOREGROUND"]
+        return f"Include {shipped}"
 
 
-class ShippedNginx(Shipped):
+class ShippedNginx(Shipped, Web):
     name = "nginx"
 
+    def __init__(self, directory, stack):
+        super().__init__(directory, stack)
+        self.fcgi = FcgiSend(directory, self.send_options, f"{self.name}-fcgi-send")
+        self.parts = [self.fcgi]
+
     def command(self):
         shipped = self.shipped({
-            "unix:/run/socketsend/send.sock": f"127.0.0.1:{self.sender.port}",
+            "unix:/run/socketsend/send.sock": f"127.0.0.1:{self.fcgi.port}",
             CONFIGURED_NODE: f"127.0.0.1:{self.node_port}",
         })
         shutil.copy("/etc/nginx/fastcgi_params", self.directory)
@@ -120,7 +97,7 @@ def test_calls_reach_the_sender(shipped, user):
 
 
 def test_bearer_tokens_get_through(shipped, user):
-    answer = shipped.request("GET", "/nodes", key=None, headers={"Authorization": "Bearer key-of-the-integration-tests"})
+    answer = shipped.request("GET", "/nodes", key=None, headers={"Authorization": f"Bearer {API_KEY}"})
     assert answer.status == 200
 
 

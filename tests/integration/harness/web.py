@@ -181,9 +181,18 @@ class ApacheWeb(Web):
         self.fcgi = FcgiSend(directory, self.send_options, f"{self.name}-fcgi-send")
         self.parts = [self.fcgi]
 
+    modules = ["mpm_event", "authz_core", "setenvif", "proxy", "proxy_fcgi"]
+
+    def config(self):
+        return f"""
+            SetEnvIf Authorization "(.+)" HTTP_AUTHORIZATION=$1
+            <LocationMatch "{PATHS}">
+                SetHandler "proxy:fcgi://127.0.0.1:{self.fcgi.port}"
+            </LocationMatch>
+        """
+
     def command(self):
-        modules = ["mpm_event", "authz_core", "setenvif", "proxy", "proxy_fcgi"]
-        load = "\n".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so" for m in modules)
+        load = "\n".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so" for m in self.modules)
         config = self.directory / "apache.conf"
         config.write_text(f"""
             {load}
@@ -193,10 +202,7 @@ class ApacheWeb(Web):
             PidFile {self.directory}/pid
             ErrorLog {self.log_path}
             {self._user()}
-            SetEnvIf Authorization "(.+)" HTTP_AUTHORIZATION=$1
-            <LocationMatch "{PATHS}">
-                SetHandler "proxy:fcgi://127.0.0.1:{self.fcgi.port}"
-            </LocationMatch>
+            {self.config()}
         """)
         return [shutil.which("apache2", path="/usr/sbin:/usr/bin"), "-f", config, "-DFOREGROUND"]
 
