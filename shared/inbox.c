@@ -92,8 +92,9 @@ void inbox_sent_finish(struct inbox_sent *s)
 
 void inbox_fetch_command(struct command *c, const char *prefix, const struct inbox_fetch *f)
 {
-    command_start_script(c, &script_fetch, 1);
+    command_start_script(c, &script_fetch, 2);
     schema_add_inbox(c, prefix, f->address->user_id);
+    schema_add_registry(c, prefix, f->address->user_id);
     add_id(c, f->after);
     add_narrowings(c, f->address);
     command_add_int(c, f->cursors.filter);
@@ -103,6 +104,7 @@ void inbox_fetch_command(struct command *c, const char *prefix, const struct inb
     inbox_add_limits(c, &f->limits);
     command_add_str(c, f->session_id);
     command_add_int(c, f->expects);
+    command_add_int(c, f->touch_ms);
 }
 
 void inbox_add_limits(struct command *c, const struct inbox_limits *l)

@@ -83,6 +83,9 @@ struct inbox_fetch {
     struct inbox_limits limits;
     const char *session_id; /* messages may except it */
     bool expects;           /* there must be something: an inbox that is gone is a gap */
+    /* Not 0: the registry's expiry is set to it, so that a WAIT (for what was written before) is
+     * about what was read. The reply is a TRYAGAIN where the user is not registered. */
+    int64_t touch_ms;
 };
 void inbox_fetch_command(struct command *c, const char *prefix, const struct inbox_fetch *f);
 struct inbox_fetched {

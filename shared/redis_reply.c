@@ -4,6 +4,7 @@
 #include "shared/redis_reply.h"
 
 #include <hiredis/hiredis.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* First words of errors with which Redis refuses a command that it could run at another time. */
@@ -59,6 +60,44 @@ enum err redis_reply_int(const struct redisReply *reply, int64_t *out)
 bool redis_reply_is_nil(const struct redisReply *reply)
 {
     return reply && reply->type == REDIS_REPLY_NIL;
+}
+
+static bool copy_text(struct redisReply *copy, const struct redisReply *reply)
+{
+    copy->str = malloc(reply->len + 1);
+    if (!copy->str) {
+        return false;
+    }
+    memcpy(copy->str, reply->str, reply->len + 1); /* hiredis terminates them */
+    copy->len = reply->len;
+    return true;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): hiredis lets no reply be deeper than seven arrays */
+struct redisReply *redis_reply_copy(const struct redisReply *reply)
+{
+    struct redisReply *copy = calloc(1, sizeof(*copy));
+
+    if (!copy) {
+        return NULL;
+    }
+    copy->type = reply->type;
+    copy->integer = reply->integer;
+    bool is_whole = !reply->str || copy_text(copy, reply);
+    if (is_whole && reply->type == REDIS_REPLY_ARRAY) {
+        copy->elements = reply->elements;
+        copy->element = calloc(reply->elements + 1, sizeof(struct redisReply *));
+        is_whole = copy->element != NULL;
+    }
+    for (size_t i = 0; is_whole && i < copy->elements; i++) {
+        copy->element[i] = redis_reply_copy(reply->element[i]);
+        is_whole = copy->element[i] != NULL;
+    }
+    if (!is_whole) {
+        freeReplyObject(copy);
+        return NULL;
+    }
+    return copy;
 }
 
 struct reply_reader reply_reader_of(const struct redisReply *reply)

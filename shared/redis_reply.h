@@ -27,6 +27,8 @@ struct slice redis_reply_text(const struct redisReply *reply);
 /* An integer reply's value; ERR_INTERNAL for any other reply. */
 enum err redis_reply_int(const struct redisReply *reply, int64_t *out) MUST_CHECK;
 bool redis_reply_is_nil(const struct redisReply *reply);
+/* A reply of the caller's own, for freeReplyObject(). NULL: no memory. */
+struct redisReply *redis_reply_copy(const struct redisReply *reply);
 
 /*
  * Reads the elements of an array one after another. A wrong type or a missing element breaks the

@@ -19,16 +19,22 @@ struct request *presence_request_create(const struct session *s)
     return r;
 }
 
-/* Runs c and finishes it. */
+static enum err after_run(struct node *n, struct command *c, enum err err)
+{
+    command_finish(c);
+    n->presence->pending += err == ERR_OK;
+    return err;
+}
+
 enum err presence_run(struct node *n, struct command *c, redis_async_done *done, void *arg)
 {
-    enum err err = redis_async_run(n->redis, c, done, arg);
+    return after_run(n, c, redis_async_run(n->redis, c, done, arg));
+}
 
-    command_finish(c);
-    if (!err) {
-        n->presence->pending++;
-    }
-    return err;
+enum err presence_run_confirmed(
+    struct node *n, struct command *c, redis_async_done *done, void *arg)
+{
+    return after_run(n, c, redis_async_run_confirmed(n->redis, c, done, arg));
 }
 
 /* Ends the awaiting of an answer: the session, if it is still there. */

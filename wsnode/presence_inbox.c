@@ -78,13 +78,16 @@ static void send_fetch(struct node *n, const struct session *s, struct request *
         .limits = presence_page_limits(n),
         .session_id = s->id,
         .expects = s->expects};
+    if (n->config->redis_wait_replicas > 0) {
+        fetch.touch_ms = n->config->registry_session_ttl_ms;
+    }
     if (s->replay) {
         fetch.cursors = *s->replay;
     }
     command_init(&c);
     inbox_fetch_command(&c, n->config->redis_prefix, &fetch);
     r->sent_ms = clock_mono_ms();
-    if (presence_run(n, &c, after_fetch, r)) {
+    if (presence_run_confirmed(n, &c, after_fetch, r)) {
         TAILQ_INSERT_TAIL(&n->presence->failed, r, link);
         n->presence->pending++; /* the answer is that it failed */
     } else {

@@ -81,7 +81,7 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
     TAILQ_REMOVE(&p->waiting, o, link);
     o->in_flight = true;
     o->sent_ms = now_ms;
-    if (presence_run(n, &c, after_open, o)) {
+    if (presence_run_confirmed(n, &c, after_open, o)) {
         opening_wait(p, o, now_ms + OPEN_RETRY_MS); /* others may have another server */
         return true;
     }

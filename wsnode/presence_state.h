@@ -83,6 +83,9 @@ struct request *presence_request_create(const struct session *s);
 /* Runs c and finishes it. On ERR_OK, done must count presence->pending down: take_answer() does. */
 enum err presence_run(
     struct node *n, struct command *c, redis_async_done *done, void *arg) MUST_CHECK;
+/* The same by redis_async_run_confirmed(). */
+enum err presence_run_confirmed(
+    struct node *n, struct command *c, redis_async_done *done, void *arg) MUST_CHECK;
 /* The answer to a request came: frees it and returns the session, if it is still there. */
 struct session *presence_take_answer(struct node *n, struct request *r);
 void presence_describe(const struct node *n, const struct session *s, struct registry_entry *e);

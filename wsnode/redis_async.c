@@ -235,16 +235,30 @@ bool redis_async_is_whole(const struct redis_async *r)
     return r->topology.count > 0 && count_ready(r) == r->topology.count;
 }
 
-enum err redis_async_run(
-    struct redis_async *r, const struct command *c, redis_async_done *done, void *arg)
+/* NULL: none is known. */
+static struct redis_shard *find_shard(const struct redis_async *r, const struct command *c)
 {
     int place =
         r->topology.count > 0 ? redis_topology_find(&r->topology, r->url.mode, command_key(c)) : -1;
 
-    if (place < 0 || (size_t)place >= r->topology.count) {
-        return ERR_REDIS_DOWN;
-    }
-    return redis_shard_run(r->shards[place], c, r->url.mode == REDIS_CLUSTER, done, arg);
+    return place >= 0 && (size_t)place < r->topology.count ? r->shards[place] : NULL;
+}
+
+enum err redis_async_run(
+    struct redis_async *r, const struct command *c, redis_async_done *done, void *arg)
+{
+    struct redis_shard *s = find_shard(r, c);
+
+    return s ? redis_shard_run(s, c, r->url.mode == REDIS_CLUSTER, done, arg) : ERR_REDIS_DOWN;
+}
+
+enum err redis_async_run_confirmed(
+    struct redis_async *r, const struct command *c, redis_async_done *done, void *arg)
+{
+    struct redis_shard *s = find_shard(r, c);
+
+    return s ? redis_shard_run_confirmed(s, c, r->url.mode == REDIS_CLUSTER, done, arg)
+             : ERR_REDIS_DOWN;
 }
 
 int64_t redis_async_in_flight(const struct redis_async *r)
@@ -252,7 +266,7 @@ int64_t redis_async_in_flight(const struct redis_async *r)
     int64_t count = 0;
 
     for (size_t i = 0; i < r->topology.count; i++) {
-        count += r->shards[i]->in_flight;
+        count += r->shards[i]->in_flight + r->shards[i]->confirm.count;
     }
     return count;
 }

@@ -43,6 +43,12 @@ typedef void redis_async_done(
  */
 enum err redis_async_run(
     struct redis_async *r, const struct command *c, redis_async_done *done, void *arg) MUST_CHECK;
+/*
+ * For a command that writes, and whose answer is acted upon: done is told of it only once
+ * redis.wait_replicas replicas have all that Redis had by then, or else ERR_TOO_FEW_REPLICAS.
+ */
+enum err redis_async_run_confirmed(
+    struct redis_async *r, const struct command *c, redis_async_done *done, void *arg) MUST_CHECK;
 int64_t redis_async_in_flight(const struct redis_async *r);
 
 #endif

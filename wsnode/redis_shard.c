@@ -22,6 +22,7 @@ struct redis_request {
     void *arg;
     struct command *command; /* owned; NULL if it is never to be sent again */
     bool as_eval;
+    bool confirms; /* done is told once replicas have what it wrote */
     int64_t deadline_ms;
 };
 
@@ -105,14 +106,29 @@ static bool is_sent_again(struct redis_shard *s, struct redis_request *r, const 
     return s->events->on_redirect(s, r, reply);
 }
 
-/* Whoever is a replica now will not take a write again soon: its address may lead elsewhere. With
- * sentinels, a master that has lost its replicas may have lost its office too. */
+/* With sentinels, a master that has lost its replicas may have lost its office too. */
+static bool is_watched(const struct redis_shard *s)
+{
+    return s->connection.url->mode == REDIS_SENTINEL;
+}
+
+static void drop_deposed(struct redis_shard *s)
+{
+    redis_connection_drop(&s->connection, "it is no master, or one without replicas");
+}
+
+void redis_shard_suspect(struct redis_shard *s)
+{
+    if (s->ready && is_watched(s)) {
+        drop_deposed(s);
+    }
+}
+
+/* Whoever is a replica now will not take a write again soon: its address may lead elsewhere. */
 static bool says_it_is_deposed(const struct redis_shard *s, const char *reply)
 {
-    bool is_watched = s->connection.url->mode == REDIS_SENTINEL;
-
     return strncmp(reply, "READONLY", strlen("READONLY")) == 0 ||
-           (is_watched && strncmp(reply, "NOREPLICAS", strlen("NOREPLICAS")) == 0);
+           (is_watched(s) && strncmp(reply, "NOREPLICAS", strlen("NOREPLICAS")) == 0);
 }
 
 static void on_reply(redisAsyncContext *context, void *data, void *arg)
@@ -135,28 +151,30 @@ static void on_reply(redisAsyncContext *context, void *data, void *arg)
             (int)key.len, key.at, reply->str);
     }
     bool is_deposed = err == ERR_REDIS_REFUSED && says_it_is_deposed(s, reply->str);
-    if (r->done) {
+    if (r->confirms && !err) {
+        redis_confirm_add(s, reply, r->done, r->arg);
+    } else if (r->done) {
         r->done(s->node, err, reply, r->arg);
     }
     request_destroy(r);
     if (is_deposed) {
-        redis_connection_drop(&s->connection, "it is no master, or one without replicas");
+        drop_deposed(s);
     }
 }
 
+/* What the request is to be: done, arg, confirms. keeps: the command may have to be sent again. */
 static enum err run(
-    struct redis_shard *s, const struct command *c, bool keeps, redis_async_done *done, void *arg)
+    struct redis_shard *s, const struct command *c, bool keeps, const struct redis_request *request)
 {
     enum err err = command_err(c);
     if (err) {
         return err;
     }
-    struct redis_request *r = calloc(1, sizeof(*r));
+    struct redis_request *r = malloc(sizeof(*r));
     if (!r) {
         return ERR_NO_MEMORY;
     }
-    r->done = done;
-    r->arg = arg;
+    *r = *request;
     if (keeps || c->script) {
         r->command = command_copy(c);
         if (!r->command) {
@@ -174,7 +192,18 @@ static enum err run(
 enum err redis_shard_run(
     struct redis_shard *s, const struct command *c, bool keeps, redis_async_done *done, void *arg)
 {
-    return s->ready ? run(s, c, keeps, done, arg) : ERR_REDIS_DOWN;
+    const struct redis_request request = {.done = done, .arg = arg};
+
+    return s->ready ? run(s, c, keeps, &request) : ERR_REDIS_DOWN;
+}
+
+enum err redis_shard_run_confirmed(
+    struct redis_shard *s, const struct command *c, bool keeps, redis_async_done *done, void *arg)
+{
+    const struct redis_request request = {
+        .done = done, .arg = arg, .confirms = s->node->config->redis_wait_replicas > 0};
+
+    return s->ready ? run(s, c, keeps, &request) : ERR_REDIS_DOWN;
 }
 
 static void after_info(struct node *n, enum err err, const struct redisReply *reply, void *arg)
@@ -211,7 +240,7 @@ static enum err load_script(struct redis_shard *s, const struct script *script)
     command_add_str(&c, "SCRIPT");
     command_add_str(&c, "LOAD");
     command_add_str(&c, script->text);
-    enum err err = run(s, &c, false, NULL, NULL);
+    enum err err = run(s, &c, false, &(struct redis_request){.done = NULL});
     command_finish(&c);
     return err;
 }
@@ -223,7 +252,7 @@ static enum err ask_who(struct redis_shard *s)
     command_init(&c);
     command_add_str(&c, "INFO");
     command_add_str(&c, "server");
-    enum err err = run(s, &c, false, after_info, s);
+    enum err err = run(s, &c, false, &(struct redis_request){.done = after_info, .arg = s});
     command_finish(&c);
     return err;
 }
@@ -282,6 +311,7 @@ struct redis_shard *redis_shard_create(struct redis_async *redis, struct node *n
     s->connection.events = &connection_events;
     s->connection.name = "commands";
     TAILQ_INIT(&s->requests);
+    redis_confirm_init(&s->confirm);
     redis_connection_init(&s->connection, n->config, url, loop_uv(n->loop));
     return s;
 }

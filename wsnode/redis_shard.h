@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "wsnode/redis_async.h"
+#include "wsnode/redis_confirm.h"
 #include "wsnode/redis_connection.h"
 
 struct redis_shard;
@@ -37,6 +38,7 @@ struct redis_shard {
     struct redis_connection connection;
     struct redis_requests requests;
     int64_t in_flight;
+    struct redis_confirm confirm;
     int64_t late_ms; /* deadline of the oldest request, if it had passed at the last tick */
     bool ready;
     char run_id[41]; /* of the last server; "" before the first */
@@ -52,6 +54,11 @@ void redis_shard_on_tick(struct redis_shard *s, int64_t now_ms);
 /* As redis_async_run(). keeps: the command may have to be sent again. */
 enum err redis_shard_run(struct redis_shard *s, const struct command *c, bool keeps,
     redis_async_done *done, void *arg) MUST_CHECK;
+/* As redis_async_run_confirmed(). */
+enum err redis_shard_run_confirmed(struct redis_shard *s, const struct command *c, bool keeps,
+    redis_async_done *done, void *arg) MUST_CHECK;
+/* It does not behave as the master. Where sentinels know who that is, they are asked again. */
+void redis_shard_suspect(struct redis_shard *s);
 /* A request that another shard was redirected from; asking: after ASKING. On an error it is still
  * the caller's. */
 enum err redis_shard_take(

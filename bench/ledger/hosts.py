@@ -39,6 +39,7 @@ class HostsStack(Stack):
             "SOCKETSEND_REGISTRY_NODE_LEASE": lease,
             "SOCKETSEND_INBOX_MAX_MESSAGES": "10000",
             "SOCKETSEND_REDIS_URL": self.redis.url,
+            "SOCKETSEND_REDIS_WAIT_REPLICAS": str(self.redis.wait_replicas),
         }
 
     def _add_node(self, host, lease):
@@ -62,8 +63,6 @@ class HostsStack(Stack):
             "SOCKETSEND_SEND_API_KEYS": f"ledger:{KEY}",
             "SOCKETSEND_SEND_LISTEN": f"unix:{path}",
         }
-        if self.redis.wait_replicas > 0:
-            environment["SOCKETSEND_REDIS_WAIT_REPLICAS"] = str(self.redis.wait_replicas)
         program = BUILD / "fcgi-send" / "fcgi-send"
         self.senders.append(HostProcess(host, "fcgi-send", [program], self.directory, environment))
         config = self._lighttpd_config(f"lighttpd-{host.number}", host.address, HTTP_PORT, path)

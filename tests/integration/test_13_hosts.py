@@ -17,10 +17,9 @@ from netns import why_not  # noqa: E402
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
-# Not among them: a master that is cut off together with a node. What that may show is in docs/guarantee.md.
 FAULTS = {
     "single": "host killed,cut off from Redis,cut off from fcgi-send,200 ms away,rolling restart",
-    "sentinel": "host killed,loses 5 %,master killed",
+    "sentinel": "host killed,cut off from the others,loses 5 %,master killed",
     "cluster": "host killed,cut off from Redis,planned failovers,slots moved,rolling restart",
 }
 

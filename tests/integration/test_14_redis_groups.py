@@ -138,9 +138,20 @@ def test_sentinel_failover_loses_nothing_and_closes_nothing(make_stack, user):
     assert client.is_open
 
 
-def test_send_is_refused_until_enough_replicas_have_it(make_stack, test_directory, user):
-    stack = make_stack(nodes=["node-a"], options={"redis.wait_replicas": 1})
+@pytest.fixture
+def replicated(make_stack, test_directory):
+    """A stack that waits for one replica of its Redis, and that replica, which has yet to be started."""
+    stack = make_stack(nodes=["node-a"], options={"redis.wait_replicas": 1, "node.registry_wait": "30s"})
+    replica = Member(test_directory, "replica", ["--replicaof", "127.0.0.1", str(stack.redis.port)])
+    yield stack, replica
+    replica.kill()
+
+
+def test_send_is_refused_until_enough_replicas_have_it(replicated, user):
+    stack, replica = replicated
+    replica.start()
     client = stack.connect(0, f"/websocket/{user}")
+    replica.kill()
     message = {"userId": user, "msgInfo": "stored", "messageId": "m1"}
     refused = stack.web.post(message)
     assert refused.error == (503, 50308, None) and int(refused.headers["retry-after"]) >= 1
@@ -148,15 +159,30 @@ def test_send_is_refused_until_enough_replicas_have_it(make_stack, test_director
     light = stack.web.send(userId=user, msgInfo="light", durable=False)  # for these nobody is waited for
     assert light["sessions"][0]["status"] in ("queued", "written")
 
-    replica = Member(test_directory, "replica", ["--replicaof", "127.0.0.1", str(stack.redis.port)]).start()
-    try:
-        accepted = wait_until(lambda: (answer := stack.web.post(message)).status == 200 and answer, 20, "a confirmation")
-        assert (accepted.data["stored"], accepted.data["duplicate"]) == (True, True)
-        assert [m["msgInfo"] for m in client.receive_messages(2)] == ["light", "stored"]
-        assert stack.web.send(userId=user, msgInfo="x")["duplicate"] is False
-    finally:
-        replica.kill()
-    assert stack.web.post({"userId": user, "msgInfo": "y"}).error == (503, 50308, None)
+    replica.start()
+    accepted = wait_until(lambda: (answer := stack.web.post(message)).status == 200 and answer, 20, "a confirmation")
+    assert (accepted.data["stored"], accepted.data["duplicate"]) == (True, True)
+    assert [m["msgInfo"] for m in client.receive_messages(2)] == ["light", "stored"]
+    assert stack.web.send(userId=user, msgInfo="x")["duplicate"] is False
+
+
+def test_no_session_is_shown_what_too_few_replicas_have(replicated, user):
+    """The master may not be one any more: what only it has may be lost, and come again under another id."""
+    stack, replica = replicated
+    replica.start()
+    client = stack.connect(0, f"/websocket/{user}")
+    replica.kill()
+    assert stack.web.post({"userId": user, "msgInfo": "only the master's", "messageId": "m1"}).error == (503, 50308, None)
+    newcomer = Client(f"{stack.nodes[0].url}/websocket/{user}")
+    stack.redis.client.publish(f"WebSocket_control:{stack.nodes[0].id}", f"resync {user}")  # the other one fetches
+    time.sleep(2)
+    assert client.frames_so_far() == newcomer.frames_so_far() == []
+
+    replica.start()
+    newcomer.wait_connected(timeout=20)
+    for who in (client, newcomer):
+        assert who.receive_message(timeout=20)["msgInfo"] == "only the master's"
+    newcomer.drop()
 
 
 def test_planned_sentinel_failover_loses_nothing(make_stack, user):

@@ -472,6 +472,27 @@ static void fetch_shows_a_gap_when_its_place_was_trimmed(void **state)
     inbox_page_finish(&fetched.page);
 }
 
+static void fetch_that_is_to_be_confirmed_writes_something(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:alice");
+    const struct inbox_fetch confirmed = {.address = &e.address,
+        .limits = {100, 1 << 20},
+        .session_id = e.session_id,
+        .touch_ms = 2 * TTL_MS};
+    struct command c;
+
+    (void)state;
+    command_init(&c);
+    inbox_fetch_command(&c, PREFIX, &confirmed);
+    assert_int_equal(redis_sync_run(redis, &c, 1, true, &(redisReply *){NULL}), ERR_REDIS_REFUSED);
+    command_finish(&c);
+
+    enter(&e);
+    struct inbox_fetched fetched = fetch(&confirmed);
+    inbox_page_finish(&fetched.page);
+    assert_true(redis_server_ask_int(&server, "PTTL " PREFIX "{alice}") > TTL_MS);
+}
+
 static void excluded_session_is_never_shown_the_message(void **state)
 {
     struct registry_entry sender = session_at("s1", "pc:home:alice");
@@ -720,6 +741,7 @@ int main(void)
         TEST(last_id_is_not_recovered_after_redis_lost_data),
         TEST(replay_comes_in_pages_until_the_position),
         TEST(fetch_shows_a_gap_when_its_place_was_trimmed),
+        TEST(fetch_that_is_to_be_confirmed_writes_something),
         TEST(excluded_session_is_never_shown_the_message),
         TEST(inbox_that_is_not_there_is_a_gap_only_where_something_must_be),
         TEST(page_has_no_more_bytes_than_it_may),

@@ -55,6 +55,30 @@ static void whatever_is_no_error_is_fine(void **state)
     assert_int_equal(err_of("*0\r\n"), ERR_OK);
 }
 
+static void copy_outlives_the_reply_and_is_the_same(void **state)
+{
+    redisReply *reply = reply_of("*4\r\n:7\r\n$3\r\nabc\r\n*2\r\n$-1\r\n+OK\r\n*0\r\n");
+    redisReply *copy = redis_reply_copy(reply);
+
+    (void)state;
+    freeReplyObject(reply);
+    struct reply_reader r = reply_reader_of(copy);
+    assert_int_equal(reply_length(&r), 4);
+    assert_int_equal(reply_next_int(&r), 7);
+    struct slice text = reply_next_text(&r);
+    assert_int_equal(text.len, 3);
+    assert_memory_equal(text.at, "abc", 4); /* and its terminator */
+    struct reply_reader inner = reply_reader_of(reply_next(&r));
+    assert_true(redis_reply_is_nil(reply_next(&inner)));
+    assert_true(slice_equal(reply_next_text(&inner), "OK"));
+    struct reply_reader empty = reply_reader_of(reply_next(&r));
+    assert_int_equal(reply_length(&empty), 0);
+    assert_int_equal(reply_reader_err(&r), ERR_OK);
+    assert_int_equal(reply_reader_err(&inner), ERR_OK);
+    assert_int_equal(reply_reader_err(&empty), ERR_OK);
+    freeReplyObject(copy);
+}
+
 static void noscript_is_known_by_its_word(void **state)
 {
     redisReply *error = reply_of("-NOSCRIPT No matching script.\r\n");
@@ -178,6 +202,7 @@ int main(void)
         cmocka_unit_test(what_may_work_later_or_elsewhere_is_a_refusal),
         cmocka_unit_test(other_errors_are_our_own_mistake),
         cmocka_unit_test(whatever_is_no_error_is_fine),
+        cmocka_unit_test(copy_outlives_the_reply_and_is_the_same),
         cmocka_unit_test(noscript_is_known_by_its_word),
         cmocka_unit_test(single_values_are_taken_in_their_own_type_only),
         cmocka_unit_test(reader_gives_the_elements_in_order),
