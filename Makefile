@@ -35,7 +35,7 @@ endif
 
 COMPILE = $(CC) $(STD) $(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS) -I. -DSOCKETSEND_VERSION='"$(VERSION)"' -MMD -MP
 
-SHARED_LIBS = -lhiredis -ljson-c -linih -lcrypto -lpthread
+SHARED_LIBS = -lhiredis -ljson-c -linih -lssl -lcrypto -lpthread
 NODE_LIBS   = -lwebsockets -luv
 SEND_LIBS   = -lfcgi -lcurl
 
@@ -47,7 +47,7 @@ TEST_OBJECTS   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wi
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 .PHONY: all help deps deps-test deps-lint run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-hosts bench-memory \
-        bench-node-killed bench-flushall bench-slow-readers bench-storm bench-send docs install clean
+        bench-node-killed bench-flushall bench-slow-readers bench-storm bench-send bench-tls docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
 
@@ -158,6 +158,9 @@ bench-storm: deps-test $(BENCH_PROGRAMS) ## all 10,000 sessions of a node are cu
 
 bench-send: deps-test $(BENCH_PROGRAMS) ## sends and deliveries per second, and the CPU time of each part
 	$(BENCH) bench/send.py
+
+bench-tls: deps-test $(BENCH_PROGRAMS) ## what TLS between fcgi-send and a node costs
+	$(BENCH) bench/tls.py
 
 bench-memory: deps-test all ## memory of 10,000 idle sessions
 	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/idle_memory.py

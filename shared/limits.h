@@ -16,7 +16,7 @@
 #define BOOT_ID_BYTES 12
 /* nodeId and the NUL: a host name (RFC 1035: 253) would not fit any column; 128 does. */
 #define NODE_ID_BYTES 129
-/* ip:port of an internal listener, IPv6 in brackets, and the NUL. */
+/* ip:port of an internal listener, IPv6 in brackets, https:// before it, and the NUL. */
 #define NODE_ADDR_BYTES 64
 /* Two 64-bit decimals, a hyphen and the NUL: a Redis stream id. */
 #define MESSAGE_ID_BYTES 42

@@ -5,12 +5,17 @@
  *
  * A heartbeat is JSON:
  *   {"node":"…","addr":"…","boot":"…","state":"ready","version":"0.1.0","sessions":12,"at":<ms>}
+ *
+ * addr, there and in registry entries, is ip:port, or https://ip:port where the node's internal
+ * listener speaks TLS: so each node tells by itself, and they can change one after another.
  */
 #ifndef SHARED_NODES_H
 #define SHARED_NODES_H
 
 #include "shared/command.h"
 #include "shared/limits.h"
+
+#define NODES_TLS_SCHEME "https://"
 
 struct redisReply;
 

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -13,10 +14,14 @@
 #include "shared/limits.h"
 #include "shared/parse.h"
 #include "shared/redis_url.h"
+#include "shared/tls_files.h"
 
 #define SECRET_CHARS_MIN 16
 /* What goes before a message in a forward: the ids of some 2,600 sessions. */
 #define FORWARD_HEAD_BYTES 65536
+/* RFC 1035 2.3 */
+#define HOST_NAME_CHARS_MAX 253
+#define HOST_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
 
 static bool redis_url_is_known(const struct config *c)
 {
@@ -147,6 +152,44 @@ static bool a_forward_takes_the_largest_message(const struct config *c)
     return c->send_message_max_bytes <= c->node_forward_max_bytes - FORWARD_HEAD_BYTES;
 }
 
+static bool internal_key_goes_with_cert(const struct config *c)
+{
+    return !*c->node_internal_tls_key == !*c->node_internal_tls_cert;
+}
+
+static bool internal_ca_goes_with_cert(const struct config *c)
+{
+    return !*c->node_internal_tls_client_ca || *c->node_internal_tls_cert;
+}
+
+static bool sender_key_goes_with_cert(const struct config *c)
+{
+    return !*c->send_tls_key == !*c->send_tls_cert;
+}
+
+static bool sender_cert_goes_with_ca(const struct config *c)
+{
+    return !*c->send_tls_cert || *c->send_tls_ca;
+}
+
+static bool tls_name_is_host_name(const struct config *c)
+{
+    const char *name = c->send_tls_name;
+
+    return strspn(name, HOST_NAME_CHARS) == strlen(name) && strlen(name) <= HOST_NAME_CHARS_MAX &&
+           !is_ip(name);
+}
+
+static bool tls_name_goes_with_ca(const struct config *c)
+{
+    return !*c->send_tls_name || *c->send_tls_ca;
+}
+
+static bool tls_only_goes_with_ca(const struct config *c)
+{
+    return !c->send_tls_only || *c->send_tls_ca;
+}
+
 #define IP_PORT "must be ip:port, such as 127.0.0.1:9001 or [::1]:9001"
 
 static const struct rule {
@@ -172,12 +215,22 @@ static const struct rule {
         "must not be a wildcard, unless node.internal_advertise says which ip senders use"},
     {OPTION_node_internal_advertise, advertise_is_ip,
         "must be empty or a numeric ip, and no wildcard"},
+    {OPTION_node_internal_tls_key, internal_key_goes_with_cert,
+        "must be set together with node.internal_tls_cert"},
+    {OPTION_node_internal_tls_client_ca, internal_ca_goes_with_cert,
+        "must be empty, unless node.internal_tls_cert is set"},
     {OPTION_node_unread_text, unread_text_has_one_number, "must have one %d and no other %"},
     {OPTION_send_listen, send_listen_is_known,
         "must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"},
     {OPTION_send_max_waits, a_thread_never_waits, "must be less than send.threads"},
     {OPTION_send_message_max, a_forward_takes_the_largest_message,
         "must be at most node.forward_max less 64k, or nodes refuse the largest messages"},
+    {OPTION_send_tls_key, sender_key_goes_with_cert, "must be set together with send.tls_cert"},
+    {OPTION_send_tls_cert, sender_cert_goes_with_ca, "must be empty, unless send.tls_ca is set"},
+    {OPTION_send_tls_name, tls_name_is_host_name,
+        "must be empty or a host name; an ip needs no name, it is what is looked for without one"},
+    {OPTION_send_tls_name, tls_name_goes_with_ca, "must be empty, unless send.tls_ca is set"},
+    {OPTION_send_tls_only, tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
 };
 
 static enum err check_api_keys(const struct config *c, struct problem *p)
@@ -187,6 +240,33 @@ static enum err check_api_keys(const struct config *c, struct problem *p)
 
     if (!err) {
         auth_keys_finish(&keys);
+    }
+    return err;
+}
+
+static enum option_index index_of(const char *name)
+{
+    size_t i = 0;
+
+    while (strcmp(options[i].name, name) != 0) {
+        i++;
+    }
+    return (enum option_index)i;
+}
+
+static enum err check_tls_files(
+    const struct config *c, enum tls_end end, enum option_index *blamed, struct problem *p)
+{
+    const struct tls_files files = tls_files_of(c, end);
+    SSL_CTX *loaded;
+    enum err err = tls_files_load(&files, &loaded, p);
+
+    if (err == ERR_BAD_VALUE) {
+        *blamed = index_of(p->field);
+    }
+    if (!err) {
+        tls_files_warn(&files, loaded);
+        SSL_CTX_free(loaded);
     }
     return err;
 }
@@ -202,6 +282,10 @@ enum err option_check(
             return problem_set(p, ERR_BAD_VALUE, o->name, "%s", rules[i].must);
         }
     }
+    if (program == PROGRAM_NODE) {
+        return check_tls_files(c, TLS_INTERNAL, blamed, p);
+    }
     *blamed = OPTION_send_api_keys;
-    return program == PROGRAM_SEND ? check_api_keys(c, p) : ERR_OK;
+    enum err err = check_api_keys(c, p);
+    return err ? err : check_tls_files(c, TLS_SENDER, blamed, p);
 }

@@ -1,5 +1,6 @@
 /*
- * The rules that options.def cannot say: the form of an address, and how options go together.
+ * The rules that options.def cannot say: the form of an address, how options go together, and that
+ * the files which they name are good.
  */
 #ifndef SHARED_OPTION_CHECK_H
 #define SHARED_OPTION_CHECK_H

@@ -238,6 +238,9 @@ static void config_requires_only_what_the_program_reads(void **state)
     "node.internal_listen: must not be a wildcard, unless node.internal_advertise says which ip "  \
     "senders use"
 #define SEND_LISTEN "send.listen: must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"
+#define TLS_NAME                                                                                   \
+    "send.tls_name: must be empty or a host name; an ip needs no name, it is what is looked for "  \
+    "without one"
 
 static void config_refuses_options_that_do_not_go_together(void **state)
 {
@@ -290,6 +293,26 @@ static void config_refuses_options_that_do_not_go_together(void **state)
         {PROGRAM_SEND, NEEDED "[send]\nmessage_max = 4033k\n",
             "6: send.message_max: must be at most node.forward_max less 64k, or nodes refuse the "
             "largest messages"},
+        {PROGRAM_NODE, NEEDED "internal_tls_cert = /a\n",
+            "node.internal_tls_key: must be set together with node.internal_tls_cert"},
+        {PROGRAM_NODE, NEEDED "internal_tls_key = /a\n",
+            "5: node.internal_tls_key: must be set together with node.internal_tls_cert"},
+        {PROGRAM_NODE, NEEDED "internal_tls_client_ca = /a\n",
+            "5: node.internal_tls_client_ca: must be empty, unless node.internal_tls_cert is set"},
+        {PROGRAM_NODE, NEEDED "internal_tls_cert = /a/none\ninternal_tls_key = /a/none\n",
+            "5: node.internal_tls_cert: /a/none: No such file or directory"},
+        {PROGRAM_SEND, NEEDED "[send]\ntls_ca = /a\ntls_cert = /a\n",
+            "send.tls_key: must be set together with send.tls_cert"},
+        {PROGRAM_SEND, NEEDED "[send]\ntls_cert = /a\ntls_key = /a\n",
+            "6: send.tls_cert: must be empty, unless send.tls_ca is set"},
+        {PROGRAM_SEND, NEEDED "[send]\ntls_ca = /a\ntls_name = 10.0.0.5\n", "7: " TLS_NAME},
+        {PROGRAM_SEND, NEEDED "[send]\ntls_ca = /a\ntls_name = a/b\n", "7: " TLS_NAME},
+        {PROGRAM_SEND, NEEDED "[send]\ntls_name = node\n",
+            "6: send.tls_name: must be empty, unless send.tls_ca is set"},
+        {PROGRAM_SEND, NEEDED "[send]\ntls_only = yes\n",
+            "6: send.tls_only: must be no, unless send.tls_ca is set"},
+        {PROGRAM_SEND, NEEDED_SEND "tls_ca = /a/none\n",
+            "7: send.tls_ca: /a/none: No such file or directory"},
     };
     struct config c;
     struct problem p;
