@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fcgi-send/forward_tls.h"
 #include "shared/clock.h"
 #include "shared/log.h"
 
@@ -24,9 +25,11 @@
 
 /* A handle and what it receives; kept from one forward to the next. */
 struct call {
-    CURL *easy;              /* owned */
-    struct buf answer;       /* owned */
-    struct forward *forward; /* borrowed while it is under way; NULL afterwards */
+    CURL *easy;                    /* owned */
+    struct curl_slist *connect_to; /* owned; easy's */
+    char why[CURL_ERROR_SIZE];     /* easy's words for its last failure; "" where it has none */
+    struct buf answer;             /* owned */
+    struct forward *forward;       /* borrowed while it is under way; NULL afterwards */
 };
 
 struct forwarder {
@@ -96,6 +99,7 @@ static void call_destroy(struct call *c)
     if (c->easy) {
         curl_easy_cleanup(c->easy);
     }
+    curl_slist_free_all(c->connect_to);
     buf_finish(&c->answer);
     free(c);
 }
@@ -131,8 +135,8 @@ static bool prepare_handle(const struct forwarder *f, struct call *c)
 
     return !curl_easy_setopt(easy, CURLOPT_PRIVATE, c) &&
            !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
-           !curl_easy_setopt(easy, CURLOPT_PROXY, "") &&
-           !curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") &&
+           !curl_easy_setopt(easy, CURLOPT_PROXY, "") && forward_tls_prepare(easy, f->config) &&
+           !curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->why) &&
            !curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
            !curl_easy_setopt(easy, CURLOPT_POST, 1L) &&
            !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, f->headers) &&
@@ -179,12 +183,16 @@ static size_t ensure_calls(struct forwarder *f, size_t count)
 
 static bool start(struct forwarder *f, struct call *c, struct forward *forward, int64_t limit_ms)
 {
-    char url[sizeof("http:///forwardSend") + NODE_ADDR_BYTES];
+    const char *objection = forward_tls_objection(f->config, forward->addr);
 
-    snprintf(url, sizeof(url), "http://%s/forwardSend", forward->addr);
+    if (objection) {
+        log_limited(LOG_WARN, "forward failed", "addr=%s reason=\"%s\"", forward->addr, objection);
+        return false;
+    }
     buf_reset(&c->answer);
     c->forward = forward;
-    return !curl_easy_setopt(c->easy, CURLOPT_URL, url) &&
+    c->why[0] = '\0';
+    return forward_tls_aim(c->easy, f->config, forward->addr, &c->connect_to) &&
            !curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, forward->body.at) &&
            !curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)forward->body.len) &&
            !curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)limit_ms) &&
@@ -238,7 +246,7 @@ static void finish(struct call *c, CURLcode result)
     }
     forward->outcome = outcome_without_answer(c->easy, result);
     log_limited(LOG_WARN, "forward failed", "addr=%s reason=\"%s\"", forward->addr,
-        curl_easy_strerror(result));
+        c->why[0] ? c->why : curl_easy_strerror(result));
 }
 
 /* Takes what has ended off the multi handle. */

@@ -20,7 +20,7 @@ enum forward_outcome {
 };
 
 struct forward {
-    const char *addr;  /* borrowed: ip:port */
+    const char *addr;  /* borrowed: as in shared/nodes.h */
     struct slice body; /* borrowed: an envelope */
     enum forward_outcome outcome;
     struct envelope_answer answer; /* FORWARD_ANSWERED: the caller's (envelope_answer_finish) */

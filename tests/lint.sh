@@ -17,7 +17,7 @@ includes 'fcgi-send/' 'fcgi-send/.*'
 includes 'libwebsockets\.h' 'wsnode/(node_run|loop|accept|ws_protocol|ws_[a-z]+|internal_[a-z]+)'
 includes 'uv\.h' 'wsnode/(node_run|loop|accept|ws_protocol|ws_[a-z]+|internal_[a-z]+|redis_[a-z]+|heartbeat)'
 includes '(fcgiapp|fcgi_stdio|fcgios)\.h' 'fcgi-send/(main|worker|request|response)'
-includes 'curl/' 'fcgi-send/(main|forward)'
+includes 'curl/' 'fcgi-send/(main|forward|forward_tls)'
 includes 'hiredis' '(shared/(redis_[a-z]+|registry|inbox|nodes|history)|wsnode/redis_[a-z]+)'
 includes 'json-c' '(shared/(json|message|envelope|registry|nodes|history)|wsnode/(format_[a-z0-9]+|internal_[a-z]+)|fcgi-send/(validate|report|online|nodes_call|unread|history|status))'
 

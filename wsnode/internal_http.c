@@ -17,6 +17,7 @@
 #include "wsnode/deliver.h"
 #include "wsnode/http_answer.h"
 #include "wsnode/loop.h"
+#include "wsnode/tls.h"
 
 /* /sessions and the statuses of the largest forward. */
 #define ANSWER_BYTES_MAX ((size_t)64 * 1024 * 1024)
@@ -249,6 +250,15 @@ static int on_writable(struct internal_request *r)
     return r && r->answer.len > 0 ? send_answer(r) : 0;
 }
 
+static void write_beside_library(struct lws *wsi, const void *bytes, size_t len)
+{
+    if (lws_get_ssl(wsi)) {
+        tls_write(lws_get_ssl(wsi), bytes, len);
+    } else {
+        (void)send(lws_get_socket_fd(wsi), bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+}
+
 /*
  * libwebsockets begins to close the connection. If that is because the peer has not sent all of its
  * body, in time or ever, it is told so here; the library has no other event for it, and writes
@@ -266,8 +276,7 @@ static int on_ending(struct internal_request *r)
     (void)problem_set(&p, ERR_BAD_LENGTH, "", "the body is shorter than Content-Length");
     internal_fail(r, &p);
     if (buf_err(&r->answer) == ERR_OK) {
-        (void)send(lws_get_socket_fd(r->wsi), r->answer.bytes + LWS_PRE, r->answer.len - LWS_PRE,
-            MSG_DONTWAIT | MSG_NOSIGNAL);
+        write_beside_library(r->wsi, r->answer.bytes + LWS_PRE, r->answer.len - LWS_PRE);
     }
     return 0;
 }
@@ -278,6 +287,13 @@ static int on_gone(struct internal_request *r)
         request_destroy(r);
     }
     return 0;
+}
+
+static int on_tls_context(struct lws *wsi, SSL_CTX *ctx)
+{
+    struct node *n = lws_context_user(lws_get_context(wsi));
+
+    return tls_serve(n->tls, TLS_INTERNAL, ctx) ? -1 : 0;
 }
 
 static int on_event(
@@ -299,6 +315,8 @@ static int on_event(
     case LWS_CALLBACK_CLOSED_HTTP:
     case LWS_CALLBACK_WSI_DESTROY:
         return on_gone(r);
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+        return on_tls_context(wsi, user);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
     case LWS_CALLBACK_RAW_ADOPT:
     case LWS_CALLBACK_RAW_RX:
@@ -311,12 +329,15 @@ static int on_event(
 static struct lws_vhost *listen_on(
     struct node *n, const char *host, uint16_t port, const struct lws_protocols *protocols)
 {
+    uint64_t v4_only = strchr(host, ':') ? 0 : LWS_SERVER_OPTION_DISABLE_IPV6;
+    uint64_t tls = tls_is_on(n->tls, TLS_INTERNAL) ? TLS_VHOST_OPTIONS : 0;
     struct lws_context_creation_info info = {.port = port,
         .iface = host,
         .vhost_name = "internal",
         .protocols = protocols,
         .keepalive_timeout = KEEPALIVE_TIMEOUT_S,
-        .options = strchr(host, ':') ? 0 : LWS_SERVER_OPTION_DISABLE_IPV6};
+        .alpn = TLS_ALPN,
+        .options = v4_only | tls};
 
     return lws_create_vhost(loop_lws(n->loop), &info);
 }

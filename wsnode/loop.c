@@ -11,6 +11,7 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "wsnode/tls.h"
 
 #define TICK_MS 50
 /* libwebsockets arms its timers only after its own I/O: so often it is woken up for them. */
@@ -22,7 +23,7 @@
 /* For pauses in an internal request. */
 #define LWS_TIMEOUT_S 5
 
-enum { SIGNAL_COUNT = 4 };
+enum { SIGNAL_COUNT = 5 };
 
 struct loop {
     uv_loop_t uv;
@@ -54,7 +55,8 @@ static struct lws_context *create_context(struct node *n)
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_LIBUV |
-                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND,
+                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
+                   (tls_is_on(n->tls, TLS_INTERNAL) ? TLS_CONTEXT_OPTIONS : 0),
         .foreign_loops = loops,
         .pcontext = &n->loop->lws,
         .user = n,
@@ -118,7 +120,8 @@ static void on_signal(uv_signal_t *handle, int signal)
 
 static enum err start_signals(struct node *n)
 {
-    static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGUSR2, SIGQUIT};
+    static const int numbers[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGUSR2, SIGQUIT, SIGHUP};
+    sigset_t unblocked;
 
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         uv_signal_t *handle = &n->loop->signals[i];
@@ -129,6 +132,9 @@ static enum err start_signals(struct node *n)
         if (uv_signal_start(handle, on_signal, numbers[i]) < 0) {
             return ERR_INTERNAL;
         }
+        (void)sigemptyset(&unblocked);
+        (void)sigaddset(&unblocked, numbers[i]);
+        (void)sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
     }
     return ERR_OK;
 }

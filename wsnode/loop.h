@@ -25,7 +25,8 @@ bool loop_is_ending(const struct loop *l); /* loop_destroy() ends the connection
  */
 void loop_destroy(struct node *n);
 
-/* node_run.c: SIGTERM or SIGUSR2 (drain), SIGINT or SIGQUIT (end at once) came. */
+/* node_run.c: SIGTERM or SIGUSR2 (drain), SIGINT or SIGQUIT (end at once), SIGHUP (certificates)
+ * came. */
 void node_on_signal(struct node *n, int signal);
 
 #endif

@@ -11,6 +11,7 @@ int main(int argc, char **argv)
     struct config config;
     int status;
 
+    log_init("wsnode", LOG_INFO);
     if (config_command_line(&config, argc, argv, PROGRAM_NODE, &status)) {
         return 1;
     }

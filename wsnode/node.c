@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "shared/id.h"
+#include "shared/nodes.h"
 #include "shared/parse.h"
 
 static int64_t refresh_interval_ms(const struct config *config)
@@ -68,7 +69,8 @@ enum err node_set_address(struct node *n, uint16_t internal_port, struct problem
     bool advertised = *config->node_internal_advertise != '\0';
     const char *host = advertised ? config->node_internal_advertise : listen_host;
     bool bare_ipv6 = strchr(host, ':') && host[0] != '[';
-    int len = snprintf(n->addr, sizeof(n->addr), "%s%s%s:%u", bare_ipv6 ? "[" : "", host,
+    const char *scheme = *config->node_internal_tls_cert ? NODES_TLS_SCHEME : "";
+    int len = snprintf(n->addr, sizeof(n->addr), "%s%s%s%s:%u", scheme, bare_ipv6 ? "[" : "", host,
         bare_ipv6 ? "]" : "", internal_port);
     if (len < 0 || (size_t)len >= sizeof(n->addr)) {
         return problem_set(p, ERR_BAD_VALUE, "node.internal_advertise",

@@ -17,7 +17,8 @@ struct node {
     const struct config *config; /* borrowed from main */
     char id[NODE_ID_BYTES];
     char boot[BOOT_ID_BYTES];
-    char addr[NODE_ADDR_BYTES]; /* what senders are told */
+    char addr[NODE_ADDR_BYTES]; /* what senders are told: shared/nodes.h */
+    struct tls *tls;            /* borrowed from node_run()'s caller */
     pid_t supervisor_pid;       /* told of POST /drain */
     bool draining;              /* not ready, on the way to its end: node_stop.c */
     bool refusing;              /* and handshakes that are not finished get 503 */
@@ -58,10 +59,11 @@ void node_finish_tables(struct node *n); /* sessions must be gone */
 enum err node_set_address(struct node *n, uint16_t internal_port, struct problem *p) MUST_CHECK;
 
 /*
- * node_run.c: a worker's whole life. number: 0-based worker; listen_fd: its public socket (owned by
- * the call); supervisor_pid: its parent. Returns the exit status.
+ * node_run.c: a worker's whole life. tls is borrowed; number: 0-based worker; listen_fd: its public
+ * socket (owned by the call); supervisor_pid: its parent. Returns the exit status.
  */
-int node_run(const struct config *config, int number, int listen_fd, pid_t supervisor_pid);
+int node_run(
+    const struct config *config, struct tls *tls, int number, int listen_fd, pid_t supervisor_pid);
 /* Called on each tick (50 ms), with the monotonic clock: rings, waits, presence. */
 void node_on_tick(struct node *n, int64_t now_ms);
 

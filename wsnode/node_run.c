@@ -17,6 +17,7 @@
 #include "wsnode/presence.h"
 #include "wsnode/ready.h"
 #include "wsnode/redis_async.h"
+#include "wsnode/tls.h"
 #include "wsnode/ws_protocol.h"
 
 static void on_redis_ready(struct node *n, bool data_lost)
@@ -68,7 +69,9 @@ void node_on_signal(struct node *n, int signal)
 {
     int64_t now_ms = clock_mono_ms();
 
-    if (signal == SIGTERM || signal == SIGUSR2) {
+    if (signal == SIGHUP) {
+        tls_reload(n->tls);
+    } else if (signal == SIGTERM || signal == SIGUSR2) {
         node_stop_begin(n, now_ms);
     } else {
         node_stop_hurry(n, now_ms);
@@ -149,7 +152,8 @@ static void destroy_all(struct node *n)
     node_finish_tables(n);
 }
 
-int node_run(const struct config *config, int number, int listen_fd, pid_t supervisor_pid)
+int node_run(
+    const struct config *config, struct tls *tls, int number, int listen_fd, pid_t supervisor_pid)
 {
     struct node n;
     struct problem p = {.err = ERR_OK};
@@ -159,6 +163,7 @@ int node_run(const struct config *config, int number, int listen_fd, pid_t super
         (void)close(listen_fd);
         return 1;
     }
+    n.tls = tls;
     n.supervisor_pid = supervisor_pid;
     err = create_all(&n, number, listen_fd, &p);
     if (!err) {

@@ -17,6 +17,7 @@
 #include "shared/log.h"
 #include "wsnode/node.h"
 #include "wsnode/public_socket.h"
+#include "wsnode/tls.h"
 
 #define RESTART_MIN_MS 100
 #define RESTART_MAX_MS 5000
@@ -37,6 +38,7 @@ struct worker {
 
 struct supervisor {
     const struct config *config;
+    struct tls *tls; /* owned; each worker has a copy of its own */
     struct worker *workers;
     int count;
     sigset_t signals;
@@ -78,9 +80,10 @@ static int become_worker(struct supervisor *s, int number, pid_t supervisor_pid)
     }
     int listen_fd = s->workers[number].listen_fd;
     close_sockets(s, number);
+    /* A SIGHUP that comes before the loop has a handler for it waits. */
+    (void)sigdelset(&s->signals, SIGHUP);
     (void)sigprocmask(SIG_UNBLOCK, &s->signals, NULL);
-    (void)signal(SIGHUP, SIG_IGN); /* there is nothing to read again */
-    return node_run(s->config, number, listen_fd, supervisor_pid);
+    return node_run(s->config, s->tls, number, listen_fd, supervisor_pid);
 }
 
 /* true in the worker, when it has ended: *status is what to exit with. */
@@ -197,6 +200,7 @@ static void on_signal(struct supervisor *s, int signal)
         stop_workers(s, SIGQUIT, 0);
         return;
     case SIGHUP:
+        tls_reload(s->tls);
         signal_workers(s, signal);
         return;
     default:
@@ -296,7 +300,7 @@ int supervisor_run(const struct config *config)
     for (int i = 0; i < s.count; i++) {
         s.workers[i].listen_fd = -1;
     }
-    if (open_sockets(&s, &p)) {
+    if (tls_create(config, &s.tls, &p) || open_sockets(&s, &p)) {
         log_error("cannot start", "why=\"%s\"", p.msg);
         close_sockets(&s, -1);
         goto out;
@@ -304,6 +308,7 @@ int supervisor_run(const struct config *config)
     log_info("supervisor started", "workers=%d public=%s", s.count, config->node_public_listen);
     status = watch(&s);
 out:
+    tls_destroy(s.tls);
     free(s.workers);
     return status;
 }

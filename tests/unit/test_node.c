@@ -14,6 +14,7 @@
 static struct config config_of(const char *listen_at, const char *advertise, const char *name)
 {
     return (struct config){.node_internal_listen = listen_at,
+        .node_internal_tls_cert = "",
         .node_internal_advertise = advertise,
         .node_name = name,
         .registry_session_ttl_ms = 90000,
@@ -38,6 +39,17 @@ static void node_is_named_after_host_and_internal_port(void **state)
     assert_address(config_of("127.0.0.1:31882", "", "a"), "127.0.0.1:31883", "a-31883");
     assert_address(config_of("0.0.0.0:31882", "10.0.0.5", "a"), "10.0.0.5:31883", "a-31883");
     assert_address(config_of("[::1]:31882", "", "a"), "[::1]:31883", "a-31883");
+}
+
+static void address_says_that_the_listener_speaks_tls(void **state)
+{
+    struct config v4 = config_of("127.0.0.1:31882", "", "a");
+    struct config v6 = config_of("[::1]:31882", "fd00::5", "a");
+
+    (void)state;
+    v4.node_internal_tls_cert = v6.node_internal_tls_cert = "/some/file";
+    assert_address(v4, "https://127.0.0.1:31883", "a-31883");
+    assert_address(v6, "https://[fd00::5]:31883", "a-31883");
 }
 
 static void assert_no_address(struct config config, const char *field)
@@ -86,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(node_is_named_after_host_and_internal_port),
+        cmocka_unit_test(address_says_that_the_listener_speaks_tls),
         cmocka_unit_test(address_that_makes_no_sense_is_refused),
         cmocka_unit_test(name_that_does_not_fit_is_refused),
         cmocka_unit_test(sessions_are_refreshed_by_the_shorter_interval),

@@ -1,5 +1,6 @@
 """Real servers for the tests: each class starts one on a free port of 127.0.0.1, asks until it is ready, and stops it by its pid."""
 
+from .certificates import Authority
 from .client import Client, Refused, connect_path, handshake
 from .fastcgi import fastcgi_request
 from .http import Answer, request, send_raw
@@ -12,7 +13,7 @@ from .web import API_KEY, ApacheWeb, CgiWeb, FcgiSend, LighttpdWeb
 from .wire import CLOSE, PING, TEXT, Wire, frame
 
 __all__ = [
-    "API_KEY", "BUILD", "CLOSE", "CLUSTER_SECRET", "PING", "TEXT", "Answer", "ApacheWeb", "CgiWeb", "Client", "FcgiSend", "LighttpdWeb", "Node",
-    "Process", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path", "fastcgi_request", "frame", "free_port",
+    "API_KEY", "BUILD", "CLOSE", "CLUSTER_SECRET", "PING", "TEXT", "Answer", "ApacheWeb", "Authority", "CgiWeb", "Client", "FcgiSend",
+    "LighttpdWeb", "Node", "Process", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path", "fastcgi_request", "frame", "free_port",
     "handshake", "live_processes", "request", "send_raw", "wait_until", "write_sanitizer_reports_to",
 ]  # fmt: skip

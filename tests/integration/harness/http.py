@@ -30,13 +30,16 @@ class Answer:
         return self.status, self.code, (self.data or {}).get("field") or None
 
 
-def request(port, method, path, body=None, headers=None, timeout=10):
-    """body: bytes, or something that becomes JSON."""
+def request(port, method, path, body=None, headers=None, timeout=10, tls=None):
+    """body: bytes, or something that becomes JSON. tls: an ssl.SSLContext, None for plain HTTP."""
     headers = dict(headers or {})
     if body is not None and not isinstance(body, bytes):
         body = json.dumps(body).encode()
         headers.setdefault("Content-Type", "application/json")
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    if tls:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=tls)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request(method, path, body, headers)
         return _read_answer(connection.getresponse())

@@ -8,6 +8,8 @@ from .process import BUILD, Process, free_port, write_options
 
 
 class Node(Process):
+    tls = None  # an ssl.SSLContext for calls to the internal listener, if that speaks TLS
+
     def __init__(self, directory, name, redis_url, secret, options=None):
         super().__init__(directory, name)
         self.secret = secret
@@ -62,7 +64,7 @@ class Node(Process):
         """A call to the internal listener. secret: the cluster's unless given; "": none at all."""
         secret = self.secret if secret is None else secret
         authorization = {"Authorization": f"Bearer {secret}"} if secret else {}
-        return request(self.internal_port, method, path, body, {**authorization, **(headers or {})})
+        return request(self.internal_port, method, path, body, {**authorization, **(headers or {})}, tls=self.tls)
 
     def metrics(self):
         """name -> value"""
