@@ -181,7 +181,7 @@ def node_counters(stack, number):
     """The counters of GET /metrics of one node."""
     url = stack.nodes[number].ready.replace("/readyz", "/metrics")
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {SECRET}"})
-    lines = urllib.request.urlopen(request, timeout=10).read().decode().splitlines()
+    lines = urllib.request.urlopen(request, timeout=10, context=stack.tls).read().decode().splitlines()
     pairs = (line.removeprefix("socketsend_node_").split() for line in lines if not line.startswith("#"))
     return {name: float(value) for name, value in pairs}
 

@@ -140,12 +140,14 @@ class Process:
 
 
 class Stack:
+    tls = None  # how to call the nodes, an ssl.SSLContext, where the environment has their internal listeners speak TLS
     resumes = True  # its clients may ask for what came after a message
     silence_max_ms = 0  # a loopback connection's end is always told
 
-    def __init__(self, directory, fsync="always", lease="3s", nodes=2, environment=None, wires=True):
+    def __init__(self, directory, fsync="always", lease="3s", nodes=2, environment=None, wires=True, tls=None):
         """wires=False: the parts talk to each other directly, so that what is measured is theirs alone, but nothing can be cut."""
         self._make_redis(directory, fsync)
+        self.tls = tls
         self.wires = wires
         common = {
             "SOCKETSEND_CONFIG": "/dev/null",
@@ -198,7 +200,7 @@ class Stack:
             "SOCKETSEND_NODE_INTERNAL_ADVERTISE": advertised,
         }
         node = Process(f"node{number}", [BUILD / "wsnode" / "wsnode"], self.directory, environment)
-        node.ready = f"http://127.0.0.1:{internal}/readyz"
+        node.ready = f"{'https' if self.tls else 'http'}://127.0.0.1:{internal}/readyz"
         self.nodes.append(node)
 
     def _add_wires(self, number, internal):
@@ -255,7 +257,7 @@ fastcgi.server = ("/" => (("socket" => "{send_socket}", "check-local" => "disabl
         wait_until(answers, "Redis", 60)
 
     def wait_for_node(self, node):
-        wait_until(lambda: urllib.request.urlopen(node.ready, timeout=1).status == 200, node.name)
+        wait_until(lambda: urllib.request.urlopen(node.ready, timeout=1, context=self.tls).status == 200, node.name)
 
     def parts(self):
         """In the order in which they are stopped."""
