@@ -114,6 +114,9 @@ enum err history_serve(
     size_t count;
     enum err err = read_query(req, &asked, p);
 
+    if (!err) {
+        err = auth_check_reach(req->caller, asked.place.server_client, p);
+    }
     if (!err && history_range_is_empty(&asked.range)) {
         encode_page(&asked, NULL, 0, &res->data);
         return ERR_OK;

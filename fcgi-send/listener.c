@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "shared/parse.h"
+#include "shared/privileges.h"
 
 #define BACKLOG 1024
 static const char unix_scheme[] = "unix:";
@@ -98,21 +99,28 @@ static enum err clear_path(const struct endpoint *e, struct problem *p)
     return ERR_OK;
 }
 
-static int bind_and_listen(int fd, const struct endpoint *e)
+/* A socket's mode is set by bind(). It listens once it has its owner, so that nobody else comes in
+ * before. */
+static int bind_and_listen(
+    int fd, const struct endpoint *e, mode_t mode, const struct identity *owner)
 {
-    mode_t mask = umask(0117); /* a socket's mode is set by bind(): 0660 */
+    mode_t mask = umask(0777 & ~mode);
     int failed = bind(fd, &e->address.any, e->len);
     int error = errno;
 
     umask(mask);
     errno = error;
-    return failed || listen(fd, BACKLOG);
+    return failed || (owner && lchown(e->address.local.sun_path, owner->uid, owner->gid)) ||
+           listen(fd, BACKLOG);
 }
 
-enum err listener_open(const char *listen, int *fd, struct problem *p)
+enum err listener_open(
+    const char *listen, const struct listener_access *access, int *fd, struct problem *p)
 {
     bool is_local = strncmp(listen, unix_scheme, strlen(unix_scheme)) == 0;
+    bool has_owner = is_local && access->owner[0];
     struct endpoint endpoint = {.len = 0};
+    struct identity owner = {.uid = 0};
     int on = 1;
     enum err err = is_local ? parse_local(listen + strlen(unix_scheme), &endpoint, p)
                             : parse_inet(listen, &endpoint, p);
@@ -120,9 +128,12 @@ enum err listener_open(const char *listen, int *fd, struct problem *p)
     if (err || (is_local && (err = clear_path(&endpoint, p)))) {
         return err;
     }
+    if (has_owner && (err = identity_find(access->owner, "send.listen_owner", &owner, p))) {
+        return err;
+    }
     int made = socket(endpoint.address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (made < 0 || setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-        bind_and_listen(made, &endpoint)) {
+        bind_and_listen(made, &endpoint, access->mode, has_owner ? &owner : NULL)) {
         problem_set(
             p, ERR_BAD_VALUE, "send.listen", "send.listen: %s: %s", listen, strerror(errno));
         if (made >= 0) {

@@ -16,6 +16,8 @@
 #include "fcgi-send/listener.h"
 #include "fcgi-send/worker.h"
 #include "shared/log.h"
+#include "shared/parse.h"
+#include "shared/privileges.h"
 
 /* A stop leaves so long to requests that are under way. */
 #define STOP_TIMEOUT_S 3
@@ -39,13 +41,14 @@ static void *run_thread(void *arg)
 /* Blocked in all threads; the main thread waits for them. Web servers stop their programs with
  * SIGTERM or (Apache, graceful) SIGUSR1. To be called before FCGX_Init(), which installs handlers
  * that swallow a signal until ours are blocked. */
-static void block_signals(sigset_t *stop)
+static void block_signals(sigset_t *signals)
 {
-    sigemptyset(stop);
-    sigaddset(stop, SIGTERM);
-    sigaddset(stop, SIGINT);
-    sigaddset(stop, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, stop, NULL);
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGUSR1);
+    sigaddset(signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
@@ -98,15 +101,25 @@ static void stop_threads(struct thread *threads, size_t count, struct service *s
     }
 }
 
+/* Returns the signal that says stop. */
+static int wait_for_stop(struct service *s, const sigset_t *signals)
+{
+    int number = SIGHUP;
+
+    while (sigwait(signals, &number) == 0 && number == SIGHUP) {
+        key_store_reload(s->keys);
+    }
+    return number;
+}
+
 /* Serves until a signal comes. */
 static enum err serve(const struct config *config, struct service *s, int listen_fd,
-    const sigset_t *stop, struct problem *p)
+    const sigset_t *signals, struct problem *p)
 {
     size_t wanted = (size_t)config->send_threads;
     struct thread *threads = calloc(wanted, sizeof(*threads));
     struct connections connections;
     sem_t ended;
-    int signal_number = 0;
     enum err err = ERR_OK;
 
     if (!threads) {
@@ -121,8 +134,7 @@ static enum err serve(const struct config *config, struct service *s, int listen
     if (started == wanted) {
         log_info("fcgi-send ready", "listen=%s threads=%zu",
             config->send_listen[0] ? config->send_listen : "stdin", wanted);
-        sigwait(stop, &signal_number);
-        log_info("fcgi-send stops", "signal=%d", signal_number);
+        log_info("fcgi-send stops", "signal=%d", wait_for_stop(s, signals));
     } else {
         err = p->err;
     }
@@ -134,10 +146,19 @@ out:
     return err;
 }
 
+static enum err open_listener(const struct config *config, int *fd, struct problem *p)
+{
+    uint64_t mode = 0;
+    enum err err = parse_octal(slice_of(config->send_listen_mode), 0777, &mode);
+    const struct listener_access access = {(mode_t)mode, config->send_listen_owner};
+
+    return err ? err : listener_open(config->send_listen, &access, fd, p);
+}
+
 static enum err find_listener(const struct config *config, int *fd, struct problem *p)
 {
     if (config->send_listen[0]) {
-        return listener_open(config->send_listen, fd, p);
+        return open_listener(config, fd, p);
     }
     if (FCGX_IsCGI()) {
         return problem_set(p, ERR_BAD_VALUE, "send.listen",
@@ -148,7 +169,7 @@ static enum err find_listener(const struct config *config, int *fd, struct probl
 }
 
 static enum err run_service(
-    const struct config *config, struct service *s, const sigset_t *stop, struct problem *p)
+    const struct config *config, struct service *s, const sigset_t *signals, struct problem *p)
 {
     int listen_fd = -1;
     enum err err = find_listener(config, &listen_fd, p);
@@ -156,7 +177,10 @@ static enum err run_service(
     if (err) {
         return err;
     }
-    err = serve(config, s, listen_fd, stop, p);
+    err = privileges_drop(config->send_user, "send.user", p);
+    if (!err) {
+        err = serve(config, s, listen_fd, signals, p);
+    }
     close(listen_fd);
     return err;
 }
@@ -177,10 +201,11 @@ static enum err run_cgi(struct service *s, struct problem *p)
 static enum err run(const struct config *config, bool is_cgi, struct problem *p)
 {
     struct service service;
-    sigset_t stop;
+    sigset_t signals;
 
+    privileges_forbid_new();
     if (!is_cgi) {
-        block_signals(&stop);
+        block_signals(&signals);
     }
     enum err err = FCGX_Init() ? problem_set(p, ERR_INTERNAL, "", "libfcgi does not start")
                                : forward_init_library();
@@ -190,7 +215,7 @@ static enum err run(const struct config *config, bool is_cgi, struct problem *p)
     }
     err = service_init(&service, config, p);
     if (!err) {
-        err = is_cgi ? run_cgi(&service, p) : run_service(config, &service, &stop, p);
+        err = is_cgi ? run_cgi(&service, p) : run_service(config, &service, &signals, p);
         service_finish(&service);
     }
     forward_finish_library();

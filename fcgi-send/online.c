@@ -239,7 +239,7 @@ enum err online_serve(
     bool is_post = strcmp(req->method, "POST") == 0;
     enum err err = is_post ? read_body(req, &asked, p) : read_query(req, &asked, p);
 
-    if (err) {
+    if (err || (err = auth_check_reach(req->caller, asked.place.server_client, p))) {
         return err;
     }
     err = find_sessions(w, &asked, &found);

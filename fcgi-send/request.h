@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "shared/buf.h"
+#include "shared/auth.h"
 
 struct FCGX_Request;
 
@@ -25,7 +25,8 @@ struct request {
     const char *authorization;
     const char *api_key;
     const char *idempotency_key;
-    struct buf body; /* owned */
+    const struct auth_key *caller; /* borrowed; NULL until routes.c knows who calls */
+    struct buf body;               /* owned */
     uint64_t unread; /* bytes of the body that were announced and not read: plain CGI */
     bool body_has_failed;
 };

@@ -7,6 +7,7 @@
 
 #include "fcgi-send/path.h"
 #include "fcgi-send/stats.h"
+#include "shared/clock.h"
 #include "shared/log.h"
 
 enum { METHOD_GET = 1, METHOD_POST = 2 };
@@ -96,27 +97,26 @@ static enum err check_method(
 }
 
 static enum err authorize(
-    struct worker *w, const struct route *route, const struct request *req, const char **caller)
+    const struct auth_keys *keys, const struct route *route, struct request *req)
 {
     if (route->scope == ANYBODY) {
         return ERR_OK;
     }
     return auth_check(
-        &w->service->keys, req->authorization, req->api_key, (enum auth_scope)route->scope, caller);
+        keys, req->authorization, req->api_key, (enum auth_scope)route->scope, &req->caller);
 }
 
-static enum err serve(
-    struct worker *w, struct request *req, struct response *res, struct problem *p)
+static enum err serve(struct worker *w, const struct auth_keys *keys, struct request *req,
+    struct response *res, struct problem *p)
 {
     const struct route *route = NULL;
-    const char *caller = "";
     enum err err = find_route(req, &route, p);
 
     stats_add(&send_stats[route ? route->requests : SEND_STAT_requests_unknown], 1);
     if (!route) {
         return err;
     }
-    if ((err = check_method(route, req, res, p)) || (err = authorize(w, route, req, &caller))) {
+    if ((err = check_method(route, req, res, p)) || (err = authorize(keys, route, req))) {
         return err;
     }
     if (method_of(req) == METHOD_POST) {
@@ -125,7 +125,8 @@ static enum err serve(
     if (!err) {
         err = route->serve(w, req, res, p);
     }
-    log_debug("request", "call=%s caller=%s err=%s", route->name, caller, err_name(err));
+    log_debug("request", "call=%s caller=%s err=%s", route->name,
+        req->caller ? req->caller->name : "", err_name(err));
     return err;
 }
 
@@ -147,7 +148,8 @@ void routes_serve(struct worker *w, struct request *req)
 
     send_stat_add(busy, 1);
     response_init(&res);
-    enum err err = serve(w, req, &res, &problem);
+    struct key_set *set = key_store_ref(w->service->keys, clock_mono_ms());
+    enum err err = serve(w, &set->keys, req, &res, &problem);
     if (err) {
         set_problem(&res, err, &problem);
         send_stats_count_error(err);
@@ -158,5 +160,6 @@ void routes_serve(struct worker *w, struct request *req)
     request_answer(req, (struct slice){buf_str(&bytes), bytes.len});
     buf_finish(&bytes);
     response_finish(&res);
+    key_set_unref(set); /* the caller is of it */
     send_stat_add(busy, -1);
 }

@@ -13,8 +13,9 @@
 void routes_serve(struct worker *w, struct request *req);
 
 /*
- * A call: adds its answer to res->data. An error may be returned without p being filled in: then
- * the caller is told the text of the table.
+ * A call: adds its answer to res->data. What a key that is limited to some serverClients may see or
+ * do is for each call to check (auth_check_reach on req->caller): docs/api.md says how. An error
+ * may be returned without p being filled in: then the caller is told the text of the table.
  */
 typedef enum err call_serve(
     struct worker *w, const struct request *req, struct response *res, struct problem *p);

@@ -93,7 +93,10 @@ enum err send_serve(
     if (err) {
         return err;
     }
-    err = begin_wait(w->service, &message);
+    err = auth_check_reach(req->caller, message.target.server_client, p);
+    if (!err) {
+        err = begin_wait(w->service, &message);
+    }
     if (!err) {
         err = send_message(w, &message, res, p);
         end_wait(w->service, &message);

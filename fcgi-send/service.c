@@ -15,15 +15,14 @@ enum err service_init(struct service *s, const struct config *config, struct pro
     if (s->stop_fd < 0) {
         return problem_set(p, ERR_INTERNAL, "", "eventfd: %s", strerror(errno));
     }
-    enum err err =
-        auth_keys_parse(&s->keys, config->send_api_keys, config->send_allow_anonymous, p);
+    enum err err = key_store_create(config, &s->keys, p);
     if (err) {
         close(s->stop_fd);
         return err;
     }
     s->nodes = node_pool_create(config);
     if (!s->nodes) {
-        auth_keys_finish(&s->keys);
+        key_store_destroy(s->keys);
         close(s->stop_fd);
         return problem_set(p, ERR_NO_MEMORY, "", NULL);
     }
@@ -33,7 +32,7 @@ enum err service_init(struct service *s, const struct config *config, struct pro
 void service_finish(struct service *s)
 {
     node_pool_destroy(s->nodes);
-    auth_keys_finish(&s->keys);
+    key_store_destroy(s->keys);
     close(s->stop_fd);
 }
 

@@ -7,14 +7,14 @@
 #include <stdatomic.h>
 
 #include "fcgi-send/forward.h"
+#include "fcgi-send/key_store.h"
 #include "fcgi-send/node_pool.h"
-#include "shared/auth.h"
 #include "shared/option.h"
 #include "shared/redis_sync.h"
 
 struct service {
     const struct config *config; /* borrowed from main */
-    struct auth_keys keys;       /* owned */
+    struct key_store *keys;      /* owned */
     struct node_pool *nodes;     /* owned */
     int stop_fd;                 /* owned; readable once the program is to stop */
     _Atomic int64_t waits;       /* sends that are waiting for sessions */

@@ -13,6 +13,7 @@
 #include "shared/history.h"
 
 struct asked {
+    const struct auth_key *caller;                    /* borrowed */
     struct target place;                              /* only its userId */
     char message_id[CLIENT_MESSAGE_ID_BYTES_MAX + 1]; /* "": by id */
     struct message_id id;                             /* {0,0}: a message that was never stored */
@@ -47,7 +48,7 @@ static enum err read_query(const struct request *req, struct asked *out, struct 
     if (err) {
         return err;
     }
-    *out = (struct asked){.message_id = ""};
+    *out = (struct asked){.caller = req->caller};
     if (!(err = query_only(&query, names, NULL, p)) &&
         !(err = query_target(&query, &out->place, p))) {
         err = read_name(&query, out, p);
@@ -75,6 +76,29 @@ static enum err resolve(struct worker *w, struct asked *a)
     }
     pipeline_finish(&pipeline);
     return !err && !is_known ? ERR_UNKNOWN_MESSAGE : err;
+}
+
+/* A limited key is told of what was narrowed to its own serverClients, and of nothing else. */
+static bool may_see(const struct auth_key *caller, struct slice narrowing)
+{
+    const char *colon = memchr(narrowing.at, ':', narrowing.len);
+    size_t len = colon ? (size_t)(colon - narrowing.at) : narrowing.len;
+
+    return auth_key_reaches(caller, (struct slice){narrowing.at, len});
+}
+
+/* Leaves only those that the caller may see; returns how many. */
+static size_t hide_others(
+    const struct auth_key *caller, struct history_cursor *cursors, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (may_see(caller, cursors[i].narrowing)) {
+            cursors[kept++] = cursors[i];
+        }
+    }
+    return kept;
 }
 
 /* The key of one more member. */
@@ -128,13 +152,15 @@ static enum err encode(const struct asked *a, const struct redisReply *entry_rep
     struct history_cursor *cursors;
     size_t entry_count;
     size_t cursor_count;
+    bool is_limited = a->caller->server_clients != NULL;
     char id[MESSAGE_ID_BYTES];
     enum err err = history_entries_decode(entry_reply, &entries, &entry_count);
 
     if (err) {
         return err;
     }
-    if (!a->message_id[0] && entry_count == 0) {
+    if (entry_count > 0 ? !may_see(a->caller, entries[0].narrowing)
+                        : is_limited || !a->message_id[0]) {
         err = ERR_UNKNOWN_MESSAGE;
         goto out;
     }
@@ -142,6 +168,7 @@ static enum err encode(const struct asked *a, const struct redisReply *entry_rep
     if (err) {
         goto out;
     }
+    cursor_count = hide_others(a->caller, cursors, cursor_count);
     buf_addf(out, "{\"id\":\"%s\",", message_id_format(a->id, id));
     encode_stored(entry_count > 0 ? &entries[0] : NULL, out);
     if (a->message_id[0]) {
@@ -167,6 +194,9 @@ enum err status_serve(
         return err;
     }
     if (asked.message_id[0] && message_id_is_zero(asked.id)) {
+        if (asked.caller->server_clients) {
+            return ERR_UNKNOWN_MESSAGE; /* whose it was is not known */
+        }
         buf_addf(
             &res->data, "{\"stored\":false,\"duplicateWindowMs\":%" PRId64 "}", asked.window_ms);
         return ERR_OK;

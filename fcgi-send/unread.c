@@ -49,7 +49,8 @@ enum err unread_serve(
     int64_t unread = 0;
     enum err err = read_query(req, &target, p);
 
-    if (err || (err = count_unread(w, &target, &unread))) {
+    if (err || (err = auth_check_reach(req->caller, target.server_client, p)) ||
+        (err = count_unread(w, &target, &unread))) {
         return err;
     }
     buf_addf(&res->data, "{\"unread\":%" PRId64 "}", unread);

@@ -12,12 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/file.h"
 #include "shared/option_check.h"
 #include "shared/option_table.h"
 
 #define DEFAULT_PATH "/etc/socketsend/socketsend.conf"
 #define PATH_VARIABLE OPTION_ENV_PREFIX "CONFIG"
 #define PLACE_BYTES 200
+#define FILE_SCHEME "file:"
 
 extern char **environ;
 
@@ -97,6 +99,38 @@ static void set_value(struct load *l, const struct option *o, const char *value)
         fail(l, place_of(l, o, place), o->name, "\"%.60s\" is not %s", value, buf_str(&allowed));
     }
     buf_finish(&allowed);
+}
+
+/* What the file behind "file:" holds, as service managers pass credentials. */
+static void set_from_file(struct load *l, const struct option *o, const char *path)
+{
+    char place[PLACE_BYTES];
+    struct problem problem;
+    struct buf text;
+
+    buf_init(&text, OPTION_VALUE_BYTES_MAX);
+    enum err err = file_read(path, &text, o->name, &problem);
+    if (err) {
+        fail(l, place_of(l, o, place), o->name, "%s", problem.msg);
+    } else {
+        if (text.len > 0 && text.bytes[text.len - 1] == '\n') {
+            text.bytes[text.len - 1] = '\0';
+        }
+        set_value(l, o, buf_str(&text)); /* which refuses a second line */
+    }
+    buf_finish(&text);
+}
+
+/* What was written, in the file or the environment. */
+static void set_written(struct load *l, const struct option *o, const char *value)
+{
+    bool is_path = o->type == TYPE_SECRET && strncmp(value, FILE_SCHEME, strlen(FILE_SCHEME)) == 0;
+
+    if (is_path) {
+        set_from_file(l, o, value + strlen(FILE_SCHEME));
+    } else {
+        set_value(l, o, value);
+    }
 }
 
 static void load_defaults(struct load *l)
@@ -184,7 +218,7 @@ static int on_value(void *user, const char *section, const char *key, const char
     int *source = &l->source[o - options];
     if (*source == SOURCE_DEFAULT) {
         *source = l->line_number;
-        set_value(l, o, value);
+        set_written(l, o, value);
     } else if (l->line[0] == ' ' || l->line[0] == '\t') {
         extend_value(l, o, value);
     } else {
@@ -282,7 +316,7 @@ static void load_variable(struct load *l, const char *variable)
         return;
     }
     l->source[o - options] = SOURCE_ENVIRONMENT;
-    set_value(l, o, equals + 1);
+    set_written(l, o, equals + 1);
 }
 
 static void load_environment(struct load *l)

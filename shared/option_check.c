@@ -13,6 +13,7 @@
 #include "shared/auth.h"
 #include "shared/limits.h"
 #include "shared/parse.h"
+#include "shared/privileges.h"
 #include "shared/redis_url.h"
 #include "shared/tls_files.h"
 
@@ -43,6 +44,40 @@ static bool lease_outlasts_a_command(const struct config *c)
 static bool secret_is_long(const struct config *c)
 {
     return strlen(c->cluster_secret) >= SECRET_CHARS_MIN;
+}
+
+static bool also_is_long(const struct config *c)
+{
+    return !*c->cluster_secret_also || strlen(c->cluster_secret_also) >= SECRET_CHARS_MIN;
+}
+
+static bool is_identity(const char *text)
+{
+    struct identity ignored;
+
+    return !*text || identity_find(text, "", &ignored, NULL) == ERR_OK;
+}
+
+static bool node_user_is_known(const struct config *c)
+{
+    return is_identity(c->node_user);
+}
+
+static bool send_user_is_known(const struct config *c)
+{
+    return is_identity(c->send_user);
+}
+
+static bool listen_owner_is_known(const struct config *c)
+{
+    return is_identity(c->send_listen_owner);
+}
+
+static bool listen_mode_is_octal(const struct config *c)
+{
+    uint64_t ignored;
+
+    return parse_octal(slice_of(c->send_listen_mode), 0777, &ignored) == ERR_OK;
 }
 
 struct endpoint {
@@ -190,6 +225,7 @@ static bool tls_only_goes_with_ca(const struct config *c)
     return !c->send_tls_only || *c->send_tls_ca;
 }
 
+#define USER "must be user or user:group, both of this host"
 #define IP_PORT "must be ip:port, such as 127.0.0.1:9001 or [::1]:9001"
 
 static const struct rule {
@@ -206,6 +242,8 @@ static const struct rule {
     {OPTION_registry_node_lease, lease_outlasts_a_command,
         "must be at least redis.command_timeout, or one slow answer makes a node count as dead"},
     {OPTION_cluster_secret, secret_is_long, "must have at least 16 characters"},
+    {OPTION_cluster_secret_also, also_is_long, "must be empty or have at least 16 characters"},
+    {OPTION_node_user, node_user_is_known, USER},
     {OPTION_node_name, name_leaves_room_for_the_port, "must have at most 122 bytes"},
     {OPTION_node_public_listen, public_listen_is_address, IP_PORT},
     {OPTION_node_internal_listen, internal_listen_is_address, IP_PORT},
@@ -222,6 +260,9 @@ static const struct rule {
     {OPTION_node_unread_text, unread_text_has_one_number, "must have one %d and no other %"},
     {OPTION_send_listen, send_listen_is_known,
         "must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"},
+    {OPTION_send_listen_mode, listen_mode_is_octal, "must be an octal number up to 0777"},
+    {OPTION_send_listen_owner, listen_owner_is_known, USER},
+    {OPTION_send_user, send_user_is_known, USER},
     {OPTION_send_max_waits, a_thread_never_waits, "must be less than send.threads"},
     {OPTION_send_message_max, a_forward_takes_the_largest_message,
         "must be at most node.forward_max less 64k, or nodes refuse the largest messages"},
@@ -233,14 +274,19 @@ static const struct rule {
     {OPTION_send_tls_only, tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
 };
 
-static enum err check_api_keys(const struct config *c, struct problem *p)
+static enum err check_api_keys(const struct config *c, enum option_index *blamed, struct problem *p)
 {
+    const struct auth_source from = {
+        c->send_api_keys, c->send_api_keys_file, c->send_allow_anonymous};
     struct auth_keys keys;
-    enum err err = auth_keys_parse(&keys, c->send_api_keys, c->send_allow_anonymous, p);
+    enum err err = auth_keys_load(&keys, &from, p);
 
     if (!err) {
         auth_keys_finish(&keys);
+        return ERR_OK;
     }
+    bool in_file = strcmp(p->field, options[OPTION_send_api_keys_file].name) == 0;
+    *blamed = in_file ? OPTION_send_api_keys_file : OPTION_send_api_keys;
     return err;
 }
 
@@ -285,7 +331,6 @@ enum err option_check(
     if (program == PROGRAM_NODE) {
         return check_tls_files(c, TLS_INTERNAL, blamed, p);
     }
-    *blamed = OPTION_send_api_keys;
-    enum err err = check_api_keys(c, p);
+    enum err err = check_api_keys(c, blamed, p);
     return err ? err : check_tls_files(c, TLS_SENDER, blamed, p);
 }

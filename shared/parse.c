@@ -28,7 +28,7 @@ static size_t count_digits(struct slice text)
     return n;
 }
 
-enum err parse_u64(struct slice text, uint64_t max, uint64_t *out)
+static enum err parse_digits(struct slice text, unsigned base, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
 
@@ -37,13 +37,26 @@ enum err parse_u64(struct slice text, uint64_t max, uint64_t *out)
     }
     for (size_t i = 0; i < text.len; i++) {
         uint64_t digit = (uint64_t)(text.at[i] - '0');
-        if (digit > max || value > (max - digit) / 10) {
+        if (digit >= base) {
+            return ERR_BAD_VALUE;
+        }
+        if (digit > max || value > (max - digit) / base) {
             return ERR_OUT_OF_RANGE;
         }
-        value = value * 10 + digit;
+        value = value * base + digit;
     }
     *out = value;
     return ERR_OK;
+}
+
+enum err parse_u64(struct slice text, uint64_t max, uint64_t *out)
+{
+    return parse_digits(text, 10, max, out);
+}
+
+enum err parse_octal(struct slice text, uint64_t max, uint64_t *out)
+{
+    return parse_digits(text, 8, max, out);
 }
 
 /* Digits and a unit of the table, which ends with a NULL name. "0" needs no unit. */

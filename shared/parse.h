@@ -12,6 +12,8 @@
 
 /* Digits only. */
 enum err parse_u64(struct slice text, uint64_t max, uint64_t *out) MUST_CHECK;
+/* The same in octal, with or without leading zeros: "0660" -> 432. */
+enum err parse_octal(struct slice text, uint64_t max, uint64_t *out) MUST_CHECK;
 /* 250ms 5s 10m 2h 7d: a unit is required, except for 0. */
 enum err parse_duration_ms(struct slice text, int64_t *out) MUST_CHECK;
 /* 512 64k 1m 2g: powers of 1024. */

@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "shared/log.h"
+#include "wsnode/descriptors.h"
 #include "wsnode/loop.h"
 #include "wsnode/public_socket.h"
 #include "wsnode/ws_arrival.h"
@@ -21,8 +21,6 @@
 
 /* So that a burst of connects does not hold up the sessions that are there. */
 #define ACCEPTS_PER_TURN 64
-/* Descriptors for all but public connections: senders' kept connections, Redis, the loop's own. */
-#define SPARE_DESCRIPTORS 1024
 
 struct acceptor {
     uv_poll_t poll;
@@ -36,28 +34,6 @@ struct acceptor {
     struct arrivals arrivals;
 };
 
-/* Returns how many descriptors this process may have. */
-static int64_t raise_descriptor_limit(int64_t wanted)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        return wanted;
-    }
-    rlim_t target = (rlim_t)wanted;
-    if (target > limit.rlim_max) {
-        /* The hard limit may be raised by the privileged. */
-        struct rlimit higher = {target, target};
-        target = setrlimit(RLIMIT_NOFILE, &higher) < 0 ? limit.rlim_max : target;
-    }
-    limit.rlim_max = target > limit.rlim_max ? target : limit.rlim_max;
-    limit.rlim_cur = target;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        log_warn("descriptor limit not raised", "wanted=%lld", (long long)target);
-    }
-    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? wanted : (int64_t)limit.rlim_cur;
-}
-
 static int64_t at_most(int64_t value, int64_t max)
 {
     return value < max ? value : max;
@@ -66,8 +42,8 @@ static int64_t at_most(int64_t value, int64_t max)
 /* Sets the limits of sessions and handshakes to what the descriptors allow. */
 static void fit_to_descriptors(struct acceptor *a, const struct config *config, int64_t *sessions)
 {
-    int64_t wanted = config->node_max_sessions + config->node_max_handshakes + SPARE_DESCRIPTORS;
-    int64_t limit = raise_descriptor_limit(wanted);
+    int64_t wanted = descriptors_wanted(config);
+    int64_t limit = descriptors_raise(wanted);
 
     a->max_handshakes = config->node_max_handshakes;
     *sessions = config->node_max_sessions;

@@ -33,7 +33,9 @@ static enum err check_secret(struct internal_request *r, struct problem *p)
     bool given =
         copy_header(r->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, authorization, sizeof(authorization));
 
-    enum err err = auth_check_secret(r->node->config->cluster_secret, given ? authorization : NULL);
+    const struct config *config = r->node->config;
+    enum err err = auth_check_secret(
+        config->cluster_secret, config->cluster_secret_also, given ? authorization : NULL);
     return err ? problem_set(p, err, "", NULL) : ERR_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "shared/log.h"
+#include "shared/privileges.h"
 #include "wsnode/supervisor.h"
 
 int main(int argc, char **argv)
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
     }
     log_init("wsnode", (enum log_level)config.log_level);
     (void)signal(SIGPIPE, SIG_IGN);
+    privileges_forbid_new();
     status = supervisor_run(&config);
     config_finish(&config);
     return status;

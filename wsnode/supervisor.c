@@ -15,6 +15,8 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "shared/privileges.h"
+#include "wsnode/descriptors.h"
 #include "wsnode/node.h"
 #include "wsnode/public_socket.h"
 #include "wsnode/tls.h"
@@ -67,6 +69,19 @@ static enum err open_sockets(struct supervisor *s, struct problem *p)
         }
     }
     return ERR_OK;
+}
+
+/* What workers must find done, those that are restarted too: certificates, sockets, and as root the
+ * limit of descriptors, before root is given up. */
+static enum err prepare(struct supervisor *s, struct problem *p)
+{
+    enum err err;
+
+    if ((err = tls_create(s->config, &s->tls, p)) || (err = open_sockets(s, p))) {
+        return err;
+    }
+    (void)descriptors_raise(descriptors_wanted(s->config));
+    return privileges_drop(s->config->node_user, "node.user", p);
 }
 
 /* In the new process; its exit status. */
@@ -300,7 +315,7 @@ int supervisor_run(const struct config *config)
     for (int i = 0; i < s.count; i++) {
         s.workers[i].listen_fd = -1;
     }
-    if (tls_create(config, &s.tls, &p) || open_sockets(&s, &p)) {
+    if (prepare(&s, &p)) {
         log_error("cannot start", "why=\"%s\"", p.msg);
         close_sockets(&s, -1);
         goto out;

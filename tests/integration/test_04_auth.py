@@ -1,13 +1,16 @@
 """Who may call: API keys and their scopes, the secret between our own programs; and that nothing starts without."""
 
+import hashlib
 import json
 import os
+import signal
 import subprocess
 
 import pytest
-from harness import API_KEY, CLUSTER_SECRET, FcgiSend, LighttpdWeb, Node
+from harness import API_KEY, CLUSTER_SECRET, Client, FcgiSend, LighttpdWeb, Node, wait_until
 
 OLD_KEY, NEW_KEY, READER_KEY = "old-key-of-a-backend", "new-key-of-a-backend", "key-of-a-read-only-backend"
+PC_KEY = "key-for-two-server-clients"
 
 
 @pytest.fixture
@@ -40,10 +43,15 @@ def test_health_needs_no_key(web):
     assert web.request("GET", "/healthz", key=None).status == 200
 
 
+def hash_of(key):
+    """As `printf %s KEY | sha256sum` has it."""
+    return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
+
+
 @pytest.fixture(scope="module")
 def fcgi(stack, directory):
     """With several keys, so that one can be replaced by the next."""
-    keys = f"old:{OLD_KEY} new:{NEW_KEY}:send+admin reader:{READER_KEY}:presence"
+    keys = f"old:{OLD_KEY} new:{NEW_KEY}:send+admin\n reader:{hash_of(READER_KEY)}:presence\n pc:{PC_KEY}:send+presence:pc+app"
     process = FcgiSend(directory, {**stack.web.send_options, "send.api_keys": keys}, "auth-fcgi-send").start()
     yield process
     process.stop()
@@ -75,12 +83,145 @@ def test_scope(fcgi, message, key, method, path, status):
         assert answer.code == 40301
 
 
+# What the key that is limited to pc and app asks for -> status
+REACHES = [
+    ("userId={user}&serverClient=pc", 200),
+    ("userId={user}&serverClient=app", 200),
+    ("userId={user}&serverClient=pc&page=home", 200),
+    ("userId={user}", 403),
+    ("userId={user}&serverClient=web", 403),
+    ("userId={user}&serverClient=p", 403),
+]
+
+
+@pytest.mark.parametrize("call", ["online", "unread", "history"])
+@pytest.mark.parametrize("query, status", REACHES)
+def test_limited_key_looks_at_its_server_clients_only(fcgi, user, call, query, status):
+    answer = fcgi.request("GET", f"/{call}?{query.format(user=user)}", key=PC_KEY)
+    assert answer.status == status
+    if status == 403:
+        assert answer.error == (403, 40301, "serverClient")
+
+
+TARGETS = [
+    ({"userId": "{user}", "serverClient": "pc"}, 200),
+    ({"key": "app:home:{user}"}, 200),
+    ({"userId": "{user}"}, 403),
+    ({"userId": "{user}", "serverClient": "web"}, 403),
+    ({"key": "web:home:{user}"}, 403),
+    ({"userId": "{user}", "sessionId": "A" * 22}, 403),
+]
+
+
+@pytest.mark.parametrize("target, status", TARGETS)
+def test_limited_key_sends_to_its_server_clients_only(stack, fcgi, user, target, status):
+    body = {name: value.format(user=user) for name, value in target.items()}
+    answer = fcgi.request("POST", "/socketSend", json.dumps({**body, "msgInfo": "x"}).encode(), key=PC_KEY)
+    assert answer.status == status
+    stored = stack.redis.client.exists(f"WebSocket_{{{user}}}:inbox")
+    assert stored == (status == 200)
+
+
+def test_limited_key_is_shown_nobody_elses_sessions(fcgi, connect, user):
+    connect(server_client="pc")
+    connect(server_client="web")
+    users = fcgi.request("GET", f"/online?userId={user}&serverClient=pc", key=PC_KEY).data["users"]
+    assert [session["key"] for session in users[0]["sessions"]] == [f"pc:home:{user}"]
+    body = json.dumps({"userIds": [user], "serverClient": "web"}).encode()
+    assert fcgi.request("POST", "/online", body, key=PC_KEY).error == (403, 40301, "serverClient")
+
+
+def test_limited_key_cannot_name_another_server_clients_session(fcgi, connect, user):
+    connect(server_client="web")
+    users = fcgi.request("GET", f"/online?userId={user}", key=OLD_KEY).data["users"]
+    message = {"userId": user, "serverClient": "pc", "sessionId": users[0]["sessions"][0]["sessionId"], "msgInfo": "x"}
+    assert fcgi.request("POST", "/socketSend", json.dumps(message).encode(), key=PC_KEY).data["matched"] == 0
+
+
+# What was sent -> may the key that is limited to pc and app know what became of it?
+STATUSES = [
+    ({"serverClient": "pc"}, True),
+    ({"serverClient": "app", "page": "home"}, True),
+    ({"serverClient": "web"}, False),
+    ({}, False),
+    ({"serverClient": "pc", "durable": False}, False),
+]
+
+
+@pytest.mark.parametrize("narrowing, known", STATUSES)
+def test_limited_key_knows_what_became_of_its_messages_only(fcgi, user, narrowing, known):
+    message = {"userId": user, "messageId": "m1", "msgInfo": "x", **narrowing}
+    sent = fcgi.request("POST", "/socketSend", json.dumps(message).encode(), key=OLD_KEY).data
+    names = ["messageId=m1", *([f"id={sent['id']}"] if sent["stored"] else [])]
+    for name in names:
+        assert fcgi.request("GET", f"/status?userId={user}&{name}", key=OLD_KEY).status == 200
+        answer = fcgi.request("GET", f"/status?userId={user}&{name}", key=PC_KEY)
+        assert (answer.status, answer.code) == ((200, 0) if known else (404, 40402))
+
+
+def test_limited_key_is_shown_its_own_read_marks_only(stack, fcgi, user):
+    message = {"userId": user, "serverClient": "pc", "messageId": "m1", "msgInfo": "x"}
+    sent = fcgi.request("POST", "/socketSend", json.dumps(message).encode(), key=OLD_KEY).data
+    marks = {"pc": sent["id"], "web": sent["id"], "*": sent["id"]}
+    stack.redis.client.hset(f"WebSocket_{{{user}}}:read", mapping=marks)
+    path = f"/status?userId={user}&messageId=m1"
+    assert set(fcgi.request("GET", path, key=OLD_KEY).data["read"]) == set(marks)
+    assert set(fcgi.request("GET", path, key=PC_KEY).data["readUpTo"]) == {"pc"}
+
+
+def replace(path, text):
+    beside = path.with_suffix(".new")
+    beside.write_text(text)
+    beside.rename(path)
+
+
+@pytest.fixture
+def keys_file(test_directory):
+    path = test_directory / "api-keys"
+    path.write_text(f"# a backend\nbackend:{hash_of(OLD_KEY)}\n")
+    return path
+
+
+@pytest.fixture
+def rotating(stack, test_directory, keys_file):
+    options = {**stack.web.send_options, "send.api_keys": "", "send.api_keys_file": keys_file}
+    process = FcgiSend(test_directory, options).start()
+    yield process
+    process.stop()
+
+
+def status_of(sender, key):
+    return sender.request("GET", "/nodes", key=key).status
+
+
+def test_keys_are_rotated_without_a_restart(rotating, keys_file):
+    assert (status_of(rotating, OLD_KEY), status_of(rotating, NEW_KEY)) == (200, 401)
+    replace(keys_file, f"backend:{hash_of(OLD_KEY)}\nnext:{hash_of(NEW_KEY)}\n")
+    wait_until(lambda: status_of(rotating, NEW_KEY) == 200, 3, "the new key's day")
+    assert status_of(rotating, OLD_KEY) == 200
+    replace(keys_file, f"next:{hash_of(NEW_KEY)}\n")
+    rotating.signal(signal.SIGHUP)
+    wait_until(lambda: status_of(rotating, OLD_KEY) == 401, 3, "the old key's end")
+    assert status_of(rotating, NEW_KEY) == 200
+
+
+def test_bad_keys_file_is_told_and_changes_nothing(rotating, keys_file):
+    replace(keys_file, f"next:{hash_of(NEW_KEY)}\n\nbackend:too-short\n")
+    rotating.signal(signal.SIGHUP)
+    wait_until(lambda: 'line 3: key "backend"' in rotating.log(), 3, "the complaint")
+    assert (status_of(rotating, OLD_KEY), status_of(rotating, NEW_KEY)) == (200, 401)
+    assert "too-short" not in rotating.log()
+
+
 REFUSED_OPTIONS = [
     ("no API key", {"send.api_keys": ""}, "api_keys"),
     ("short API key", {"send.api_keys": "backend:short"}, "backend"),
     ("two keys of one name", {"send.api_keys": f"a:{OLD_KEY} a:{NEW_KEY}"}, "a"),
     ("unknown scope", {"send.api_keys": f"a:{OLD_KEY}:everything"}, "scope"),
     ("short cluster secret", {"cluster.secret": "short"}, "secret"),
+    ("no such keys file", {"send.api_keys_file": "/nonexistent/keys"}, "send.api_keys_file"),
+    ("no such secret's file", {"cluster.secret": "file:/nonexistent/secret"}, "cluster.secret: /nonexistent/secret: No such file"),
+    ("no hash", {"send.api_keys": "a:sha256:0123"}, "64 hex digits"),
 ]
 
 
@@ -167,3 +308,44 @@ def test_sender_with_another_secret_reaches_nobody(stack, connect, user, test_di
     assert data["stored"] is True
     assert [session["status"] for session in data["sessions"]] == ["unreachable"]
     assert client.receive_message(timeout=40)["msgInfo"] == "hello"  # by the hint
+
+
+@pytest.fixture
+def lone_node(stack, test_directory):
+    node = Node(test_directory, "rotated", stack.redis.url, CLUSTER_SECRET)
+    yield node
+    node.stop()
+
+
+def make_sender(stack, directory, secret):
+    options = {**stack.web.send_options, "cluster.secret": secret, "send.node_retry": "0"}
+    return FcgiSend(directory, options, f"sender-{secret}").start()
+
+
+def status_through(sender, node, user):
+    """What a message to the one session on the node comes to."""
+    client = Client(f"{node.url}/websocket/{user}")
+    client.wait_connected()
+    body = json.dumps({"userId": user, "msgInfo": "x", "durable": False}).encode()
+    answer = sender.request("POST", "/socketSend", body)
+    client.close()
+    return [session["status"] for session in answer.data["sessions"] if session["node"] == node.id]
+
+
+def test_cluster_secret_is_changed_in_three_steps(stack, lone_node, test_directory, user):
+    """Those of docs/deploy.md: whatever runs next to each other understands each other."""
+    old, new = CLUSTER_SECRET, "next-secret-of-the-integration-tests"
+    steps = [
+        ({"cluster.secret": old, "cluster.secret_also": new}, {old: "written", new: "written"}),  # 1, and during 2
+        ({"cluster.secret": new}, {old: "unreachable", new: "written"}),  # 3
+    ]
+    senders = {secret: make_sender(stack, test_directory, secret) for secret in (old, new)}
+    for options, expected in steps:
+        lone_node.options.pop("cluster.secret_also", None)
+        lone_node.options.update(options)
+        lone_node.start()
+        for secret, status in expected.items():
+            assert status_through(senders[secret], lone_node, f"{user}-{secret}") == [status]
+        lone_node.stop()
+    for sender in senders.values():
+        sender.stop()

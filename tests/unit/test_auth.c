@@ -12,12 +12,21 @@
 
 #define SECRET "0123456789abcdef"
 #define OTHER "fedcba9876543210"
+/* printf %s 0123456789abcdef | sha256sum */
+#define HASH "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f"
+
+static enum err load(struct auth_keys *keys, const char *text, bool anonymous, struct problem *p)
+{
+    const struct auth_source from = {text, "", anonymous};
+
+    return auth_keys_load(keys, &from, p);
+}
 
 static struct auth_keys parse(const char *text, bool anonymous)
 {
     struct auth_keys keys;
 
-    assert_int_equal(auth_keys_parse(&keys, text, anonymous, NULL), ERR_OK);
+    assert_int_equal(load(&keys, text, anonymous, NULL), ERR_OK);
     return keys;
 }
 
@@ -48,8 +57,19 @@ static void bad_keys_are_named_without_their_secret(void **state)
         {"shop:" SECRET ":", "\"shop\": a scope is not"},
         {"shop:" SECRET ":everything", "\"shop\": a scope is not"},
         {"shop:" SECRET ":send+", "\"shop\": a scope is not"},
-        {"shop:" SECRET ":send:x", "\"shop\": a scope is not"},
+        {"shop:" SECRET ":send:", "\"shop\": a serverClient is malformed"},
+        {"shop:" SECRET ":send:pc+", "\"shop\": a serverClient is malformed"},
+        {"shop:" SECRET ":send:pc/x", "\"shop\": a serverClient is malformed"},
+        {"shop:" SECRET ":send:pc:home", "\"shop\": a serverClient is malformed"},
         {"shop:" SECRET " shop:" OTHER, "\"shop\": the name stands twice"},
+        {"shop:" SECRET " ops:" SECRET ":send", "\"ops\": has the same secret as key \"shop\""},
+        {"shop:" HASH " ops:" SECRET, "\"ops\": has the same secret as key \"shop\""},
+        {"shop:sha256", "\"shop\": sha256: must be followed by 64 hex digits"},
+        {"shop:sha256:", "\"shop\": sha256: must be followed by 64 hex digits"},
+        {"shop:sha256:0123456789:send", "\"shop\": sha256: must be followed by 64 hex digits"},
+        {"shop:" HASH "0", "\"shop\": sha256: must be followed by 64 hex digits"},
+        {"shop:sha256:01234567890123456789012345678901234567890123456789012345678901xx",
+            "\"shop\": sha256: must be followed by 64 hex digits"},
         {"", "allow_anonymous = yes"},
         {"  ", "allow_anonymous = yes"},
     };
@@ -59,7 +79,7 @@ static void bad_keys_are_named_without_their_secret(void **state)
         struct auth_keys keys;
         struct problem p = {0};
 
-        assert_int_equal(auth_keys_parse(&keys, bad[i].text, false, &p), ERR_BAD_VALUE);
+        assert_int_equal(load(&keys, bad[i].text, false, &p), ERR_BAD_VALUE);
         if (!strstr(p.msg, bad[i].said) || strstr(p.msg, "0123456789")) {
             fail_msg("\"%s\" gave: %s", bad[i].text, p.msg);
         }
@@ -79,80 +99,121 @@ static void name_of_64_characters_fits(void **state)
     auth_keys_finish(&keys);
     text[64] = 'n';
     memcpy(text + 65, ":" SECRET, sizeof(":" SECRET));
-    assert_int_equal(auth_keys_parse(&keys, text, false, NULL), ERR_BAD_VALUE);
+    assert_int_equal(load(&keys, text, false, NULL), ERR_BAD_VALUE);
 }
 
 static void caller_is_known_by_either_header(void **state)
 {
     struct auth_keys keys = parse("shop:" SECRET " ops:" OTHER, false);
-    const char *name = "";
+    const struct auth_key *key = NULL;
 
     (void)state;
-    assert_int_equal(auth_check(&keys, "Bearer " SECRET, NULL, AUTH_SEND, &name), ERR_OK);
-    assert_string_equal(name, "shop");
-    assert_int_equal(auth_check(&keys, "bEARER   " OTHER, NULL, AUTH_SEND, &name), ERR_OK);
-    assert_string_equal(name, "ops");
-    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &name), ERR_OK);
-    assert_string_equal(name, "shop");
-    assert_int_equal(auth_check(&keys, "Basic dTpw", OTHER, AUTH_SEND, &name), ERR_OK);
-    assert_string_equal(name, "ops");
+    assert_int_equal(auth_check(&keys, "Bearer " SECRET, NULL, AUTH_SEND, &key), ERR_OK);
+    assert_string_equal(key->name, "shop");
+    assert_int_equal(auth_check(&keys, "bEARER   " OTHER, NULL, AUTH_SEND, &key), ERR_OK);
+    assert_string_equal(key->name, "ops");
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &key), ERR_OK);
+    assert_string_equal(key->name, "shop");
+    assert_int_equal(auth_check(&keys, "Basic dTpw", OTHER, AUTH_SEND, &key), ERR_OK);
+    assert_string_equal(key->name, "ops");
     auth_keys_finish(&keys);
 }
 
 static void caller_without_or_with_a_wrong_key_is_refused(void **state)
 {
     struct auth_keys keys = parse("shop:" SECRET, false);
-    const char *name = "untouched";
+    const struct auth_key *key = NULL;
 
     (void)state;
-    assert_int_equal(auth_check(&keys, NULL, NULL, AUTH_SEND, &name), ERR_NO_TOKEN);
-    assert_int_equal(auth_check(&keys, "", NULL, AUTH_SEND, &name), ERR_NO_TOKEN);
-    assert_int_equal(auth_check(&keys, "Basic dTpw", NULL, AUTH_SEND, &name), ERR_NO_TOKEN);
-    assert_int_equal(auth_check(&keys, SECRET, NULL, AUTH_SEND, &name), ERR_NO_TOKEN);
-    assert_int_equal(auth_check(&keys, "Bearer ", NULL, AUTH_SEND, &name), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check(&keys, NULL, NULL, AUTH_SEND, &key), ERR_NO_TOKEN);
+    assert_int_equal(auth_check(&keys, "", NULL, AUTH_SEND, &key), ERR_NO_TOKEN);
+    assert_int_equal(auth_check(&keys, "Basic dTpw", NULL, AUTH_SEND, &key), ERR_NO_TOKEN);
+    assert_int_equal(auth_check(&keys, SECRET, NULL, AUTH_SEND, &key), ERR_NO_TOKEN);
+    assert_int_equal(auth_check(&keys, "Bearer ", NULL, AUTH_SEND, &key), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check(&keys, "Bearer " SECRET "x", NULL, AUTH_SEND, &key), ERR_BAD_TOKEN);
     assert_int_equal(
-        auth_check(&keys, "Bearer " SECRET "x", NULL, AUTH_SEND, &name), ERR_BAD_TOKEN);
-    assert_int_equal(
-        auth_check(&keys, "Bearer 0123456789abcde", NULL, AUTH_SEND, &name), ERR_BAD_TOKEN);
-    assert_int_equal(auth_check(&keys, NULL, "", AUTH_SEND, &name), ERR_BAD_TOKEN);
-    assert_int_equal(auth_check(&keys, "Bearer " SECRET, OTHER, AUTH_SEND, &name), ERR_BAD_TOKEN);
-    assert_string_equal(name, "untouched");
+        auth_check(&keys, "Bearer 0123456789abcde", NULL, AUTH_SEND, &key), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check(&keys, NULL, "", AUTH_SEND, &key), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check(&keys, "Bearer " SECRET, OTHER, AUTH_SEND, &key), ERR_BAD_TOKEN);
+    assert_null(key);
     auth_keys_finish(&keys);
 }
 
 static void key_serves_its_scopes_only(void **state)
 {
     struct auth_keys keys = parse("shop:" SECRET ":send", false);
-    const char *name;
+    const struct auth_key *key;
 
     (void)state;
-    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &name), ERR_OK);
-    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_PRESENCE, &name), ERR_FORBIDDEN);
-    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_ADMIN, &name), ERR_FORBIDDEN);
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &key), ERR_OK);
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_PRESENCE, &key), ERR_FORBIDDEN);
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_ADMIN, &key), ERR_FORBIDDEN);
+    auth_keys_finish(&keys);
+}
+
+static void hash_stands_for_the_secret(void **state)
+{
+    struct auth_keys keys = parse("shop:" HASH ":send ops:" OTHER, false);
+    const struct auth_key *key;
+
+    (void)state;
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &key), ERR_OK);
+    assert_string_equal(key->name, "shop");
+    assert_int_equal(key->scopes, AUTH_SEND);
+    assert_int_equal(auth_check(&keys, NULL, HASH, AUTH_SEND, &key), ERR_BAD_TOKEN);
+    auth_keys_finish(&keys);
+}
+
+static void key_reaches_its_server_clients_only(void **state)
+{
+    struct auth_keys keys = parse("shop:" SECRET ":send:pc+app ops:" OTHER ":send", false);
+    const struct auth_key *shop = &keys.keys[0];
+    const struct auth_key *ops = &keys.keys[1];
+    static const char *const others[] = {"", "p", "pcs", "pc+app", "ap", "app2", "PC", "+"};
+    struct problem p = {0};
+
+    (void)state;
+    assert_int_equal(auth_check_reach(shop, "pc", NULL), ERR_OK);
+    assert_int_equal(auth_check_reach(shop, "app", NULL), ERR_OK);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_int_equal(auth_check_reach(shop, others[i], &p), ERR_FORBIDDEN);
+        assert_string_equal(p.field, "serverClient");
+        assert_int_equal(auth_check_reach(ops, others[i], NULL), ERR_OK);
+    }
     auth_keys_finish(&keys);
 }
 
 static void anonymous_is_for_callers_without_a_key_only(void **state)
 {
     struct auth_keys keys = parse("", true);
-    const char *name;
+    const struct auth_key *key;
 
     (void)state;
-    assert_int_equal(auth_check(&keys, NULL, NULL, AUTH_ADMIN, &name), ERR_OK);
-    assert_string_equal(name, "anonymous");
-    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &name), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check(&keys, NULL, NULL, AUTH_ADMIN, &key), ERR_OK);
+    assert_string_equal(key->name, "anonymous");
+    assert_int_equal(auth_check(&keys, NULL, SECRET, AUTH_SEND, &key), ERR_BAD_TOKEN);
     auth_keys_finish(&keys);
 }
 
 static void cluster_secret_is_a_bearer(void **state)
 {
     (void)state;
-    assert_int_equal(auth_check_secret(SECRET, "Bearer " SECRET), ERR_OK);
-    assert_int_equal(auth_check_secret(SECRET, "bearer " SECRET), ERR_OK);
-    assert_int_equal(auth_check_secret(SECRET, "Bearer " OTHER), ERR_BAD_TOKEN);
-    assert_int_equal(auth_check_secret(SECRET, "Bearer " SECRET "0"), ERR_BAD_TOKEN);
-    assert_int_equal(auth_check_secret(SECRET, SECRET), ERR_NO_TOKEN);
-    assert_int_equal(auth_check_secret(SECRET, NULL), ERR_NO_TOKEN);
+    assert_int_equal(auth_check_secret(SECRET, "", "Bearer " SECRET), ERR_OK);
+    assert_int_equal(auth_check_secret(SECRET, "", "bearer " SECRET), ERR_OK);
+    assert_int_equal(auth_check_secret(SECRET, "", "Bearer " OTHER), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check_secret(SECRET, "", "Bearer " SECRET "0"), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check_secret(SECRET, "", SECRET), ERR_NO_TOKEN);
+    assert_int_equal(auth_check_secret(SECRET, "", NULL), ERR_NO_TOKEN);
+}
+
+static void second_secret_is_accepted_if_there_is_one(void **state)
+{
+    (void)state;
+    assert_int_equal(auth_check_secret(SECRET, OTHER, "Bearer " SECRET), ERR_OK);
+    assert_int_equal(auth_check_secret(SECRET, OTHER, "Bearer " OTHER), ERR_OK);
+    assert_int_equal(auth_check_secret(SECRET, OTHER, "Bearer " OTHER "0"), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check_secret(SECRET, OTHER, "Bearer "), ERR_BAD_TOKEN);
+    assert_int_equal(auth_check_secret(SECRET, "", "Bearer "), ERR_BAD_TOKEN);
 }
 
 int main(void)
@@ -164,8 +225,11 @@ int main(void)
         cmocka_unit_test(caller_is_known_by_either_header),
         cmocka_unit_test(caller_without_or_with_a_wrong_key_is_refused),
         cmocka_unit_test(key_serves_its_scopes_only),
+        cmocka_unit_test(hash_stands_for_the_secret),
+        cmocka_unit_test(key_reaches_its_server_clients_only),
         cmocka_unit_test(anonymous_is_for_callers_without_a_key_only),
         cmocka_unit_test(cluster_secret_is_a_bearer),
+        cmocka_unit_test(second_secret_is_accepted_if_there_is_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +19,7 @@
 
 #include "fcgi-send/listener.h"
 
+static const struct listener_access by_default = {0660, ""};
 static char folder[64];
 static char path[96];       /* in the folder */
 static char listen_at[112]; /* "unix:" and path */
@@ -44,7 +47,7 @@ static int open_at(const char *where)
 {
     int fd = -1;
 
-    assert_int_equal(listener_open(where, &fd, NULL), ERR_OK);
+    assert_int_equal(listener_open(where, &by_default, &fd, NULL), ERR_OK);
     assert_true(fd >= 0);
     return fd;
 }
@@ -54,7 +57,7 @@ static void assert_refused(const char *where, const char *why)
     struct problem p = {0};
     int fd = -1;
 
-    assert_int_equal(listener_open(where, &fd, &p), ERR_BAD_VALUE);
+    assert_int_equal(listener_open(where, &by_default, &fd, &p), ERR_BAD_VALUE);
     assert_int_equal(fd, -1);
     assert_string_equal(p.field, "send.listen");
     assert_non_null(strstr(p.msg, why));
@@ -129,6 +132,40 @@ static void symbolic_link_is_not_followed(void **state)
     assert_int_equal(unlink(elsewhere + strlen("unix:")), 0);
 }
 
+static void mode_is_the_configured_one(void **state)
+{
+    const struct listener_access open_to_all = {0666, ""};
+    struct stat found;
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(listener_open(listen_at, &open_to_all, &fd, NULL), ERR_OK);
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_mode & 0777, 0666);
+    close(fd);
+}
+
+static void owner_is_the_configured_one(void **state)
+{
+    const struct listener_access theirs = {0660, "daemon:games"};
+    const struct listener_access nobodys = {0660, "no-such-user"};
+    struct stat found;
+    struct problem p;
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(listener_open(listen_at, &nobodys, &fd, &p), ERR_BAD_VALUE);
+    assert_string_equal(p.field, "send.listen_owner");
+    if (geteuid() != 0) {
+        skip(); /* only root may give files away */
+    }
+    assert_int_equal(listener_open(listen_at, &theirs, &fd, NULL), ERR_OK);
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_uid, getpwnam("daemon")->pw_uid);
+    assert_int_equal(found.st_gid, getgrnam("games")->gr_gid);
+    close(fd);
+}
+
 static void path_must_fit_and_its_folder_be_there(void **state)
 {
     char longest[128] = "unix:";
@@ -177,6 +214,8 @@ int main(void)
         test(socket_that_somebody_listens_on_stays),
         test(file_that_is_no_socket_stays),
         test(symbolic_link_is_not_followed),
+        test(mode_is_the_configured_one),
+        test(owner_is_the_configured_one),
         test(path_must_fit_and_its_folder_be_there),
         test(address_is_an_ip_and_a_port),
         test(port_that_is_taken_is_told),

@@ -425,6 +425,62 @@ static void config_never_repeats_a_secret(void **state)
     assert_null(strstr(printed, "0123456789abcdef"));
 }
 
+static void secret_may_stand_in_a_file_of_its_own(void **state)
+{
+    static char secret_path[] = "/tmp/test_option.secret.XXXXXX";
+    char text[256];
+    struct config c;
+    struct problem p;
+    int fd = mkstemp(secret_path);
+
+    (void)state;
+    assert_int_equal(write(fd, "of-a-file-0123456789\n", 21), 21);
+    snprintf(text, sizeof(text), "[cluster]\nsecret = file:%s\n[node]\nauth = none\n", secret_path);
+    assert_int_equal(load(text, PROGRAM_NODE, &c, &p), ERR_OK);
+    assert_string_equal(c.cluster_secret, "of-a-file-0123456789");
+    config_finish(&c);
+
+    assert_int_equal(write(fd, "second line\n", 12), 12);
+    assert_refused(text, PROGRAM_NODE, "2: cluster.secret: is not a line of text");
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_refused(text, PROGRAM_NODE, "2: cluster.secret: must have at least 16 characters");
+    close(fd);
+    unlink(secret_path);
+    assert_int_equal(load(text, PROGRAM_NODE, &c, &p), ERR_BAD_VALUE);
+    assert_non_null(strstr(p.msg, "No such file or directory"));
+}
+
+static void keys_of_the_file_are_blamed_by_its_line(void **state)
+{
+    static char keys_path[] = "/tmp/test_option.keys.XXXXXX";
+    static const char keys[] = "# the shop\n\n shop:0123456789abcdef:send \nops:short\n";
+    char text[256];
+    int fd = mkstemp(keys_path);
+
+    (void)state;
+    assert_int_equal(write(fd, keys, strlen(keys)), strlen(keys));
+    snprintf(text, sizeof(text), "%s[send]\napi_keys_file = %s\n", NEEDED, keys_path);
+    assert_refused(text, PROGRAM_SEND,
+        "6: send.api_keys_file: line 4: key \"ops\": the secret has fewer than 16 characters");
+    close(fd);
+    unlink(keys_path);
+}
+
+static void users_must_be_there(void **state)
+{
+    (void)state;
+    assert_refused(NEEDED "user = no-such-user\n", PROGRAM_NODE,
+        "5: node.user: must be user or user:group, both of this host");
+    assert_refused(NEEDED "user = daemon:no-such-group\n", PROGRAM_NODE,
+        "5: node.user: must be user or user:group, both of this host");
+    assert_refused(NEEDED_SEND "user = :daemon\n", PROGRAM_SEND,
+        "7: send.user: must be user or user:group, both of this host");
+    assert_refused(NEEDED_SEND "listen_mode = 888\n", PROGRAM_SEND,
+        "7: send.listen_mode: must be an octal number up to 0777");
+    struct config c = load_good(NEEDED "user = daemon:games\n");
+    config_finish(&c);
+}
+
 static void config_lets_api_keys_go_on_in_indented_lines(void **state)
 {
     struct config c = load_good(NEEDED "[send]\napi_keys = a:0123456789abcdef\n"
@@ -704,6 +760,9 @@ int main(void)
         cmocka_unit_test(config_bounds_what_has_a_fixed_place),
         cmocka_unit_test(config_says_where_the_api_keys_are_bad),
         cmocka_unit_test(config_never_repeats_a_secret),
+        cmocka_unit_test(secret_may_stand_in_a_file_of_its_own),
+        cmocka_unit_test(keys_of_the_file_are_blamed_by_its_line),
+        cmocka_unit_test(users_must_be_there),
         cmocka_unit_test(config_lets_api_keys_go_on_in_indented_lines),
         cmocka_unit_test(config_takes_no_line_apart_silently),
         cmocka_unit_test(config_print_is_a_file_that_says_the_same),

@@ -46,6 +46,30 @@ static void parse_u64_takes_digits_up_to_the_maximum(void **state)
     }
 }
 
+static void parse_octal_takes_modes(void **state)
+{
+    static const struct {
+        const char *text;
+        enum err err;
+        uint64_t value;
+    } cases[] = {
+        {"0660", ERR_OK, 0660},
+        {"600", ERR_OK, 0600},
+        {"0777", ERR_OK, 0777},
+        {"1000", ERR_OUT_OF_RANGE, UNTOUCHED},
+        {"0680", ERR_BAD_VALUE, UNTOUCHED},
+        {"rw", ERR_BAD_VALUE, UNTOUCHED},
+        {"", ERR_BAD_VALUE, UNTOUCHED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint64_t value = UNTOUCHED;
+        assert_int_equal(parse_octal(slice_of(cases[i].text), 0777, &value), cases[i].err);
+        assert_int_equal(value, cases[i].value);
+    }
+}
+
 struct unit_case {
     const char *text;
     enum err err;
@@ -219,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse_u64_takes_digits_up_to_the_maximum),
+        cmocka_unit_test(parse_octal_takes_modes),
         cmocka_unit_test(parse_duration_wants_a_unit),
         cmocka_unit_test(parse_size_counts_in_powers_of_1024),
         cmocka_unit_test(parse_bool_takes_eight_words),
