@@ -15,8 +15,12 @@ STD      = -std=c11 -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
            -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough \
            -Wnull-dereference -Wconversion -Wno-sign-conversion -Wno-format-zero-length
-HARDENING = -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-LINK      = -pie -Wl,-z,relro,-z,now
+HARDENING = -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE
+LINK      = -pie -Wl,-z,relro,-z,now,-z,noexecstack
+
+ifneq ($(filter x86_64% i686%,$(shell $(CC) -dumpmachine)),)
+HARDENING += -fcf-protection
+endif
 
 ifneq ($(findstring gcc,$(shell $(CC) --version 2>/dev/null | head -n1)),)
 WARNINGS += -Wduplicated-cond -Wduplicated-branches -Wlogical-op

@@ -35,6 +35,13 @@ def test_error_numbers_are_unique():
     assert len(numbers) == len(set(numbers))
 
 
+def test_tests_that_the_security_document_names_are_there():
+    tests = {path.name: path.read_text() for path in (ROOT / "tests").glob("*/test_*") if path.is_file()}
+    named = set(re.findall(r"`(test_[\w.…]+)`", (ROOT / "docs/security.md").read_text()))
+    missing = [name for name in named if name not in tests and not any(f"def {name.rstrip('…')}" in text for text in tests.values())]
+    assert named and not missing
+
+
 def test_configuration_document_is_what_the_program_prints():
     program = Path(os.environ["BUILD"]) / "wsnode" / "wsnode"
     printed = subprocess.run([program, "--print-docs"], capture_output=True, text=True, check=True).stdout
