@@ -53,7 +53,8 @@ enum err nodes_decode(struct slice node_id, struct slice json, struct node_info 
     struct json_object *object;
     enum err err;
 
-    if (node_id.len == 0 || node_id.len >= sizeof(info.node_id)) {
+    if (node_id.len == 0 || node_id.len >= sizeof(info.node_id) ||
+        memchr(node_id.at, '\0', node_id.len)) {
         return ERR_BAD_VALUE;
     }
     err = json_parse_object(json, &object, NULL);

@@ -97,6 +97,21 @@ static void list_leaves_out_what_does_not_decode(void **state)
     free(nodes);
 }
 
+/* Found by fuzzing: "" would have been its name. */
+static void node_id_with_a_nul_is_none(void **state)
+{
+    struct node_info decoded, n1 = node_n1();
+    struct buf json;
+
+    (void)state;
+    buf_init(&json, 1024);
+    nodes_encode(&n1, &json);
+    assert_int_equal(
+        nodes_decode((struct slice){"\0n1", 3}, slice_of(buf_str(&json)), &decoded), ERR_BAD_VALUE);
+    assert_int_equal(nodes_decode(slice_of("n1"), slice_of(buf_str(&json)), &decoded), ERR_OK);
+    buf_finish(&json);
+}
+
 static void lease_tells_who_had_it(void **state)
 {
     (void)state;
@@ -164,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(heartbeat_comes_back_whole),
         TEST(list_leaves_out_what_does_not_decode),
+        TEST(node_id_with_a_nul_is_none),
         TEST(lease_tells_who_had_it),
         TEST(node_is_dead_without_its_lease_or_with_another_boot),
         TEST(node_that_stops_removes_only_what_is_its_own),
