@@ -108,8 +108,8 @@ static enum err read_request_line(struct slice line, struct request *r, struct p
     r->method = slice_until(&line, " ");
     struct slice target = slice_until(&line, " ");
     r->version = line;
-    if (!is_token(r->method) || target.len == 0 || strncmp(r->version.at, "HTTP/1.", 7) != 0 ||
-        r->version.len != strlen("HTTP/1.1")) {
+    if (!is_token(r->method) || target.len == 0 || r->version.len != strlen("HTTP/1.1") ||
+        strncmp(r->version.at, "HTTP/1.", 7) != 0) {
         return malformed(p, "", "the first line is not METHOD /path HTTP/1.1");
     }
     if (has_control_char(target) || memchr(target.at, '#', target.len)) {

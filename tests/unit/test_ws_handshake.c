@@ -207,6 +207,22 @@ static void long_heads_blame_the_line_that_is_long(void **state)
         handshake_refuse_long(slice_of("GET / HTTP/1.1\r\nCookie: aaaa"), &p), ERR_BAD_UPGRADE);
 }
 
+/* Found by fuzzing. The head is as long as its memory, so that AddressSanitizer sees who reads on.
+ */
+static void a_first_line_that_ends_the_head_is_not_read_beyond(void **state)
+{
+    static const char bytes[] = "G / H\n\n";
+    char *head = malloc(strlen(bytes));
+    struct session_handshake h;
+    struct problem p;
+
+    (void)state;
+    assert_non_null(head);
+    memcpy(head, bytes, strlen(bytes));
+    assert_int_equal(handshake_parse((struct slice){head, strlen(bytes)}, &h, &p), ERR_BAD_UPGRADE);
+    free(head);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +237,7 @@ int main(void)
         cmocka_unit_test(bad_keys_are_refused),
         cmocka_unit_test(queries_are_checked_whole),
         cmocka_unit_test(no_prefix_of_a_handshake_is_one),
+        cmocka_unit_test(a_first_line_that_ends_the_head_is_not_read_beyond),
         cmocka_unit_test(long_heads_blame_the_line_that_is_long),
     };
 
