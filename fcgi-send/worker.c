@@ -6,8 +6,27 @@
 #include "fcgi-send/worker.h"
 
 #include <fcgiapp.h>
+#include <fcgios.h>
+#include <unistd.h>
 
+#include "fcgi-send/records.h"
 #include "fcgi-send/routes.h"
+
+/* Of the request that this thread reads; libfcgi passes nothing to OS_Read() that could carry it.
+ */
+static _Thread_local struct records arriving;
+
+/* libfcgi reads by this function, which it exports: ours takes its place, and hides what it must
+ * not see as if the connection had ended. */
+int OS_Read(int fd, char *buf, size_t len)
+{
+    ssize_t got = read(fd, buf, len);
+
+    if (got > 0 && !records_check(&arriving, (struct slice){buf, (size_t)got})) {
+        return 0;
+    }
+    return (int)got;
+}
 
 static void serve(struct worker *w, FCGX_Request *fcgi)
 {
@@ -25,6 +44,7 @@ static int serve_connection(struct worker *w, FCGX_Request *fcgi, int fd)
     /* As if a request had just ended on it, and it were kept. */
     fcgi->ipcFd = fd;
     fcgi->keepConnection = 1;
+    arriving = (struct records){0};
     if (FCGX_Accept_r(fcgi) == 0) {
         serve(w, fcgi);
         FCGX_Finish_r(fcgi);
