@@ -8,6 +8,7 @@ CC      ?= cc
 PYTHON  ?= /usr/bin/python3
 VERSION := 0.1.0
 HOSTS   ?= single sentinel cluster
+FUZZ_TIME ?= 60
 Q       ?= @
 
 CFLAGS ?= -g
@@ -20,6 +21,12 @@ LINK      = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 
 ifneq ($(filter x86_64% i686%,$(shell $(CC) -dumpmachine)),)
 HARDENING += -fcf-protection
+endif
+
+ifeq ($(VARIANT),fuzz)
+CC        = clang
+HARDENING = -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+LINK      = -fsanitize=fuzzer,address,undefined
 endif
 
 ifneq ($(findstring gcc,$(shell $(CC) --version 2>/dev/null | head -n1)),)
@@ -48,9 +55,14 @@ SHARED_OBJECTS = $(call objects,shared) $(BUILD)/shared/scripts.o
 NODE_OBJECTS   = $(filter-out $(BUILD)/wsnode/main.o,$(call objects,wsnode))
 SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send))
 TEST_OBJECTS   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+# What the fuzz targets need besides shared/: a target for another module adds it here.
+FUZZED         = wsnode/format wsnode/format_plain wsnode/format_v1 wsnode/ws_handshake \
+                 fcgi-send/media_type fcgi-send/path fcgi-send/query fcgi-send/records tests/fuzz/fuzz
+FUZZ_TARGETS   = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps deps-test deps-lint run test test-unit test-js test-integration test-browser lint format asan tsan bench-ledger bench-hosts bench-memory \
+.PHONY: all help deps deps-test deps-lint run test test-unit test-js test-integration test-browser test-fuzz fuzz fuzz-targets valgrind \
+        lint format asan tsan bench-ledger bench-hosts bench-memory \
         bench-node-killed bench-flushall bench-slow-readers bench-storm bench-send bench-tls docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
@@ -73,7 +85,7 @@ run: deps ## build and start everything: Redis, two nodes, fcgi-send behind ligh
 	@BUILD=$(BUILD) exec deploy/run.sh
 
 test: deps-test ## install what is missing and run every test
-	@$(MAKE) --no-print-directory test-unit test-js test-integration test-browser
+	@$(MAKE) --no-print-directory test-unit test-fuzz test-js test-integration test-browser
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -105,6 +117,10 @@ $(BUILD)/fcgi-send/fcgi-send: $(BUILD)/fcgi-send/main.o $(BUILD)/libsend.a $(BUI
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtest.a $(BUILD)/libnode.a $(BUILD)/libsend.a $(BUILD)/libshared.a
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
+$(BUILD)/libfuzz.a: $(addprefix $(BUILD)/,$(addsuffix .o,$(FUZZED)))
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libfuzz.a $(BUILD)/libshared.a
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS)
+
 .SECONDARY:
 
 test-unit: $(UNIT_TESTS) ## cmocka, one program per module
@@ -125,11 +141,25 @@ asan: deps-test ## every test under AddressSanitizer and UBSan
 tsan: ## fcgi-send's threads under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan test-unit test-integration
 
+fuzz: deps-test ## every fuzz target for FUZZ_TIME seconds, then running programs as long
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-targets
+	@$(MAKE) --no-print-directory VARIANT=asan all
+	BUILD=$(abspath build/asan) FUZZ_TIME=$(FUZZ_TIME) $(PYTHON) -m pytest -q -s tests/integration/test_21_fuzz.py
+
+test-fuzz: ## every fuzz target on its corpus and for a moment
+	@$(MAKE) --no-print-directory VARIANT=fuzz FUZZ_TIME=1 fuzz-targets
+
+fuzz-targets: $(FUZZ_TARGETS)
+	@tests/fuzz/run.sh $(BUILD)/tests/fuzz $(FUZZ_TIME) $(notdir $^)
+
+valgrind: deps-test all ## sessions' lives and sends under memcheck
+	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q tests/integration/test_23_valgrind.py
+
 lint: deps-lint ## what the compiler cannot check: dependencies, lengths, format, clang-tidy
 	@tests/lint.sh
 
 format: ## clang-format on all C files
-	clang-format -i $(wildcard shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch] bench/ledger/*.[ch] bench/poster/*.[ch])
+	clang-format -i $(wildcard shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] bench/ledger/*.[ch] bench/poster/*.[ch])
 
 $(BUILD)/bench/ledger: $(wildcard bench/ledger/*.[ch])
 	@mkdir -p $(@D)

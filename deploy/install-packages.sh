@@ -7,7 +7,8 @@ run_packages=(gcc make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv
     libjson-c-dev libinih-dev libssl-dev libfcgi-dev libcurl4-openssl-dev uthash-dev redis-server
     lighttpd curl)
 test_packages=(libcmocka-dev apache2 python3-pytest python3-websockets python3-redis chromium iproute2
-    iptables nginx-light openssl systemd)
+    iptables nginx-light openssl systemd
+    clang libclang-rt-dev valgrind)
 lint_packages=(clang-format clang-tidy)
 policy=/usr/sbin/policy-rc.d
 

@@ -30,7 +30,7 @@ for file in shared/*.c wsnode/*.c fcgi-send/*.c; do
     [ "$lines" -le 400 ] || complain "$file has $lines lines; past 400, ask which noun or verb in it wants a name of its own"
 done
 
-clang-format --dry-run -Werror shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch] bench/ledger/*.[ch] bench/poster/*.c || failed=1
+clang-format --dry-run -Werror shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] bench/ledger/*.[ch] bench/poster/*.c || failed=1
 # One file per run: with several, its analyzer carries state from one to the next.
 printf '%s\n' shared/*.c wsnode/*.c fcgi-send/*.c | xargs -P "$(nproc)" -I FILE clang-tidy --quiet FILE -- \
     -std=c11 -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L -I. '-DSOCKETSEND_VERSION="lint"' 2> /dev/null || failed=1
