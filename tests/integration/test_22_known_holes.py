@@ -113,7 +113,7 @@ def close_code(wire):
 ], ids=["unmasked", "overlong UTF-8", "surrogate"])  # fmt: skip
 def test_frames_that_the_library_would_take_are_refused(node, user, data, code):
     """Unmasked frames of a client are accepted by the library, and text is not checked."""
-    with Wire(node.public_port, f"/websocket/{user}-3") as wire:
+    with Wire(node.public_port, f"/websocket/{user}-3", timeout=2) as wire:
         assert wire.read_status() == 101
         wire.send(data)
         assert close_code(wire) == code
@@ -169,6 +169,20 @@ def test_a_stall_inside_a_record_does_not_hold_a_thread(fcgi):
         for start in (b"\1", b"\1\1\0\1\0\x08\0\0\0\1", b"\1\1\0\1\0\x08\0\0\0\1\0\0\0\0\0\0\1\4\0\1\0\x20\0\0\x0e"):
             stalled.enter_context(socket.create_connection(("127.0.0.1", fcgi.port), timeout=5)).sendall(start)
         assert fcgi.request("GET", "/healthz").status == 200
+
+
+@pytest.mark.parametrize("name, value", [(0, -2), (-2, 0), (-2, -2), (1 << 30, 1 << 30), (-1, -1)])
+def test_parameter_lengths_near_two_gigabytes_leave_the_process(fcgi, name, value):
+    """libfcgi, also with the fix of CVE-2025-23016, adds both lengths as an int, and ends the process where that overflows."""
+    lengths = b"".join((length % (1 << 31) | 1 << 31).to_bytes(4, "big") for length in (name, value))
+    data = b"\1\1\0\1\0\x08\0\0\0\1\0\0\0\0\0\0" + b"\1\4\0\1\0\x08\0\0" + lengths + b"\1\4\0\1\0\0\0\0"
+    with socket.create_connection(("127.0.0.1", fcgi.port), timeout=5) as peer:
+        peer.sendall(data)
+        peer.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            assert peer.recv(1) == b""
+    assert fcgi.request("GET", "/healthz").status == 200
+    assert fcgi.is_running()
 
 
 def test_management_records_and_aborted_requests_leave_the_service(fcgi):
