@@ -137,8 +137,7 @@ static void load_defaults(struct load *l)
 {
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {
         const struct option *o = &options[i];
-        bool is_text = o->type == TYPE_TEXT || o->type == TYPE_SECRET;
-        if (o->default_value || is_text) {
+        if (o->default_value || option_is_text(o)) {
             set_value(l, o, o->default_value ? o->default_value : "");
         }
     }
@@ -158,14 +157,14 @@ static size_t len_without_comment(const char *text)
     return len;
 }
 
-/* inih takes an indented line as more of the value above. That suits lists of keys; elsewhere it
- * would be a trap. */
+/* inih takes an indented line as more of the value above. That suits lists; elsewhere it would
+ * be a trap. */
 static void extend_value(struct load *l, const struct option *o, const char *more)
 {
     char place[PLACE_BYTES];
     struct buf whole;
 
-    if (o->type != TYPE_SECRET) {
+    if (o->type != TYPE_SECRET && o->type != TYPE_LIST) {
         fail(l, place_of_line(l, l->line_number, place), o->name,
             "an indented line goes on with %s; start every key in the first column", o->name);
         return;

@@ -13,6 +13,7 @@
 
 #define OPTION_TEXT(section, key, ...) const char *section##_##key;
 #define OPTION_SECRET(section, key, ...) const char *section##_##key;
+#define OPTION_LIST(section, key, ...) const char *section##_##key;
 #define OPTION_DURATION(section, key, ...) int64_t section##_##key##_ms;
 #define OPTION_SIZE(section, key, ...) int64_t section##_##key##_bytes;
 #define OPTION_COUNT(section, key, ...) int64_t section##_##key;
@@ -24,6 +25,7 @@ struct config {
 };
 #undef OPTION_TEXT
 #undef OPTION_SECRET
+#undef OPTION_LIST
 #undef OPTION_DURATION
 #undef OPTION_SIZE
 #undef OPTION_COUNT

@@ -24,6 +24,19 @@ static bool must_hide(const struct option *o, const char *value)
     return o->type == TYPE_SECRET && strcmp(value, o->default_value ? o->default_value : "") != 0;
 }
 
+/* Each word of a list on a line of its own: a line of the file has at most 199 bytes. */
+static void print_setting(const struct option *o, const char *value, FILE *out)
+{
+    fprintf(out, "%s = ", o->key);
+    for (; *value; value++) {
+        if (o->type == TYPE_LIST && *value == ' ') {
+            fputs("\n   ", out);
+        }
+        fputc(*value, out);
+    }
+    fputc('\n', out);
+}
+
 void config_print(const struct config *c, enum program program, FILE *out)
 {
     const char *section = "";
@@ -40,7 +53,7 @@ void config_print(const struct config *c, enum program program, FILE *out)
         if (must_hide(o, buf_str(&value))) {
             fprintf(out, "# %s is set, and secret\n", o->key);
         } else {
-            fprintf(out, "%s = %s\n", o->key, buf_str(&value));
+            print_setting(o, buf_str(&value), out);
         }
     }
     buf_finish(&value);

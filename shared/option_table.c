@@ -1,5 +1,5 @@
 /*
- * options.def as an array, and the seven types of values: read, written and explained.
+ * options.def as an array, and the eight types of values: read, written and explained.
  */
 #include "shared/option_table.h"
 
@@ -31,6 +31,8 @@ enum { SEND = PROGRAM_SEND, NODE = PROGRAM_NODE, BOTH = PROGRAM_SEND | PROGRAM_N
     OPTION(section, key, section##_##key, TYPE_TEXT, value, NULL, NULL, NULL, programs, text)
 #define OPTION_SECRET(section, key, value, programs, text)                                         \
     OPTION(section, key, section##_##key, TYPE_SECRET, value, NULL, NULL, NULL, programs, text)
+#define OPTION_LIST(section, key, value, programs, text)                                           \
+    OPTION(section, key, section##_##key, TYPE_LIST, value, NULL, NULL, NULL, programs, text)
 #define OPTION_DURATION(section, key, value, min, max, programs, text)                             \
     OPTION(section, key, section##_##key##_ms, TYPE_DURATION, value, min, max, NULL, programs, text)
 #define OPTION_SIZE(section, key, value, min, max, programs, text)                                 \
@@ -118,11 +120,16 @@ static enum err set_text(const struct option *o, struct config *c, const char *v
     return ERR_OK;
 }
 
+bool option_is_text(const struct option *o)
+{
+    return o->type == TYPE_TEXT || o->type == TYPE_SECRET || o->type == TYPE_LIST;
+}
+
 void option_clear(const struct option *o, struct config *c)
 {
     char *owned;
 
-    if (o->type == TYPE_TEXT || o->type == TYPE_SECRET) {
+    if (option_is_text(o)) {
         memcpy(&owned, field_of(o, c), sizeof(owned));
         free(owned);
         memset(field_of(o, c), 0, sizeof(owned));
@@ -198,6 +205,7 @@ enum err option_set(const struct option *o, struct config *c, const char *value)
     switch (o->type) {
     case TYPE_TEXT:
     case TYPE_SECRET:
+    case TYPE_LIST:
         return set_text(o, c, value);
     case TYPE_DURATION:
     case TYPE_SIZE:
@@ -261,6 +269,7 @@ void option_add_value(const struct option *o, const struct config *c, struct buf
     switch (o->type) {
     case TYPE_TEXT:
     case TYPE_SECRET:
+    case TYPE_LIST:
         memcpy(&text, const_field_of(o, c), sizeof(text));
         buf_add_str(out, text);
         break;
@@ -285,6 +294,9 @@ void option_add_allowed(const struct option *o, struct buf *out)
     case TYPE_TEXT:
     case TYPE_SECRET:
         buf_add_str(out, "a line of text");
+        break;
+    case TYPE_LIST:
+        buf_add_str(out, "words separated by spaces");
         break;
     case TYPE_DURATION:
         buf_addf(out, "a duration from %s to %s", o->min, o->max);

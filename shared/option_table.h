@@ -11,6 +11,7 @@
 enum option_type {
     TYPE_TEXT,
     TYPE_SECRET,
+    TYPE_LIST,
     TYPE_DURATION,
     TYPE_SIZE,
     TYPE_COUNT,
@@ -36,6 +37,7 @@ struct option {
 enum option_index {
 #define OPTION_TEXT(section, key, ...) OPTION_##section##_##key,
 #define OPTION_SECRET OPTION_TEXT
+#define OPTION_LIST OPTION_TEXT
 #define OPTION_DURATION OPTION_TEXT
 #define OPTION_SIZE OPTION_TEXT
 #define OPTION_COUNT OPTION_TEXT
@@ -44,6 +46,7 @@ enum option_index {
 #include "shared/options.def"
 #undef OPTION_TEXT
 #undef OPTION_SECRET
+#undef OPTION_LIST
 #undef OPTION_DURATION
 #undef OPTION_SIZE
 #undef OPTION_COUNT
@@ -52,6 +55,8 @@ enum option_index {
     OPTIONS_COUNT
 };
 extern const struct option options[OPTIONS_COUNT];
+
+bool option_is_text(const struct option *o); /* its field is a string */
 
 #define OPTION_ENV_PREFIX "SOCKETSEND_"
 /* One value: hundreds of API keys fit. */
