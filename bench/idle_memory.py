@@ -97,6 +97,7 @@ def measure(count, directory):
             "SOCKETSEND_REDIS_URL": f"unix://{redis_path}",
             "SOCKETSEND_CLUSTER_SECRET": "a secret of a benchmark",
             "SOCKETSEND_NODE_AUTH": "none",
+            "SOCKETSEND_NODE_ALLOW_MISSING_ORIGIN": "yes",
             "SOCKETSEND_NODE_WORKERS": "1",
             "SOCKETSEND_NODE_CONNECT_RATE": "0",
             "SOCKETSEND_NODE_DRAIN_TIME": "0",

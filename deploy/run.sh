@@ -86,6 +86,10 @@ secret = $CLUSTER_SECRET
 
 [node]
 auth = none
+allow_missing_origin = yes
+origins = same-host
+    http://127.0.0.1:$HTTP_PORT
+    http://localhost:$HTTP_PORT
 workers = 1
 drain_time = 0
 

@@ -11,7 +11,9 @@
 #include <sys/un.h>
 
 #include "shared/auth.h"
+#include "shared/client_address.h"
 #include "shared/limits.h"
+#include "shared/origin.h"
 #include "shared/parse.h"
 #include "shared/privileges.h"
 #include "shared/redis_url.h"
@@ -157,6 +159,34 @@ static bool senders_know_an_ip(const struct config *c)
            (parse_endpoint(c->node_internal_listen, &first) && !is_wildcard(first.host));
 }
 
+static bool origins_are_known(const struct config *c)
+{
+    struct slice ignored;
+
+    return origin_list_check(c->node_origins, &ignored) == ERR_OK;
+}
+
+static bool proxies_are_networks(const struct config *c)
+{
+    struct trusted_proxies t;
+
+    if (trusted_proxies_parse(c->node_trusted_proxies, &t, NULL)) {
+        return false;
+    }
+    trusted_proxies_finish(&t);
+    return true;
+}
+
+static bool head_takes_the_url(const struct config *c)
+{
+    return c->node_url_max_bytes <= c->node_head_max_bytes;
+}
+
+static bool rate_takes_the_largest_message(const struct config *c)
+{
+    return c->node_byte_rate_bytes == 0 || c->node_byte_rate_bytes >= c->node_message_max_bytes;
+}
+
 static bool unread_text_has_one_number(const struct config *c)
 {
     const char *percent = strchr(c->node_unread_text, '%');
@@ -257,6 +287,14 @@ static const struct rule {
         "must be set together with node.internal_tls_cert"},
     {OPTION_node_internal_tls_client_ca, internal_ca_goes_with_cert,
         "must be empty, unless node.internal_tls_cert is set"},
+    {OPTION_node_origins, origins_are_known,
+        "must have entries such as https://app.example.com, https://*.example.com, same-host, null "
+        "or *, separated by spaces"},
+    {OPTION_node_trusted_proxies, proxies_are_networks,
+        "must have networks such as 10.0.0.0/8 or 2001:db8::/32, separated by spaces"},
+    {OPTION_node_url_max, head_takes_the_url, "must be at most node.head_max"},
+    {OPTION_node_byte_rate, rate_takes_the_largest_message,
+        "must be 0 or at least node.message_max, or the largest messages never pass"},
     {OPTION_node_unread_text, unread_text_has_one_number, "must have one %d and no other %"},
     {OPTION_send_listen, send_listen_is_known,
         "must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"},

@@ -97,6 +97,8 @@ void registry_open_command(struct command *c, const char *prefix, const struct r
     command_add_str(c, e->address.server_client);
     command_add_str(c, o->last_id);
     inbox_add_limits(c, &o->limits);
+    command_add_int(c, o->max_of_user);
+    command_add_int(c, o->max_of_key);
 }
 
 static struct inbox_cursors read_cursors(const struct redisReply *reply, bool *broken)
@@ -118,7 +120,11 @@ enum err registry_open_decode(const struct redisReply *reply, struct registry_op
     struct registry_opened opened = {0};
     enum err err;
 
-    opened.rejected = reply_next_int(&r) != 0;
+    int64_t verdict = reply_next_int(&r);
+    if (verdict < 0 || verdict >= REGISTRY_VERDICT_COUNT) {
+        return ERR_INTERNAL;
+    }
+    opened.verdict = (enum registry_verdict)verdict;
     /* The script has left out what is past `until`. */
     err = registry_lookup_decode(reply_next(&r), 0, &opened.duplicates, &opened.duplicate_count);
     if (err) {

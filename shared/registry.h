@@ -44,14 +44,27 @@ struct registry_open {
     const struct registry_entry *entry;
     int64_t ttl_ms;
     enum on_duplicate_mode mode;
-    const char *alive;   /* "nodeId boot\n…" of the other live nodes; used unless mode is allow */
+    const char
+        *alive; /* "nodeId boot\n…" of the other live nodes; used to look at the user's others */
     const char *last_id; /* the client's, checked by message_id_parse(), or "" */
     struct inbox_limits limits;
+    /* Most live sessions, this one included; 0: no limit. */
+    int64_t max_of_user;
+    int64_t max_of_key;
 };
 void registry_open_command(struct command *c, const char *prefix, const struct registry_open *o);
 
+enum registry_verdict {
+    REGISTRY_OPENED,
+    /* Nothing was written: */
+    REGISTRY_IS_DUPLICATE, /* mode is reject, and there is another one */
+    REGISTRY_TOO_MANY_OF_USER,
+    REGISTRY_TOO_MANY_OF_KEY,
+    REGISTRY_VERDICT_COUNT
+};
+
 struct registry_opened {
-    bool rejected; /* by on_duplicate = reject: nothing was written */
+    enum registry_verdict verdict;
     /* Owned; older live sessions of the same key (mode allow: none are told). With replace they are
      * no longer in the registry. */
     struct registry_entry *duplicates;

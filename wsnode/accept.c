@@ -160,9 +160,8 @@ enum err acceptor_create(struct node *n, int listen_fd)
     a->listen_fd = listen_fd;
     a->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     fit_to_descriptors(a, n->config, &max_sessions);
-    arrivals_init(&a->arrivals, n, max_sessions);
     n->acceptor = a;
-    return ERR_OK;
+    return arrivals_init(&a->arrivals, n, max_sessions);
 }
 
 enum err acceptor_start(struct node *n)

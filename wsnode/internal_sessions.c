@@ -25,6 +25,7 @@ static void list_one(struct session *s, void *arg)
     struct listing *l = arg;
     struct address address;
     char key[ADDRESS_KEY_BYTES];
+    char client[CLIENT_TEXT_BYTES];
 
     if (l->listed == l->limit) {
         return;
@@ -33,8 +34,9 @@ static void list_one(struct session *s, void *arg)
     (void)address_format_key(&address, key);
     buf_addf(&l->body, "%s{\"sessionId\":\"%s\",\"key\":", l->listed > 0 ? "," : "", s->id);
     buf_add_json_string(&l->body, key, strlen(key));
-    buf_addf(&l->body, ",\"state\":\"%s\",\"since\":%lld,\"idleMs\":%lld,\"queueBytes\":%zu}",
-        session_state_text(s->state), (long long)s->since_ms,
+    buf_addf(&l->body,
+        ",\"client\":\"%s\",\"state\":\"%s\",\"since\":%lld,\"idleMs\":%lld,\"queueBytes\":%zu}",
+        client_text(s->client, client), session_state_text(s->state), (long long)s->since_ms,
         (long long)session_idle_ms(s, l->now_ms), s->outbox.bytes);
     l->listed++;
 }

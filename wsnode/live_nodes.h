@@ -1,6 +1,7 @@
 /*
- * Which other nodes are alive, for opens with on_duplicate: leases live in other slots of a Redis
- * Cluster than users, so a script cannot look at them itself. At most about a second old.
+ * Which other nodes are alive, for opens that look at a user's others: leases live in other slots
+ * of a Redis Cluster than users, so a script cannot look at them itself. At most about a second
+ * old.
  */
 #ifndef WSNODE_LIVE_NODES_H
 #define WSNODE_LIVE_NODES_H

@@ -23,17 +23,20 @@ enum err node_init_tables(struct node *n, const struct config *config)
     *n = (struct node){.config = config};
     id_random(n->boot, sizeof(n->boot));
     session_table_init(&n->table);
+    client_counts_init(&n->clients, config->node_max_sessions_per_address);
     ring_init(&n->openings, config->node_registry_wait_ms);
     ring_init(&n->pings, config->node_ping_interval_ms);
     ring_init(&n->pongs, config->node_pong_timeout_ms);
     ring_init(&n->refreshes, refresh_interval_ms(config));
     ring_init(&n->slow, config->node_slow_timeout_ms);
+    ring_init(&n->idles, config->node_idle_timeout_ms);
     return ERR_OK;
 }
 
 void node_finish_tables(struct node *n)
 {
     session_table_finish(&n->table);
+    client_counts_finish(&n->clients);
 }
 
 static enum err set_id(struct node *n, uint16_t port, struct problem *p)

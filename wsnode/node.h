@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "shared/option.h"
+#include "wsnode/client_counts.h"
 #include "wsnode/ring.h"
 #include "wsnode/session_table.h"
 #include "wsnode/stats.h"
@@ -27,11 +28,13 @@ struct node {
 
     /* Sessions, and when which of them is due for what. */
     struct session_table table;
+    struct client_counts clients;
     struct ring openings;  /* registry_wait: the registry has not answered yet */
     struct ring pings;     /* ping_interval: last sign of life */
     struct ring pongs;     /* pong_timeout: pinged, no answer yet */
     struct ring refreshes; /* min(session_ttl / 3, resync_interval) */
     struct ring slow;      /* slow_timeout: the queue is full */
+    struct ring idles;     /* idle_timeout: last message; struct session_limits */
     /* Entries last refreshed before this (monotonic) are refreshed early, at registry.refresh_rate.
      */
     int64_t register_again_before_ms;

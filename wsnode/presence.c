@@ -100,6 +100,12 @@ void presence_refresh(struct node *n, struct session *s)
     }
 }
 
+static bool opens_look_at_others(const struct config *c)
+{
+    return c->node_on_duplicate != ON_DUPLICATE_ALLOW || c->node_max_sessions_per_user > 0 ||
+           c->node_max_sessions_per_key > 0;
+}
+
 enum err presence_create(struct node *n)
 {
     struct presence *p = calloc(1, sizeof(*p));
@@ -115,7 +121,7 @@ enum err presence_create(struct node *n)
     TAILQ_INIT(&p->waiting_fetches);
     TAILQ_INIT(&p->failed);
     TAILQ_INIT(&p->retries);
-    if (n->config->node_on_duplicate != ON_DUPLICATE_ALLOW) {
+    if (opens_look_at_others(n->config)) {
         p->live_nodes = live_nodes_create(n);
         if (!p->live_nodes) {
             free(p);

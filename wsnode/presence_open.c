@@ -75,7 +75,9 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
         .mode = (enum on_duplicate_mode)n->config->node_on_duplicate,
         .alive = alive,
         .last_id = o->last_id,
-        .limits = presence_page_limits(n)};
+        .limits = presence_page_limits(n),
+        .max_of_user = n->config->node_max_sessions_per_user,
+        .max_of_key = n->config->node_max_sessions_per_key};
     command_init(&c);
     registry_open_command(&c, n->config->redis_prefix, &open);
     TAILQ_REMOVE(&p->waiting, o, link);

@@ -73,7 +73,7 @@ struct presence {
     struct request_queue waiting_fetches; /* until there is room in the window */
     struct request_queue failed;   /* fetches that could not be sent: told on the next tick */
     struct request_queue retries;  /* fetches that failed, in order of due time */
-    struct live_nodes *live_nodes; /* owned; NULL with on_duplicate = allow */
+    struct live_nodes *live_nodes; /* owned; NULL: opens look at no others */
     int64_t pending;
     bool refresh_failed; /* since Redis was last ready */
 };

@@ -17,6 +17,7 @@
 #ifndef WSNODE_SESSION_H
 #define WSNODE_SESSION_H
 
+#include "shared/client_address.h"
 #include "shared/envelope.h"
 #include "shared/inbox.h"
 #include "shared/registry.h"
@@ -53,14 +54,15 @@ struct session {
     struct ring_entry full;      /* in slow: the outbox was full and has not drained since */
     int64_t since_ms;            /* wall clock */
     int64_t last_rx_ms;          /* monotonic: the peer's last sign of life */
-    int64_t refreshed_ms;        /* monotonic: when its entry was last asked to be written */
+    client_number client;        /* who connected; 0: not known */
     struct message_id watermark; /* while OPENING: what the client says that it has */
     struct message_id written;   /* the last durable message that the kernel has */
     struct message_id acked;     /* read up to here */
     struct message_id wanted;    /* the highest id heard of since the last fetch was asked for */
     struct message_id passed;    /* up to here, what was not shown cannot be told from what was */
     struct message_id early_ack; /* of what the replay has yet to reach */
-    struct inbox_cursors *replay; /* owned; only while the first replay runs with a filter */
+    struct inbox_cursors *replay;  /* owned; only while the first replay runs with a filter */
+    struct session_limits *limits; /* owned; NULL: no option asks for it */
     char id[SESSION_ID_BYTES];
     unsigned char state; /* enum session_state */
     bool fetching;       /* an answer of the registry is awaited */
@@ -75,12 +77,27 @@ _Static_assert(sizeof(struct session) <= 376, "a session must stay small");
 
 #define HANDSHAKE_KEY_BYTES 25 /* 16 bytes in base64, and a NUL */
 
+/* Proxies that add a header of their own instead of an entry; of more, the last ones count. */
+#define HANDSHAKE_FORWARDED_MAX 4
+
+/* Where the handshake says that it comes from. Borrowed from its head: gone when that is. */
+struct handshake_source {
+    struct slice host;
+    struct slice origin;                                 /* at is NULL: none was given */
+    struct slice forwarded_for[HANDSHAKE_FORWARDED_MAX]; /* X-Forwarded-For, in order */
+    size_t forwarded_count;
+    size_t url_bytes;
+};
+
 /* What the handshake asked for. */
 struct session_handshake {
     struct address address;
     const struct format *format;
     char last_id[MESSAGE_ID_BYTES]; /* "": none */
     char key[HANDSHAKE_KEY_BYTES];  /* Sec-WebSocket-Key */
+    struct handshake_source source;
+    client_number client; /* if has_client: who it comes from, found out by gate_check() */
+    bool has_client;
 };
 
 /* Events of the connection. */
@@ -90,7 +107,9 @@ struct session *session_on_open(
 /* A complete frame of valid UTF-8. Proves life as session_on_alive() does. */
 void session_on_text(struct node *n, struct session *s, struct slice frame, int64_t now_ms);
 void session_on_alive(
-    struct node *n, struct session *s, int64_t now_ms); /* any frame, also a pong */
+    struct node *n, struct session *s, int64_t now_ms); /* any part of a message */
+/* A ping or pong: proves life, and counts as a frame of the client's (node.frame_rate). */
+void session_on_control(struct node *n, struct session *s, int64_t now_ms);
 void session_on_writable(struct node *n, struct session *s);
 void session_on_closed(struct node *n, struct session *s); /* the connection is gone; frees s */
 

@@ -7,6 +7,7 @@
 #include "wsnode/deliver.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
+#include "wsnode/session_limits.h"
 
 static void drop_queues(struct session *s)
 {
@@ -58,6 +59,8 @@ void session_on_closed(struct node *n, struct session *s)
 {
     session_lose(n, s);
     session_table_remove(&n->table, s);
+    client_counts_remove(&n->clients, s->client);
+    session_limits_destroy(s);
     node_stat_add(closed, 1);
     node_stat_add(sessions, -1);
     free(s);

@@ -6,6 +6,7 @@
 #include "shared/clock.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
+#include "wsnode/session_limits.h"
 
 static struct session *create(
     struct socket *socket, const struct session_handshake *h, int64_t now_ms)
@@ -18,6 +19,7 @@ static struct session *create(
     id_random(s->id, sizeof(s->id));
     s->format = h->format;
     s->socket = socket;
+    s->client = h->client;
     s->since_ms = clock_wall_ms(); /* shown to people, never compared with a deadline */
     s->last_rx_ms = now_ms;
     s->state = SESSION_OPENING;
@@ -36,11 +38,17 @@ struct session *session_on_open(
     if (!s) {
         return NULL;
     }
+    n->now_ms = now_ms;
     if (session_table_add(&n->table, s, &h->address) != ERR_OK) {
         free(s);
         return NULL;
     }
-    n->now_ms = now_ms;
+    if (session_limits_start(n, s) != ERR_OK) {
+        session_table_remove(&n->table, s);
+        free(s);
+        return NULL;
+    }
+    client_counts_add(&n->clients, s->client);
     ring_add(&n->openings, &s->liveness, now_ms);
     node_stat_add(opened, 1);
     node_stat_add(sessions, 1);

@@ -6,6 +6,7 @@
 #include "wsnode/deliver.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
+#include "wsnode/session_limits.h"
 
 /* One reference, the caller's. NULL: no memory. */
 static struct payload *frame_of(const struct session *s, const struct session_forward *f)
@@ -40,6 +41,7 @@ static enum delivery_status deliver(
     struct payload *payload = frame_of(s, f);
     enum delivery_status status;
 
+    session_limits_on_message(n, s);
     if (!payload) {
         session_close(n, s, CLOSE_RESYNC);
         return DELIVERY_GONE;
@@ -187,7 +189,7 @@ void session_on_text(struct node *n, struct session *s, struct slice frame, int6
     struct format_event event;
     struct problem problem = {0};
 
-    if (s->state == SESSION_CLOSING) {
+    if (s->state == SESSION_CLOSING || !session_limits_take(n, s, frame.len, now_ms)) {
         return;
     }
     node_stat_add(inbound, 1);
@@ -201,9 +203,11 @@ void session_on_text(struct node *n, struct session *s, struct slice frame, int6
     case FORMAT_PONG:
         break;
     case FORMAT_ACK:
+        session_limits_on_message(n, s);
         take_ack(n, s, &event);
         break;
     case FORMAT_TEXT:
+        session_limits_on_message(n, s);
         take_text(n, s, &event);
         break;
     }

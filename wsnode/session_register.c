@@ -70,15 +70,24 @@ static void greet(struct node *n, struct session *s, const struct registry_opene
     buf_finish(&frame);
 }
 
+static void refuse(struct node *n, struct session *s, enum registry_verdict verdict)
+{
+    bool is_duplicate = verdict == REGISTRY_IS_DUPLICATE;
+
+    node_stat_add(sessions_of_user, verdict == REGISTRY_TOO_MANY_OF_USER);
+    node_stat_add(sessions_of_key, verdict == REGISTRY_TOO_MANY_OF_KEY);
+    s->registered = false;
+    session_close(n, s, is_duplicate ? CLOSE_REPLACED : CLOSE_TOO_MANY_SESSIONS);
+}
+
 void session_after_open(struct node *n, struct session *s, const struct registry_opened *opened)
 {
     if (s->state == SESSION_CLOSING) {
         presence_close(n, s); /* it ended while the registry was asked: what that wrote must go */
         return;
     }
-    if (opened->rejected) {
-        s->registered = false;
-        session_close(n, s, CLOSE_REPLACED);
+    if (opened->verdict != REGISTRY_OPENED) {
+        refuse(n, s, opened->verdict);
         return;
     }
     if (take_place(s, opened) != ERR_OK) {

@@ -8,6 +8,7 @@
 #include "wsnode/deliver.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
+#include "wsnode/session_limits.h"
 
 void session_want(struct session *s, struct message_id id)
 {
@@ -51,6 +52,7 @@ static enum delivery_status show_entry(
         session_close(n, s, CLOSE_RESYNC);
         return DELIVERY_GONE;
     }
+    session_limits_on_message(n, s);
     enum delivery_status status = session_write(n, s, payload, entry->id, 0);
     payload_unref(payload);
     return status;

@@ -6,6 +6,7 @@
 
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
+#include "wsnode/session_limits.h"
 
 /* Most entries of one ring that one tick works on; the rest is first in line at the next one. */
 #define TICK_ENTRIES_MAX 1000
@@ -28,7 +29,6 @@ void session_start_rings(struct node *n, struct session *s)
     ring_remove(&n->openings, &s->liveness);
     ring_add(&n->pings, &s->liveness, n->now_ms);
     ring_add(&n->refreshes, &s->refresh, n->now_ms);
-    s->refreshed_ms = n->now_ms;
 }
 
 void session_stop_rings(struct node *n, struct session *s)
@@ -36,6 +36,7 @@ void session_stop_rings(struct node *n, struct session *s)
     ring_remove(liveness_ring(n, s), &s->liveness);
     ring_remove(&n->refreshes, &s->refresh);
     ring_remove(&n->slow, &s->full);
+    session_limits_stop(n, s);
 }
 
 static void await_silence(struct node *n, struct session *s)
@@ -142,7 +143,8 @@ static struct session *next_to_refresh(const struct node *n)
     if (!s || e->due_ms <= n->now_ms) {
         return s;
     }
-    return s->refreshed_ms < n->register_again_before_ms ? s : NULL;
+    int64_t refreshed_ms = e->due_ms - n->refreshes.interval_ms;
+    return refreshed_ms < n->register_again_before_ms ? s : NULL;
 }
 
 static void tick_refreshes(struct node *n)
@@ -152,7 +154,6 @@ static void tick_refreshes(struct node *n)
 
     for (int64_t i = 0; (i == 0 || i < most) && (s = next_to_refresh(n)); i++) {
         ring_touch(&n->refreshes, &s->refresh, n->now_ms);
-        s->refreshed_ms = n->now_ms;
         presence_refresh(n, s);
     }
 }
@@ -165,6 +166,7 @@ void session_on_tick(struct node *n, int64_t now_ms)
     tick_pongs(n);
     tick_pings(n);
     tick_refreshes(n);
+    session_limits_on_tick(n);
 }
 
 /* Until it is closed, a session is in openings, and then in refreshes. */

@@ -66,6 +66,9 @@ static void count_refusal(enum err err)
     node_stat_add(refused, 1);
     node_stat_add(limited_all, err == ERR_CONNECTS_LIMITED);
     node_stat_add(limited_address, err == ERR_ADDRESS_LIMITED);
+    node_stat_add(limited_user, err == ERR_USER_LIMITED);
+    node_stat_add(address_full, err == ERR_ADDRESS_FULL);
+    node_stat_add(origin_refused, err == ERR_ORIGIN_REFUSED);
 }
 
 static void send_answer(int fd, const struct problem *p)
@@ -92,14 +95,15 @@ static void send_answer(int fd, const struct problem *p)
     count_refusal(p->err);
 }
 
-static enum err check_rate(struct arrivals *as, int fd)
+static enum err check_gate(
+    struct arrivals *as, int fd, struct session_handshake *h, struct problem *p)
 {
     struct sockaddr_storage peer;
     struct sockaddr *address = (struct sockaddr *)&peer;
     socklen_t len = sizeof(peer);
-    bool known = as->rate.per_second_and_address > 0 && getpeername(fd, address, &len) == 0;
+    bool known = getpeername(fd, address, &len) == 0;
 
-    return connect_rate_take(&as->rate, known ? address : NULL, clock_mono_ms());
+    return gate_check(&as->gate, known ? address : NULL, h, p);
 }
 
 /* The rates come last: what is refused anyway does not count. */
@@ -107,8 +111,13 @@ static enum err check(
     struct arrivals *as, int fd, struct slice head, struct session_handshake *h, struct problem *p)
 {
     const struct node *n = as->node;
+    int64_t now_ms = clock_mono_ms();
 
     enum err err = handshake_parse(head, h, p);
+    if (err) {
+        return err;
+    }
+    err = check_gate(as, fd, h, p);
     if (err) {
         return err;
     }
@@ -118,8 +127,11 @@ static enum err check(
     if (ws_protocol_count(n) >= as->max_sessions) {
         return problem_set(p, ERR_NODE_FULL, "", NULL);
     }
-    err = check_rate(as, fd);
-    return err ? problem_set(p, err, "", NULL) : ERR_OK;
+    err = gate_count(&as->gate, h, now_ms, p);
+    if (err) {
+        return err;
+    }
+    return gate_count_user(&as->gate, h, now_ms, p);
 }
 
 /* What was peeked at is there, so this takes all of it. */
@@ -134,7 +146,7 @@ enum verdict { VERDICT_WAIT, VERDICT_ADOPT, VERDICT_REFUSE, VERDICT_END };
 static enum verdict judge(
     struct arrivals *as, int fd, size_t *seen, struct session_handshake *h, struct problem *p)
 {
-    ssize_t got = recv(fd, as->head, sizeof(as->head), MSG_PEEK | MSG_DONTWAIT);
+    ssize_t got = recv(fd, as->head, as->head_max, MSG_PEEK | MSG_DONTWAIT);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
         return VERDICT_END;
     }
@@ -146,7 +158,7 @@ static enum verdict judge(
         }
         return consume(as, fd, head_bytes) ? VERDICT_ADOPT : VERDICT_END;
     }
-    if (bytes.len == sizeof(as->head)) {
+    if (bytes.len == as->head_max) {
         return handshake_refuse_long(bytes, p) ? VERDICT_REFUSE : VERDICT_END;
     }
     *seen = bytes.len;
@@ -244,15 +256,16 @@ static struct arrival *arrival_create(struct arrivals *as, int fd)
     return a;
 }
 
-void arrivals_init(struct arrivals *as, struct node *n, int64_t max_sessions)
+enum err arrivals_init(struct arrivals *as, struct node *n, int64_t max_sessions)
 {
     as->node = n;
     as->max_sessions = max_sessions;
     as->count = 0;
-    connect_rate_init(&as->rate, n->config->node_connect_rate,
-        n->config->node_connect_rate_per_address, clock_mono_ms());
     ring_init(&as->waiting, n->config->node_handshake_timeout_ms);
     ring_init(&as->lingering, LINGER_MS);
+    as->head_max = (size_t)n->config->node_head_max_bytes;
+    as->head = malloc(as->head_max);
+    return as->head ? gate_init(&as->gate, n, clock_mono_ms()) : ERR_NO_MEMORY;
 }
 
 void arrivals_take(struct arrivals *as, int fd)
@@ -326,5 +339,6 @@ void arrivals_end_all(struct arrivals *as)
 
 void arrivals_finish(struct arrivals *as)
 {
-    connect_rate_finish(&as->rate);
+    gate_finish(&as->gate);
+    free(as->head);
 }

@@ -23,7 +23,7 @@ struct request {
     struct slice path;
     struct slice query;
     struct slice version;
-    struct slice host;
+    struct handshake_source source;
     struct slice upgrade;
     struct slice key;
     struct slice ws_version;
@@ -115,6 +115,7 @@ static enum err read_request_line(struct slice line, struct request *r, struct p
     if (has_control_char(target) || memchr(target.at, '#', target.len)) {
         return problem_set(p, ERR_BAD_PATH, "", "the path has a character that must be escaped");
     }
+    r->source.url_bytes = target.len;
     r->path = slice_until(&target, "?");
     r->query = target;
     return ERR_OK;
@@ -143,6 +144,17 @@ static enum err add_subprotocols(struct request *r, struct slice value, struct p
     return ERR_OK;
 }
 
+/* The last ones are those that the nearest proxies wrote. */
+static void add_forwarded_for(struct handshake_source *s, struct slice value)
+{
+    if (s->forwarded_count == HANDSHAKE_FORWARDED_MAX) {
+        s->forwarded_count--;
+        memmove(s->forwarded_for, s->forwarded_for + 1,
+            s->forwarded_count * sizeof(s->forwarded_for[0]));
+    }
+    s->forwarded_for[s->forwarded_count++] = value;
+}
+
 static enum err read_header(struct slice line, struct request *r, struct problem *p)
 {
     struct slice value = line;
@@ -156,8 +168,9 @@ static enum err read_header(struct slice line, struct request *r, struct problem
     struct {
         const char *name;
         struct slice *place;
-    } once[] = {{"Host", &r->host}, {"Upgrade", &r->upgrade}, {"Sec-WebSocket-Key", &r->key},
-        {"Sec-WebSocket-Version", &r->ws_version}, {"Content-Length", &r->content_length}};
+    } once[] = {{"Host", &r->source.host}, {"Origin", &r->source.origin}, {"Upgrade", &r->upgrade},
+        {"Sec-WebSocket-Key", &r->key}, {"Sec-WebSocket-Version", &r->ws_version},
+        {"Content-Length", &r->content_length}};
     for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
         if (equals_no_case(name, once[i].name)) {
             return set_once(once[i].place, value, once[i].name, p);
@@ -167,6 +180,8 @@ static enum err read_header(struct slice line, struct request *r, struct problem
         r->connection_upgrade |= list_has(value, "upgrade");
     } else if (equals_no_case(name, "Transfer-Encoding")) {
         r->has_transfer_encoding = true;
+    } else if (equals_no_case(name, "X-Forwarded-For")) {
+        add_forwarded_for(&r->source, value);
     } else if (equals_no_case(name, "Sec-WebSocket-Protocol")) {
         return add_subprotocols(r, value, p);
     }
@@ -229,7 +244,7 @@ static enum err check_handshake(const struct request *r, struct problem *p)
         return problem_set(p, ERR_UPGRADE_REQUIRED, "Sec-WebSocket-Version",
             "this port speaks version 13 of the WebSocket protocol");
     }
-    if (!r->host.at || r->host.len == 0) {
+    if (!r->source.host.at || r->source.host.len == 0) {
         return malformed(p, "Host", "Host is missing");
     }
     if (!r->key.at || !is_key(r->key)) {
@@ -340,6 +355,7 @@ enum err handshake_parse(struct slice head, struct session_handshake *out, struc
     if (err) {
         return err;
     }
+    h.source = r.source;
     (void)snprintf(h.key, sizeof(h.key), "%.*s", (int)r.key.len, r.key.at);
     *out = h;
     return ERR_OK;

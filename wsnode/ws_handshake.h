@@ -10,8 +10,6 @@
 
 #include "wsnode/session.h"
 
-/* A longer head is refused. Cookies of the site come along with every handshake. */
-#define HANDSHAKE_BYTES_MAX 8192
 #define HANDSHAKE_REWRITTEN_BYTES 256
 
 /* How long the request's head is, the empty line included; 0: its end has not come yet. Bare line
@@ -20,7 +18,8 @@ size_t handshake_head_bytes(struct slice bytes);
 
 /*
  * head: the whole head. On failure p says which status to answer: 400 (malformed; bad path, query
- * or key; no known subprotocol), 404, 405, 414, 426 (no handshake, or not version 13).
+ * or key; no known subprotocol), 404, 405, 414, 426 (no handshake, or not version 13). out's client
+ * is not found out yet: gate.h.
  */
 enum err handshake_parse(
     struct slice head, struct session_handshake *out, struct problem *p) MUST_CHECK;
@@ -32,7 +31,7 @@ enum err handshake_parse(
 size_t handshake_rewrite(
     const struct session_handshake *h, char out[static HANDSHAKE_REWRITTEN_BYTES]);
 
-/* The head did not end within HANDSHAKE_BYTES_MAX: 414 if the first line is to blame, else 400. */
+/* The head did not end within node.head_max: 414 if the first line is to blame, else 400. */
 enum err handshake_refuse_long(struct slice bytes, struct problem *p) MUST_CHECK;
 
 #endif

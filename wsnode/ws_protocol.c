@@ -112,7 +112,7 @@ static int on_receive(struct socket *s, struct slice piece)
 static int on_pong(struct socket *s)
 {
     if (s->session && !s->close_code) {
-        session_on_alive(s->node, s->session, clock_mono_ms());
+        session_on_control(s->node, s->session, clock_mono_ms());
     }
     return 0;
 }

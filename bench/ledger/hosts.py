@@ -46,6 +46,7 @@ class HostsStack(Stack):
         environment = {
             **self._environment(lease),
             "SOCKETSEND_NODE_AUTH": "none",
+            "SOCKETSEND_NODE_ALLOW_MISSING_ORIGIN": "yes",
             "SOCKETSEND_NODE_NAME": f"host{host.number}",
             "SOCKETSEND_NODE_WORKERS": "1",
             "SOCKETSEND_NODE_PUBLIC_LISTEN": f"{host.address}:{PUBLIC_PORT}",

@@ -192,6 +192,7 @@ class Stack:
             **common,
             "SOCKETSEND_REDIS_URL": f"redis://127.0.0.1:{redis_port}",
             "SOCKETSEND_NODE_AUTH": "none",
+            "SOCKETSEND_NODE_ALLOW_MISSING_ORIGIN": "yes",
             "SOCKETSEND_NODE_NAME": f"node{number}",
             "SOCKETSEND_NODE_WORKERS": "1",
             "SOCKETSEND_NODE_DRAIN_TIME": "2s",

@@ -3,38 +3,55 @@
 --
 -- KEYS: registry, inbox, read
 -- ARGV: sessionId, entry, ttl ms, key, mode (allow notify replace reject), "nodeId boot\n…" of live nodes, serverClient, last id or "",
--- entries and bytes that a page may have
--- Returns {rejected, {duplicate sessionId, entry, …}, position, recovered, unread, missed, start,
+-- entries and bytes that a page may have, most live sessions of the user and of the key (0: no limit)
+-- Returns {verdict (0 opened; nothing was written: 1 duplicate, 2 too many of the user, 3 of the key), {duplicate sessionId, entry, …}, position, recovered, unread, missed, start,
 --          {filter, cursors of the classes *, sc, sc:page and of the same with except}, {id, payload, …}, last, more, skipped, excepted}
 
 -- include: entries.lua
 -- include: registry.lua
 
 local registry, inbox, read = KEYS[1], KEYS[2], KEYS[3]
+local max_of_user, max_of_key = tonumber(ARGV[11]), tonumber(ARGV[12])
 local session_id, entry, ttl_ms, key, mode, alive, server_client, last_known, page_entries, page_bytes =
   ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
 
-local function live_duplicates()
-  local found = {}
-  if mode == 'allow' then return found end
+-- The user's other sessions, but for those of nodes that are dead; and as {sessionId, entry, …} those of the same key that have to be told.
+local function live_others()
+  local others, same_key = {}, {}
+  if mode == 'allow' and max_of_user == 0 and max_of_key == 0 then return others, same_key end
   local live = {}
   for node in string.gmatch(alive, '[^\n]+') do live[node] = true end
   local now = now_ms()
   local fields = redis.call('HGETALL', registry)
   for i = 1, #fields, 2 do
     local other = decode_entry(fields[i + 1])
-    if other and fields[i] ~= session_id and other.key == key and other['until'] > now and live[other.node .. ' ' .. other.boot] then
-      found[#found + 1] = fields[i]
-      found[#found + 1] = fields[i + 1]
+    if other and fields[i] ~= session_id and other['until'] > now and live[other.node .. ' ' .. other.boot] then
+      others[#others + 1] = fields[i]
+      if other.key == key then
+        same_key[#same_key + 1] = fields[i]
+        same_key[#same_key + 1] = fields[i + 1]
+      end
     end
   end
-  return found
+  return others, same_key
 end
 
-local duplicates = live_duplicates()
-if mode == 'reject' and #duplicates > 0 then
+local others, same_key = live_others()
+local function verdict()
+  local of_user, of_key = #others, #same_key / 2
+  if mode == 'reject' and of_key > 0 then return 1 end
+  -- Those that are replaced make room.
+  if mode == 'replace' then of_user, of_key = of_user - of_key, 0 end
+  if max_of_user > 0 and of_user >= max_of_user then return 2 end
+  if max_of_key > 0 and of_key >= max_of_key then return 3 end
+  return 0
+end
+
+local refusal = verdict()
+local duplicates = mode == 'allow' and {} or same_key
+if refusal > 0 then
   local none = '0-0'
-  return {1, duplicates, none, 0, 0, 0, none, {0, none, none, none, none, none, none}, {}, none, 0, none, 0}
+  return {refusal, duplicates, none, 0, 0, 0, none, {0, none, none, none, none, none, none}, {}, none, 0, none, 0}
 end
 if mode == 'replace' then
   for i = 1, #duplicates, 2 do redis.call('HDEL', registry, duplicates[i]) end

@@ -1,5 +1,4 @@
 /* Rates of handshakes at their edges: in all, per address, and with more addresses than fit. */
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,36 +17,30 @@ static int stop(void **state)
 {
     (void)state;
     connect_rate_finish(&rate);
-    assert_null(rate.addresses);
-    assert_int_equal(rate.idle.count, 0);
+    assert_null(rate.clients.entries);
+    assert_int_equal(rate.clients.idle.count, 0);
+    assert_null(rate.users.entries);
     return 0;
 }
 
 static void start(int64_t per_second, int64_t per_second_and_address)
 {
-    connect_rate_init(&rate, per_second, per_second_and_address, START_MS);
-}
-
-static struct sockaddr_storage address_of(const char *text)
-{
-    struct sockaddr_storage storage = {0};
-    struct sockaddr_in *in = (struct sockaddr_in *)(void *)&storage;
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)&storage;
-
-    if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-        storage.ss_family = AF_INET;
-    } else {
-        assert_int_equal(inet_pton(AF_INET6, text, &in6->sin6_addr), 1);
-        storage.ss_family = AF_INET6;
-    }
-    return storage;
+    connect_rate_init(
+        &rate, &(struct connect_rates){per_second, per_second_and_address, 0}, START_MS);
 }
 
 static enum err take_from(const char *text, int64_t now_ms)
 {
-    struct sockaddr_storage storage = address_of(text);
+    struct ip_address address;
 
-    return connect_rate_take(&rate, (struct sockaddr *)&storage, START_MS + now_ms);
+    assert_int_equal(ip_address_parse(slice_of(text), &address), ERR_OK);
+    client_number client = client_number_of(&address);
+    return connect_rate_take(&rate, &client, START_MS + now_ms);
+}
+
+static enum err take_user(const char *user_id, int64_t now_ms)
+{
+    return connect_rate_take_user(&rate, user_id, START_MS + now_ms);
 }
 
 static enum err take(int64_t now_ms)
@@ -72,7 +65,7 @@ static void without_limits_all_pass(void **state)
     start(0, 0);
     assert_int_equal(burst(NULL, 0), 100000);
     assert_int_equal(burst("10.0.0.1", 0), 100000);
-    assert_int_equal(rate.idle.count, 0);
+    assert_int_equal(rate.clients.idle.count, 0);
 }
 
 static void burst_of_a_second_passes_and_not_one_more(void **state)
@@ -152,13 +145,25 @@ static void limited_address_leaves_the_others_their_share(void **state)
 
 static void unknown_peer_is_limited_with_all_only(void **state)
 {
-    const struct sockaddr local = {.sa_family = AF_UNIX};
-
     (void)state;
     start(2, 1);
     assert_int_equal(take(0), ERR_OK);
-    assert_int_equal(connect_rate_take(&rate, &local, START_MS), ERR_OK);
+    assert_int_equal(take(0), ERR_OK);
     assert_int_equal(take(0), ERR_CONNECTS_LIMITED);
+}
+
+static void each_user_has_a_limit_of_its_own(void **state)
+{
+    (void)state;
+    connect_rate_init(&rate, &(struct connect_rates){.per_second_and_user = 2}, START_MS);
+    assert_int_equal(take_user("alice", 0), ERR_OK);
+    assert_int_equal(take_user("alice", 0), ERR_OK);
+    assert_int_equal(take_user("alice", 0), ERR_USER_LIMITED);
+    assert_int_equal(take_user("alic", 0), ERR_OK);
+    assert_int_equal(take_user("alice", 499), ERR_USER_LIMITED);
+    assert_int_equal(take_user("alice", 500), ERR_OK);
+    assert_int_equal(take_user("alice", 500), ERR_USER_LIMITED);
+    assert_int_equal(burst("10.0.0.1", 0), 100000);
 }
 
 static void addresses_are_forgotten_once_their_bucket_is_full(void **state)
@@ -168,25 +173,23 @@ static void addresses_are_forgotten_once_their_bucket_is_full(void **state)
     assert_int_equal(take_from("10.0.0.1", 0), ERR_OK);
     assert_int_equal(take_from("10.0.0.2", 500), ERR_OK);
     assert_int_equal(take_from("10.0.0.3", 999), ERR_OK);
-    assert_int_equal(rate.idle.count, 3);
+    assert_int_equal(rate.clients.idle.count, 3);
     assert_int_equal(take_from("10.0.0.3", 1000), ERR_ADDRESS_LIMITED);
-    assert_int_equal(rate.idle.count, 2);
+    assert_int_equal(rate.clients.idle.count, 2);
     assert_int_equal(take_from("10.0.0.1", 1001), ERR_OK);
     assert_int_equal(take_from("10.0.0.1", 2001), ERR_OK);
-    assert_int_equal(rate.idle.count, 1);
+    assert_int_equal(rate.clients.idle.count, 1);
 }
 
 static void number_of_addresses_is_bounded(void **state)
 {
-    struct sockaddr_in peer = {.sin_family = AF_INET};
-
     (void)state;
     start(0, 1);
-    for (uint32_t i = 0; i <= CONNECT_ADDRESSES_MAX; i++) {
-        peer.sin_addr.s_addr = htonl(0x0a000000 + i);
-        assert_int_equal(connect_rate_take(&rate, (struct sockaddr *)&peer, START_MS), ERR_OK);
+    for (client_number i = 0; i <= RATE_TABLE_KEYS_MAX; i++) {
+        client_number client = 0x0a000000 + i;
+        assert_int_equal(connect_rate_take(&rate, &client, START_MS), ERR_OK);
     }
-    assert_int_equal(rate.idle.count, CONNECT_ADDRESSES_MAX);
+    assert_int_equal(rate.clients.idle.count, RATE_TABLE_KEYS_MAX);
     assert_int_equal(take_from("10.0.0.1", 0), ERR_ADDRESS_LIMITED);
     assert_int_equal(take_from("10.0.0.0", 0), ERR_OK); /* the first one was forgotten */
 }
@@ -204,6 +207,7 @@ int main(void)
         test(ipv6_is_limited_by_64_bits_and_mapped_ipv4_as_ipv4),
         test(limited_address_leaves_the_others_their_share),
         test(unknown_peer_is_limited_with_all_only),
+        test(each_user_has_a_limit_of_its_own),
         test(addresses_are_forgotten_once_their_bucket_is_full),
         test(number_of_addresses_is_bounded),
     };

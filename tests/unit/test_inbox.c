@@ -438,8 +438,8 @@ static void replay_comes_in_pages_until_the_position(void **state)
             send_and_forget(i % 2 ? "{" TO_ALICE ",\"json\":1}"
                                   : "{" TO_ALICE ",\"serverClient\":\"app\",\"json\":2}");
         }
-        opened =
-            open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {10, 1 << 20}});
+        opened = open_as(
+            &(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {10, 1 << 20}, 0, 0});
         assert_int_equal(opened.page.count, 5);
         assert_int_equal(opened.missed, total / 2);
         assert_int_equal(opened.page.more, total > 10);
@@ -675,7 +675,7 @@ static void large_inbox_is_counted_by_its_numbers(void **state)
         send_and_forget(message);
     }
     struct registry_opened opened =
-        open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {100, 100000}});
+        open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {100, 100000}, 0, 0});
     assert_int_equal(opened.unread, 40);
     assert_int_equal(opened.page.count, 1);
     assert_true(opened.page.more);

@@ -242,6 +242,10 @@ static void config_requires_only_what_the_program_reads(void **state)
     "send.tls_name: must be empty or a host name; an ip needs no name, it is what is looked for "  \
     "without one"
 
+#define ORIGINS                                                                                    \
+    "node.origins: must have entries such as https://app.example.com, https://*.example.com, "     \
+    "same-host, null or *, separated by spaces"
+
 static void config_refuses_options_that_do_not_go_together(void **state)
 {
     static const struct {
@@ -278,6 +282,15 @@ static void config_refuses_options_that_do_not_go_together(void **state)
             "6: redis.prefix: must have no { and no }"},
         {PROGRAM_SEND, NEEDED_SEND "[redis]\nprefix = }\n",
             "8: redis.prefix: must have no { and no }"},
+        {PROGRAM_NODE, NEEDED "origins = https://a.org app.example.com\n", "5: " ORIGINS},
+        {PROGRAM_NODE, NEEDED "origins =\n", "5: " ORIGINS},
+        {PROGRAM_NODE, NEEDED "trusted_proxies = 10.0.0.1/8\n",
+            "5: node.trusted_proxies: must have networks such as 10.0.0.0/8 or 2001:db8::/32, "
+            "separated by spaces"},
+        {PROGRAM_NODE, NEEDED "url_max = 8193\n", "5: node.url_max: must be at most node.head_max"},
+        {PROGRAM_NODE, NEEDED "byte_rate = 65535\n",
+            "5: node.byte_rate: must be 0 or at least node.message_max, or the largest messages "
+            "never pass"},
         {PROGRAM_NODE, NEEDED "unread_text = none\n",
             "5: node.unread_text: must have one %d and no other %"},
         {PROGRAM_NODE, NEEDED "unread_text = %d of %d\n",
@@ -522,7 +535,9 @@ static void config_print_is_a_file_that_says_the_same(void **state)
     char second[8192] = "";
     struct config c = load_good(NEEDED "ping_interval = 90s\nqueue_max = 1536k\necho = no\n"
                                        "on_duplicate = reject\nregistry_wait = 0\n"
-                                       "message_max = 1000\npong_timeout = 1500ms\n");
+                                       "message_max = 1000\npong_timeout = 1500ms\n"
+                                       "origins = https://a.org\n    https://b.org ; and\n"
+                                       "    same-host\n");
 
     (void)state;
     FILE *out = fmemopen(first, sizeof(first), "w");
@@ -532,6 +547,7 @@ static void config_print_is_a_file_that_says_the_same(void **state)
     assert_non_null(strstr(first, "\nping_interval = 90s\n"));
     assert_non_null(strstr(first, "\nqueue_max = 1536k\n"));
     assert_non_null(strstr(first, "\nregistry_wait = 0ms\n"));
+    assert_non_null(strstr(first, "\norigins = https://a.org\n    https://b.org\n    same-host\n"));
     assert_null(strstr(first, "[send]"));
 
     setenv("SOCKETSEND_CLUSTER_SECRET", "0123456789abcdef", 1);

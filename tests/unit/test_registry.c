@@ -58,7 +58,7 @@ static void open_registers_with_expiry(void **state)
     long long ttl_ms = redis_server_ask_int(&server, "PTTL %s", PREFIX "{u1}");
 
     (void)state;
-    assert_false(opened.rejected);
+    assert_int_equal(opened.verdict, REGISTRY_OPENED);
     assert_true(opened.recovered);
     assert_true(message_id_is_zero(opened.position));
     assert_int_equal(opened.page.count, 0);
@@ -193,8 +193,9 @@ static void open_passes_over_foreign_values(void **state)
 
     (void)state;
     add_foreign_values();
-    opened = open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}});
-    assert_false(opened.rejected);
+    opened =
+        open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}, 0, 0});
+    assert_int_equal(opened.verdict, REGISTRY_OPENED);
     assert_int_equal(opened.duplicate_count, 0);
     registry_opened_finish(&opened);
 }
@@ -231,7 +232,7 @@ static void duplicates_are_allowed_and_not_told(void **state)
     struct registry_opened opened = open_second(REGISTRY_ALLOW, "n2 boot2\n");
 
     (void)state;
-    assert_false(opened.rejected);
+    assert_int_equal(opened.verdict, REGISTRY_OPENED);
     assert_int_equal(opened.duplicate_count, 0);
     assert_int_equal(sessions_of("u1"), 2);
     registry_opened_finish(&opened);
@@ -242,7 +243,7 @@ static void duplicates_are_told_with_notify(void **state)
     struct registry_opened opened = open_second(REGISTRY_NOTIFY, "n2 boot2\n");
 
     (void)state;
-    assert_false(opened.rejected);
+    assert_int_equal(opened.verdict, REGISTRY_OPENED);
     assert_int_equal(opened.duplicate_count, 1);
     assert_string_equal(opened.duplicates[0].session_id, session_id("s1"));
     assert_string_equal(opened.duplicates[0].node_id, "n2");
@@ -266,7 +267,7 @@ static void newer_session_is_refused_with_reject(void **state)
     redisReply *reply;
 
     (void)state;
-    assert_true(opened.rejected);
+    assert_int_equal(opened.verdict, REGISTRY_IS_DUPLICATE);
     assert_int_equal(sessions_of("u1"), 1);
     reply = redis_server_ask(&server, "HGET %s %s", PREFIX "{u1}", session_id("s2"));
     assert_int_equal(reply->type, REDIS_REPLY_NIL);
@@ -282,7 +283,7 @@ static void duplicates_of_dead_nodes_and_old_boots_dont_count(void **state)
     for (size_t i = 0; i < sizeof(alive) / sizeof(alive[0]); i++) {
         struct registry_opened opened = open_second(REGISTRY_REJECT, alive[i]);
 
-        assert_false(opened.rejected);
+        assert_int_equal(opened.verdict, REGISTRY_OPENED);
         assert_int_equal(opened.duplicate_count, 0);
         registry_opened_finish(&opened);
         redis_server_do(&server, "FLUSHALL");
@@ -297,9 +298,9 @@ static void own_node_counts_as_alive_without_being_listed(void **state)
 
     (void)state;
     enter(&older);
-    opened =
-        open_as(&(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}});
-    assert_true(opened.rejected);
+    opened = open_as(
+        &(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}, 0, 0});
+    assert_int_equal(opened.verdict, REGISTRY_IS_DUPLICATE);
     registry_opened_finish(&opened);
 }
 
@@ -311,10 +312,88 @@ static void another_page_is_no_duplicate(void **state)
 
     (void)state;
     enter(&older);
-    opened =
-        open_as(&(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}});
-    assert_false(opened.rejected);
+    opened = open_as(
+        &(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}, 0, 0});
+    assert_int_equal(opened.verdict, REGISTRY_OPENED);
     registry_opened_finish(&opened);
+}
+
+static enum registry_verdict open_limited(
+    const char *name, const char *key, enum on_duplicate_mode mode, int of_user, int of_key)
+{
+    struct registry_entry e = session_at(name, key);
+    struct registry_opened opened = open_as(&(struct registry_open){.entry = &e,
+        .ttl_ms = TTL_MS,
+        .mode = mode,
+        .alive = "n2 boot2\n",
+        .last_id = "",
+        .limits = {100, 1 << 20},
+        .max_of_user = of_user,
+        .max_of_key = of_key});
+
+    registry_opened_finish(&opened);
+    return opened.verdict;
+}
+
+/* A session of a node that lives, or lived, elsewhere. */
+static void enter_elsewhere(const char *name, const char *node_id, const char *boot)
+{
+    struct registry_entry e = session_at(name, "app:home:u1");
+
+    (void)snprintf(e.node_id, sizeof(e.node_id), "%s", node_id);
+    (void)snprintf(e.boot, sizeof(e.boot), "%s", boot);
+    enter(&e);
+}
+
+static void user_may_have_so_many_sessions_and_no_more(void **state)
+{
+    (void)state;
+    enter_elsewhere("s0", "n2", "boot2");
+    assert_int_equal(open_limited("s1", "pc:home:u1", REGISTRY_ALLOW, 3, 0), REGISTRY_OPENED);
+    assert_int_equal(open_limited("s2", "pc:shop:u1", REGISTRY_NOTIFY, 3, 0), REGISTRY_OPENED);
+    assert_int_equal(
+        open_limited("s3", "pc:home:u1", REGISTRY_ALLOW, 3, 0), REGISTRY_TOO_MANY_OF_USER);
+    assert_int_equal(open_limited("s3", "pc:home:u2", REGISTRY_ALLOW, 3, 0), REGISTRY_OPENED);
+    assert_int_equal(sessions_of("u1"), 3);
+}
+
+static void key_may_have_so_many_sessions_and_no_more(void **state)
+{
+    (void)state;
+    enter_elsewhere("s0", "n2", "boot2");
+    assert_int_equal(open_limited("s1", "pc:home:u1", REGISTRY_ALLOW, 0, 2), REGISTRY_OPENED);
+    assert_int_equal(open_limited("s2", "pc:home:u1", REGISTRY_ALLOW, 0, 2), REGISTRY_OPENED);
+    assert_int_equal(
+        open_limited("s3", "pc:home:u1", REGISTRY_ALLOW, 0, 2), REGISTRY_TOO_MANY_OF_KEY);
+    assert_int_equal(open_limited("s3", "app:home:u1", REGISTRY_ALLOW, 0, 2), REGISTRY_OPENED);
+    assert_int_equal(sessions_of("u1"), 4);
+}
+
+static void session_that_asks_again_does_not_count_itself(void **state)
+{
+    (void)state;
+    assert_int_equal(open_limited("s1", "pc:home:u1", REGISTRY_ALLOW, 1, 1), REGISTRY_OPENED);
+    assert_int_equal(open_limited("s1", "pc:home:u1", REGISTRY_ALLOW, 1, 1), REGISTRY_OPENED);
+}
+
+static void sessions_of_dead_nodes_lock_nobody_out(void **state)
+{
+    (void)state;
+    enter_elsewhere("s1", "n2", "boot1");
+    enter_elsewhere("s2", "n3", "boot2");
+    assert_int_equal(open_limited("s3", "pc:home:u1", REGISTRY_ALLOW, 1, 1), REGISTRY_OPENED);
+}
+
+static void sessions_that_are_replaced_make_room(void **state)
+{
+    (void)state;
+    assert_int_equal(open_limited("s1", "pc:home:u1", REGISTRY_REPLACE, 2, 1), REGISTRY_OPENED);
+    enter_elsewhere("s2", "n2", "boot2");
+    assert_int_equal(open_limited("s3", "pc:home:u1", REGISTRY_REPLACE, 2, 1), REGISTRY_OPENED);
+    assert_int_equal(sessions_of("u1"), 2);
+    assert_int_equal(
+        open_limited("s4", "pc:shop:u1", REGISTRY_REPLACE, 2, 1), REGISTRY_TOO_MANY_OF_USER);
+    assert_int_equal(sessions_of("u1"), 2);
 }
 
 static void refresh_tells_the_older_session_that_it_was_replaced(void **state)
@@ -449,6 +528,11 @@ int main(void)
         TEST(duplicates_of_dead_nodes_and_old_boots_dont_count),
         TEST(own_node_counts_as_alive_without_being_listed),
         TEST(another_page_is_no_duplicate),
+        TEST(user_may_have_so_many_sessions_and_no_more),
+        TEST(key_may_have_so_many_sessions_and_no_more),
+        TEST(session_that_asks_again_does_not_count_itself),
+        TEST(sessions_of_dead_nodes_lock_nobody_out),
+        TEST(sessions_that_are_replaced_make_room),
         TEST(refresh_tells_the_older_session_that_it_was_replaced),
         TEST(exactly_one_of_two_sessions_of_one_millisecond_is_replaced),
         TEST(hints_survive_the_channel),

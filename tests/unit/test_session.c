@@ -324,7 +324,7 @@ static void older_session_elsewhere_is_hinted(void **state)
 static void newer_session_is_refused(void **state)
 {
     struct session *s = rig_connect(&format_v1, "");
-    struct registry_opened opened = {.rejected = true};
+    struct registry_opened opened = {.verdict = REGISTRY_IS_DUPLICATE};
 
     (void)state;
     session_after_open(&rig.node, s, &opened);

@@ -146,6 +146,40 @@ static void what_two_readers_could_see_differently_is_refused(void **state)
     refuse(AT("/websocket/u1#f"), ERR_BAD_PATH, "");
 }
 
+static void assert_slice(struct slice s, const char *text)
+{
+    assert_int_equal(s.len, strlen(text));
+    assert_memory_equal(s.at, text, s.len);
+}
+
+static void handshake_tells_where_it_comes_from(void **state)
+{
+    (void)state;
+    struct session_handshake h = take(AT("/websocket/u1?a=b"));
+    assert_int_equal(h.source.url_bytes, strlen("/websocket/u1?a=b"));
+    assert_slice(h.source.host, "example.org");
+    assert_null(h.source.origin.at);
+    assert_int_equal(h.source.forwarded_count, 0);
+    assert_false(h.has_client);
+    h = take(WITH("origin:  https://a.org \r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2\r\n"));
+    assert_slice(h.source.origin, "https://a.org");
+    assert_int_equal(h.source.forwarded_count, 1);
+    assert_slice(h.source.forwarded_for[0], "1.1.1.1, 2.2.2.2");
+    refuse(WITH("Origin: https://a.org\r\nOrigin: https://a.org\r\n"), ERR_BAD_UPGRADE, "Origin");
+    assert_non_null(take(WITH("Origin:\r\n")).source.origin.at);
+}
+
+static void of_many_forwarding_headers_the_last_ones_are_kept(void **state)
+{
+    (void)state;
+    struct session_handshake h =
+        take(WITH("X-Forwarded-For: 1\r\nx-forwarded-for: 2\r\nX-Forwarded-For: 3\r\n"
+                  "X-Forwarded-For: 4\r\nX-Forwarded-For: 5\r\nX-Forwarded-For: 6\r\n"));
+    assert_int_equal(h.source.forwarded_count, HANDSHAKE_FORWARDED_MAX);
+    assert_slice(h.source.forwarded_for[0], "3");
+    assert_slice(h.source.forwarded_for[3], "6");
+}
+
 static void bad_keys_are_refused(void **state)
 {
     static const char *const keys[] = {"",
@@ -234,6 +268,8 @@ int main(void)
         cmocka_unit_test(plain_requests_are_told_to_upgrade),
         cmocka_unit_test(other_versions_are_told_which_one_it_is),
         cmocka_unit_test(what_two_readers_could_see_differently_is_refused),
+        cmocka_unit_test(handshake_tells_where_it_comes_from),
+        cmocka_unit_test(of_many_forwarding_headers_the_last_ones_are_kept),
         cmocka_unit_test(bad_keys_are_refused),
         cmocka_unit_test(queries_are_checked_whole),
         cmocka_unit_test(no_prefix_of_a_handshake_is_one),

@@ -19,6 +19,7 @@ class Node(Process):
             "redis.url": redis_url,
             "cluster.secret": secret,
             "node.auth": "none",
+            "node.allow_missing_origin": "yes",
             "node.name": name,
             "node.workers": 1,
             "node.drain_time": 0,
