@@ -1,9 +1,11 @@
-"""The web servers' configurations in deploy/ are taken as they are, but for ports and paths: calls and WebSockets get through."""
+"""The web servers' configurations in deploy/ are taken as they are, but for ports and paths: calls and WebSockets get through, and the
+node sees which page and which address they come from."""
 
 import shutil
+import socket
 
 import pytest
-from harness import API_KEY, BUILD, Client, FcgiSend
+from harness import API_KEY, BUILD, Client, FcgiSend, handshake
 from harness.process import ROOT, write_options
 from harness.web import ApacheWeb, Lighttpd, Web
 
@@ -11,11 +13,12 @@ CONFIGURED_NODE, CONFIGURED_SENDER = "127.0.0.1:9001", "127.0.0.1:9100"
 
 
 class Shipped:
-    """Mixed into a web server: it serves deploy/<name>/socketsend.conf, in front of the stack's first node."""
+    """Mixed into a web server: it serves deploy/<name>/socketsend.conf, in front of a node that trusts it."""
 
-    def __init__(self, directory, stack):
-        super().__init__(directory, stack.redis.url, stack.nodes[0].secret)
-        self.node_port = stack.nodes[0].public_port
+    def __init__(self, directory, stack, node):
+        super().__init__(directory, stack.redis.url, node.secret)
+        self.node = node
+        self.node_port = node.public_port
 
     def shipped(self, changes):
         text = (ROOT / "deploy" / self.name / "socketsend.conf").read_text()
@@ -55,8 +58,8 @@ class ShippedApache(Shipped, ApacheWeb):
 class ShippedNginx(Shipped, Web):
     name = "nginx"
 
-    def __init__(self, directory, stack):
-        super().__init__(directory, stack)
+    def __init__(self, directory, stack, node):
+        super().__init__(directory, stack, node)
         self.fcgi = FcgiSend(directory, self.send_options, f"{self.name}-fcgi-send")
         self.parts = [self.fcgi]
 
@@ -83,11 +86,15 @@ class ShippedNginx(Shipped, Web):
 def shipped(stack, directory, request):
     place = directory / f"shipped-{request.param.name}"
     place.mkdir()
-    web = request.param(place, stack)
+    node = stack.make_node(f"node-behind-{request.param.name}", {"node.trusted_proxies": "127.0.0.1", "node.allow_missing_origin": "no"})
+    web = request.param(place, stack, node)
     try:
+        node.start()
         yield web.start()
+        node.stop()
     finally:
         web.kill()
+        node.kill()
 
 
 def test_calls_reach_the_sender(shipped, user):
@@ -103,8 +110,21 @@ def test_bearer_tokens_get_through(shipped, user):
 
 def test_websockets_get_through_and_messages_with_them(shipped, user):
     for path in (f"/screenWebsocket/pc/home/{user}", f"/websocket/{user}"):
-        client = Client(f"ws://127.0.0.1:{shipped.port}{path}")
+        client = Client(f"ws://127.0.0.1:{shipped.port}{path}", origin=f"http://127.0.0.1:{shipped.port}")
         client.wait_connected()
         shipped.send(userId=user, msgInfo=path, durable=False)
         assert client.receive_message()["msgInfo"] == path
         client.close()
+
+
+def test_node_sees_the_page_and_the_address(shipped, user):
+    def send_handshake(peer, origin):
+        peer.sendall(handshake(f"/websocket/{user}", Host="app.example.com", Origin=origin, X_Forwarded_For="6.6.6.6"))
+        return peer.recv(4096).split()[1]
+
+    with socket.create_connection(("127.0.0.1", shipped.port), timeout=5, source_address=("127.0.0.7", 0)) as peer:
+        assert send_handshake(peer, "https://evil.org") == b"403"
+    with socket.create_connection(("127.0.0.1", shipped.port), timeout=5, source_address=("127.0.0.7", 0)) as peer:
+        assert send_handshake(peer, "http://app.example.com") == b"101"
+        sessions = shipped.node.internal("GET", f"/sessions?userId={user}").data["sessions"]
+        assert [session["client"] for session in sessions] == ["127.0.0.7"]

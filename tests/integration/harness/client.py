@@ -48,9 +48,10 @@ class Refused(Exception):
 class Client:
     """subprotocol: None for the plain format. answers_pings: as a live client of socketsend.v1 does. keeps_text: texts has the frames as they came."""
 
-    def __init__(self, url, subprotocol="socketsend.v1", last_id=None, answers_pings=True, keeps_text=False):
+    def __init__(self, url, subprotocol="socketsend.v1", last_id=None, answers_pings=True, keeps_text=False, origin=None):
         self.subprotocol = subprotocol
         self.answers_pings = answers_pings
+        self.origin = origin
         self.texts = [] if keeps_text else None
         self.connected = None  # the first frame
         self.close_code = None
@@ -68,7 +69,7 @@ class Client:
     async def _connect(self, url):
         subprotocols = [self.subprotocol] if self.subprotocol else None
         return await websockets.connect(
-            url, subprotocols=subprotocols, compression=None, ping_interval=None, close_timeout=2, max_size=None
+            url, origin=self.origin, subprotocols=subprotocols, compression=None, ping_interval=None, close_timeout=2, max_size=None
         )
 
     async def _read(self):
