@@ -1,9 +1,9 @@
 /*
- * UTF-8: the length of a character, a code point as bytes, a clean end after a cut.
+ * UTF-8: the length of a character, a code point as bytes, a clean end after a cut, a text in
+ * pieces.
  */
 #include "shared/utf8.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* RFC 3629 4: which second bytes may follow a lead byte; the others are 80..BF. */
@@ -84,4 +84,42 @@ void utf8_trim(char *text)
     if (utf8_char_bytes(text + start, len - start) == 0) {
         text[start] = '\0';
     }
+}
+
+static bool begin_character(struct utf8_check *c, unsigned char byte)
+{
+    if (byte < 0x80) {
+        return true;
+    }
+    const struct lead *lead = find_lead(byte);
+    if (!lead) {
+        return false;
+    }
+    *c = (struct utf8_check){
+        .missing = (unsigned char)(lead->bytes - 1), .low = lead->low, .high = lead->high};
+    return true;
+}
+
+bool utf8_check_add(struct utf8_check *c, const char *piece, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)piece[i];
+        if (c->missing == 0) {
+            if (!begin_character(c, byte)) {
+                return false;
+            }
+            continue;
+        }
+        if (byte < c->low || byte > c->high) {
+            return false;
+        }
+        *c = (struct utf8_check){
+            .missing = (unsigned char)(c->missing - 1), .low = 0x80, .high = 0xBF};
+    }
+    return true;
+}
+
+bool utf8_check_is_whole(const struct utf8_check *c)
+{
+    return c->missing == 0;
 }

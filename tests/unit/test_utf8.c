@@ -68,12 +68,42 @@ static void utf8_trim_removes_only_a_character_that_was_cut(void **state)
     }
 }
 
+static void utf8_check_takes_characters_cut_anywhere(void **state)
+{
+    static const char text[] = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z";
+
+    (void)state;
+    for (size_t cut = 0; cut < sizeof(text); cut++) {
+        struct utf8_check c = {0};
+        assert_true(utf8_check_add(&c, text, cut));
+        assert_true(utf8_check_add(&c, text + cut, sizeof(text) - cut));
+        assert_true(utf8_check_is_whole(&c));
+    }
+}
+
+static void utf8_check_fails_at_the_first_bad_byte(void **state)
+{
+    static const char *const bad[] = {"\x80", "\xC1", "\xE0\x9F", "\xED\xA0", "\xF0\x8F",
+        "\xF4\x90", "\xF5", "\xE2\x82(", "\xF0\x9F\x98("};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct utf8_check c = {0};
+        size_t last = strlen(bad[i]) - 1;
+        assert_true(utf8_check_add(&c, bad[i], last));
+        assert_true(utf8_check_is_whole(&c) == (last == 0));
+        assert_false(utf8_check_add(&c, bad[i] + last, 1));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_takes_every_code_point_whole_and_no_part_of_it),
         cmocka_unit_test(utf8_refuses_what_no_code_point_encodes_to),
         cmocka_unit_test(utf8_trim_removes_only_a_character_that_was_cut),
+        cmocka_unit_test(utf8_check_takes_characters_cut_anywhere),
+        cmocka_unit_test(utf8_check_fails_at_the_first_bad_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
