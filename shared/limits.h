@@ -50,7 +50,7 @@
 #define REDIS_URL_TEXT_BYTES 512
 /* RFC 6455 5.5: a control frame's payload is at most 125 bytes, two of them the close code. */
 #define CLOSE_REASON_BYTES_MAX 123
-/* Bytes that libwebsockets wants free before a payload (LWS_PRE; checked at compile time). */
-#define PAYLOAD_HEADROOM_BYTES 16
+/* RFC 6455 5.2: what a server's frame has before its payload: two bytes and the length in eight. */
+#define PAYLOAD_HEADROOM_BYTES 10
 
 #endif

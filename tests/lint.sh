@@ -14,8 +14,8 @@ includes() {
 
 includes 'wsnode/' 'wsnode/.*'
 includes 'fcgi-send/' 'fcgi-send/.*'
-includes 'libwebsockets\.h' 'wsnode/(node_run|loop|accept|ws_protocol|ws_[a-z]+|internal_[a-z]+)'
-includes 'uv\.h' 'wsnode/(node_run|loop|accept|ws_protocol|ws_[a-z]+|internal_[a-z]+|redis_[a-z]+|heartbeat)'
+includes 'libwebsockets\.h' 'wsnode/(loop|internal_[a-z]+)'
+includes 'uv\.h' 'wsnode/(node_run|loop|accept|wire|internal_[a-z]+|redis_[a-z]+|heartbeat)'
 includes '(fcgiapp|fcgi_stdio|fcgios)\.h' 'fcgi-send/(main|worker|request|response)'
 includes 'curl/' 'fcgi-send/(main|forward|forward_tls)'
 includes 'hiredis' '(shared/(redis_[a-z]+|registry|inbox|nodes|history)|wsnode/redis_[a-z]+)'

@@ -1,6 +1,7 @@
 /*
- * Accepts on the public socket, a bounded number per turn, and stops while too many handshakes are
- * unfinished. At the limit of sessions it goes on: each newcomer is told 503.
+ * Accepts on the public socket, a bounded number per turn. It never waits for those who are there:
+ * at the limit of handshakes ws_arrival.c makes room, at the limit of sessions each newcomer is
+ * told 503.
  */
 #define _GNU_SOURCE /* accept4 */
 #include "wsnode/accept.h"
@@ -27,10 +28,8 @@ struct acceptor {
     int listen_fd;
     int reserve_fd; /* given up for a moment to refuse a connection when descriptors run out */
     bool started;
-    bool polling;
     bool drains;
     int64_t backlog_left; /* if it drains: connections that were there when it began, at most */
-    int64_t max_handshakes;
     struct arrivals arrivals;
 };
 
@@ -40,19 +39,18 @@ static int64_t at_most(int64_t value, int64_t max)
 }
 
 /* Sets the limits of sessions and handshakes to what the descriptors allow. */
-static void fit_to_descriptors(struct acceptor *a, const struct config *config, int64_t *sessions)
+static void fit_to_descriptors(const struct config *config, int64_t *sessions, int64_t *handshakes)
 {
     int64_t wanted = descriptors_wanted(config);
     int64_t limit = descriptors_raise(wanted);
 
-    a->max_handshakes = config->node_max_handshakes;
+    *handshakes = config->node_max_handshakes;
     *sessions = config->node_max_sessions;
     if (limit >= wanted) {
         return;
     }
-    a->max_handshakes = at_most(a->max_handshakes, limit / 8);
-    *sessions =
-        at_most(*sessions, limit - a->max_handshakes - at_most(SPARE_DESCRIPTORS, limit / 4));
+    *handshakes = at_most(*handshakes, limit / 8);
+    *sessions = at_most(*sessions, limit - *handshakes - at_most(SPARE_DESCRIPTORS, limit / 4));
     log_warn("fewer sessions than configured: descriptor limit",
         "max_sessions=%lld configured=%lld descriptors=%lld", (long long)*sessions,
         (long long)config->node_max_sessions, (long long)limit);
@@ -71,27 +69,15 @@ static void drop_one(struct acceptor *a)
         LOG_ERROR, "out of descriptors", "sessions=%lld", (long long)a->arrivals.node->table.count);
 }
 
-static void stop_polling(struct acceptor *a)
-{
-    (void)uv_poll_stop(&a->poll);
-    a->polling = false;
-}
-
 int64_t acceptor_unfinished_count(const struct node *n)
 {
-    return n->acceptor->arrivals.count;
+    return arrivals_count(&n->acceptor->arrivals);
 }
 
 enum accept_result { ACCEPT_GO_ON, ACCEPT_NOT_NOW, ACCEPT_NOBODY };
 
 static enum accept_result accept_one(struct acceptor *a)
 {
-    if (acceptor_unfinished_count(a->arrivals.node) >= a->max_handshakes) {
-        if (a->polling) {
-            stop_polling(a);
-        }
-        return ACCEPT_NOT_NOW;
-    }
     int fd = accept4(a->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         node_stat_add(accepted, 1);
@@ -107,7 +93,6 @@ static enum accept_result accept_one(struct acceptor *a)
 
 static void close_listener(struct acceptor *a)
 {
-    stop_polling(a);
     uv_close((uv_handle_t *)&a->poll, NULL);
     (void)close(a->listen_fd);
     a->listen_fd = -1;
@@ -139,18 +124,10 @@ static void on_connections(uv_poll_t *poll, int status, int events)
     take_turn(poll->data);
 }
 
-static enum err start_polling(struct acceptor *a)
-{
-    if (uv_poll_start(&a->poll, UV_READABLE, on_connections) < 0) {
-        return ERR_INTERNAL;
-    }
-    a->polling = true;
-    return ERR_OK;
-}
-
 enum err acceptor_create(struct node *n, int listen_fd)
 {
     int64_t max_sessions;
+    int64_t max_handshakes;
 
     struct acceptor *a = calloc(1, sizeof(*a));
     if (!a) {
@@ -159,9 +136,9 @@ enum err acceptor_create(struct node *n, int listen_fd)
     }
     a->listen_fd = listen_fd;
     a->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    fit_to_descriptors(a, n->config, &max_sessions);
+    fit_to_descriptors(n->config, &max_sessions, &max_handshakes);
     n->acceptor = a;
-    return arrivals_init(&a->arrivals, n, max_sessions);
+    return arrivals_init(&a->arrivals, n, max_sessions, max_handshakes);
 }
 
 enum err acceptor_start(struct node *n)
@@ -173,12 +150,7 @@ enum err acceptor_start(struct node *n)
     }
     a->poll.data = a;
     a->started = true;
-    return start_polling(a);
-}
-
-bool acceptor_is_accepting(const struct node *n)
-{
-    return n->acceptor->polling;
+    return uv_poll_start(&a->poll, UV_READABLE, on_connections) < 0 ? ERR_INTERNAL : ERR_OK;
 }
 
 bool acceptor_is_open(const struct node *n)
@@ -205,7 +177,7 @@ void acceptor_stop(struct node *n)
     if (!a->started) {
         return;
     }
-    while (accept_one(a) == ACCEPT_GO_ON) {
+    for (int i = 0; i < PUBLIC_BACKLOG && accept_one(a) == ACCEPT_GO_ON; i++) {
     }
     close_listener(a);
 }
@@ -239,13 +211,7 @@ void acceptor_on_tick(struct node *n, int64_t now_ms)
     struct acceptor *a = n->acceptor;
 
     arrivals_on_tick(&a->arrivals, now_ms);
-    if (!a->started) {
-        return;
-    }
-    if (!a->polling && acceptor_unfinished_count(n) < a->max_handshakes && start_polling(a)) {
-        log_limited(LOG_ERROR, "listener not polled again", "");
-    }
-    if (a->drains) {
+    if (a->started && a->drains) {
         take_turn(a); /* an empty backlog wakes nobody */
     }
 }

@@ -1,7 +1,7 @@
 /*
  * The public listener: accepts by itself, because libwebsockets' own listener spins when
  * descriptors run out and gives every silent connection one of its places for headers. Bounded per
- * turn of the loop, and by the handshakes that are not finished.
+ * turn of the loop.
  */
 #ifndef WSNODE_ACCEPT_H
 #define WSNODE_ACCEPT_H
@@ -17,11 +17,10 @@ struct acceptor;
  */
 enum err acceptor_create(struct node *n, int listen_fd) MUST_CHECK; /* n->acceptor */
 enum err acceptor_start(struct node *n) MUST_CHECK;
-bool acceptor_is_accepting(const struct node *n);
 int64_t acceptor_unfinished_count(const struct node *n); /* handshakes that are not done */
 /* No new connections, but those that wait in the backlog are taken first, in turns of the loop. */
 void acceptor_drain(struct node *n);
-bool acceptor_is_open(const struct node *n); /* there is a listening socket */
+bool acceptor_is_open(const struct node *n); /* there is a listening socket: it accepts */
 /* No new connections, at once: those that wait in the backlog are answered (n->refusing: 503). */
 void acceptor_stop(struct node *n);
 void acceptor_close(struct node *n); /* its handles; acceptor_destroy() once the loop has run out */

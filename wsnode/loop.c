@@ -18,7 +18,7 @@
 #define KICK_TICKS 20
 /* One buffer per context; a forward's body of up to this size comes in one callback. */
 #define SERVICE_BUFFER_BYTES 65536
-/* Of requests to the internal listener; heads of handshakes are rewritten and short. */
+/* Of requests to the internal listener. */
 #define INTERNAL_HEAD_BYTES_MAX 8192
 /* For pauses in an internal request. */
 #define LWS_TIMEOUT_S 5
@@ -38,9 +38,6 @@ static void on_lws_log(int level, const char *line)
 {
     size_t len = strcspn(line, "\n");
 
-    if (strstr(line, "adopt_socket_readbuf: calling service")) {
-        return; /* its trace of every handshake, at the level of errors */
-    }
     /* Remote peers can trigger these lines at will. */
     log_limited(level == LLL_ERR ? LOG_ERROR : LOG_WARN, "libwebsockets", "text=\"%.*s\"",
         (int)(len < 200 ? len : 200), line);

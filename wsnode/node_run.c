@@ -89,7 +89,7 @@ static enum err create_loop(struct node *n, int listen_fd)
     if (err) {
         return err;
     }
-    return ws_protocol_create(n, loop_lws(n->loop));
+    return ws_protocol_create(n);
 }
 
 static enum err create_services(struct node *n, struct problem *p)
@@ -140,7 +140,8 @@ static void destroy_all(struct node *n)
     if (n->acceptor) {
         acceptor_close(n);
     }
-    loop_destroy(n); /* the sessions end here */
+    ws_protocol_close(n); /* the sessions end here */
+    loop_destroy(n);
     redis_async_destroy(n->redis);
     presence_destroy(n);
     heartbeat_destroy(n);

@@ -1,7 +1,7 @@
 /*
- * Immutable bytes of one encoded frame's payload, counted, with headroom before them that
- * libwebsockets writes the frame header into (it writes the same bytes for every receiver, so
- * sharing is safe). All sessions that get the same bytes share one.
+ * Immutable bytes of one encoded frame's payload, counted, with headroom before them for the
+ * frame's header (the same bytes for every receiver, so sharing is safe). All sessions that get the
+ * same bytes share one.
  */
 #ifndef WSNODE_PAYLOAD_H
 #define WSNODE_PAYLOAD_H

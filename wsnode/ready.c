@@ -15,7 +15,7 @@ size_t ready_obstacles(
         const char *text;
     } all[READY_OBSTACLES_MAX] = {
         {n->draining, "draining"},
-        {!acceptor_is_accepting(n), "not accepting"},
+        {!acceptor_is_open(n), "not accepting"},
         {!redis_async_is_whole(n->redis), "redis away"},
         {heartbeat_is_refused(n), "redis refuses to write"},
         {!heartbeat_is_fresh(n, now_ms), "lease stale"},

@@ -1,6 +1,5 @@
 /*
- * What a session needs of its connection. ws_protocol.c implements it with libwebsockets; unit
- * tests fake it.
+ * What a session needs of its connection. ws_socket.c implements it; unit tests fake it.
  */
 #ifndef WSNODE_SOCKET_H
 #define WSNODE_SOCKET_H
@@ -25,7 +24,8 @@ bool socket_is_free(
     const struct socket *s); /* nothing is left in user space from an earlier write */
 void socket_want_writable(
     struct socket *s); /* session_on_writable() comes when the kernel takes more */
-enum socket_write socket_ping(struct socket *s); /* a protocol ping (RFC 6455 5.5.2) */
+/* A protocol ping (RFC 6455 5.5.2). Only while socket_is_free(). */
+enum socket_write socket_ping(struct socket *s);
 /* Sends a close frame with code and reason (cut at CLOSE_REASON_BYTES_MAX) and ends the connection,
  * at latest after a few seconds; session_on_closed() comes later, never from inside this call.
  * Nothing may be written afterwards. */

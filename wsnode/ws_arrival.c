@@ -4,17 +4,15 @@
  */
 #include "wsnode/ws_arrival.h"
 
-#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
-#include <uv.h>
 
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "wsnode/http_answer.h"
-#include "wsnode/loop.h"
+#include "wsnode/wire.h"
 #include "wsnode/ws_protocol.h"
 
 /* A close(2) with unread bytes sends a reset that can overtake the answer, so wait for the peer. */
@@ -24,33 +22,27 @@
 #define RETRY_AFTER_MAX_S 5
 
 struct arrival {
-    uv_poll_t poll;
+    struct wire *wire; /* owned, until ws_protocol takes it */
     struct arrivals *all;
     struct ring_entry entry; /* in waiting or lingering */
-    int fd;
-    size_t seen; /* bytes that have been peeked at */
+    struct buf head;         /* what has come, while it is incomplete */
     bool lingers;
 };
 
-static void on_poll_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 /* Lets go of the arrival; its connection stays with the caller. */
-static void arrival_release(struct arrival *a)
+static struct wire *arrival_release(struct arrival *a)
 {
+    struct wire *wire = a->wire;
+
     ring_remove(a->lingers ? &a->all->lingering : &a->all->waiting, &a->entry);
-    a->all->count--;
-    uv_close((uv_handle_t *)&a->poll, on_poll_closed);
+    buf_finish(&a->head);
+    free(a);
+    return wire;
 }
 
 static void arrival_end(struct arrival *a)
 {
-    int fd = a->fd;
-
-    arrival_release(a);
-    (void)close(fd);
+    wire_destroy(arrival_release(a));
 }
 
 static int choose_retry_after_s(void)
@@ -71,7 +63,7 @@ static void count_refusal(enum err err)
     node_stat_add(origin_refused, err == ERR_ORIGIN_REFUSED);
 }
 
-static void send_answer(int fd, const struct problem *p)
+static void send_answer(struct arrival *a, const struct problem *p)
 {
     struct buf body;
     struct buf answer;
@@ -87,9 +79,9 @@ static void send_answer(int fd, const struct problem *p)
     http_answer_encode(&head, &answer);
     if (buf_err(&answer) == ERR_OK) {
         /* The socket is new, so its buffer takes this; if not, the peer just sees the end. */
-        (void)send(fd, answer.bytes, answer.len, MSG_NOSIGNAL);
+        (void)wire_write(a->wire, answer.bytes, answer.len);
     }
-    (void)shutdown(fd, SHUT_WR);
+    wire_end_writing(a->wire);
     buf_finish(&answer);
     buf_finish(&body);
     count_refusal(p->err);
@@ -134,88 +126,98 @@ static enum err check(
     return gate_count_user(&as->gate, h, now_ms, p);
 }
 
-/* What was peeked at is there, so this takes all of it. */
-static bool consume(struct arrivals *as, int fd, size_t head_bytes)
+/* Everything that has come so far, in all->head. false: the peer has finished, or is gone. */
+static bool read_head(struct arrival *a, struct ws_bytes *so_far)
 {
-    return recv(fd, as->head, head_bytes, MSG_DONTWAIT) == (ssize_t)head_bytes;
+    char *head = a->all->head;
+    size_t before = a->head.len;
+
+    if (before > 0) {
+        memcpy(head, a->head.bytes, before);
+    }
+    ssize_t got = wire_read(a->wire, head + before, a->all->head_max - before);
+    if (got < 0) {
+        return false;
+    }
+    *so_far = (struct ws_bytes){(unsigned char *)head, before + (size_t)got};
+    return true;
 }
 
 enum verdict { VERDICT_WAIT, VERDICT_ADOPT, VERDICT_REFUSE, VERDICT_END };
 
-/* Looks at what has come; with VERDICT_WAIT, *seen says how much that is. */
+/* Looks at what has come; with VERDICT_ADOPT, *so_far is left with what is behind the head. */
 static enum verdict judge(
-    struct arrivals *as, int fd, size_t *seen, struct session_handshake *h, struct problem *p)
+    struct arrival *a, struct ws_bytes *so_far, struct session_handshake *h, struct problem *p)
 {
-    ssize_t got = recv(fd, as->head, as->head_max, MSG_PEEK | MSG_DONTWAIT);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+    if (!read_head(a, so_far)) {
         return VERDICT_END;
     }
-    struct slice bytes = {as->head, got < 0 ? 0 : (size_t)got};
+    struct slice bytes = {a->all->head, so_far->len};
     size_t head_bytes = handshake_head_bytes(bytes);
     if (head_bytes > 0) {
-        if (check(as, fd, (struct slice){bytes.at, head_bytes}, h, p)) {
-            return VERDICT_REFUSE;
-        }
-        return consume(as, fd, head_bytes) ? VERDICT_ADOPT : VERDICT_END;
+        struct slice head = {bytes.at, head_bytes};
+        *so_far = (struct ws_bytes){so_far->at + head_bytes, so_far->len - head_bytes};
+        return check(a->all, wire_fd(a->wire), head, h, p) ? VERDICT_REFUSE : VERDICT_ADOPT;
     }
-    if (bytes.len == as->head_max) {
+    if (bytes.len == a->all->head_max) {
         return handshake_refuse_long(bytes, p) ? VERDICT_REFUSE : VERDICT_END;
     }
-    *seen = bytes.len;
     return VERDICT_WAIT;
 }
 
-/* Readable from so many bytes on: what was peeked at must not wake the loop again and again. */
-static void set_low_water(int fd, size_t bytes)
+/* The wire goes on as a session's, and the arrival is gone. */
+static void adopt(struct arrival *a, const struct session_handshake *h, struct ws_bytes behind)
 {
-    int value = (int)bytes;
+    struct node *n = a->all->node;
 
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value));
+    ws_protocol_adopt(n, arrival_release(a), h, behind);
 }
 
+static void refuse(struct arrival *a, const struct problem *p)
+{
+    send_answer(a, p);
+    ring_remove(&a->all->waiting, &a->entry);
+    a->lingers = true;
+    ring_add(&a->all->lingering, &a->entry, clock_mono_ms());
+}
+
+/* Nothing that comes is of interest but the end. */
 static void linger(struct arrival *a)
 {
-    char ignored[4096];
-    ssize_t got;
-
-    do {
-        got = recv(a->fd, ignored, sizeof(ignored), MSG_DONTWAIT);
-    } while (got > 0);
-    if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+    if (wire_read(a->wire, a->all->head, a->all->head_max) < 0) {
         arrival_end(a);
     }
 }
 
-static void start_lingering(struct arrival *a)
+/* false: it has ended, for want of memory. */
+static bool keep_head(struct arrival *a, struct ws_bytes so_far)
 {
-    ring_remove(&a->all->waiting, &a->entry);
-    a->lingers = true;
-    ring_add(&a->all->lingering, &a->entry, clock_mono_ms());
-    set_low_water(a->fd, 1);
-    linger(a);
+    size_t kept = a->head.len;
+
+    buf_add(&a->head, so_far.at + kept, so_far.len - kept);
+    if (buf_err(&a->head) != ERR_OK) {
+        arrival_end(a);
+        return false;
+    }
+    return true;
 }
 
-/* false: the arrival has been handed over, refused or ended. */
+/* false: it has been handed over, or has ended. */
 static bool arrival_look(struct arrival *a)
 {
     struct session_handshake h;
     struct problem p;
-    size_t seen = 0;
+    struct ws_bytes so_far;
 
-    switch (judge(a->all, a->fd, &seen, &h, &p)) {
+    switch (judge(a, &so_far, &h, &p)) {
     case VERDICT_WAIT:
-        a->seen = seen;
-        set_low_water(a->fd, seen + 1);
-        return true;
+        return keep_head(a, so_far);
     case VERDICT_ADOPT:
-        set_low_water(a->fd, 1);
-        arrival_release(a);
-        ws_protocol_adopt(a->all->node, a->fd, &h);
+        adopt(a, &h, so_far);
         return false;
     case VERDICT_REFUSE:
-        send_answer(a->fd, &p);
-        start_lingering(a);
-        return false;
+        refuse(a, &p);
+        return true;
     case VERDICT_END:
         arrival_end(a);
         return false;
@@ -223,44 +225,55 @@ static bool arrival_look(struct arrival *a)
     return false;
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void on_ready(void *owner, unsigned ready)
 {
-    struct arrival *a = poll->data;
+    struct arrival *a = owner;
 
-    (void)events;
-    if (status < 0) {
+    if (ready & WIRE_BROKEN) {
         arrival_end(a);
     } else if (a->lingers) {
         linger(a);
     } else {
-        size_t seen_before = a->seen;
-        if (arrival_look(a) && a->seen == seen_before) {
-            arrival_end(a); /* woken without more bytes: the peer has finished */
-        }
+        (void)arrival_look(a);
     }
 }
 
-static struct arrival *arrival_create(struct arrivals *as, int fd)
+static struct arrival *arrival_create(struct arrivals *as, struct wire *wire)
 {
     struct arrival *a = calloc(1, sizeof(*a));
 
-    if (!a || uv_poll_init(loop_uv(as->node->loop), &a->poll, fd) < 0) {
-        free(a);
+    if (!a) {
         return NULL;
     }
-    a->poll.data = a;
+    a->wire = wire;
     a->all = as;
-    a->fd = fd;
-    as->count++;
+    buf_init(&a->head, as->head_max);
     ring_add(&as->waiting, &a->entry, clock_mono_ms());
+    wire_set_owner(wire, on_ready, a);
     return a;
 }
 
-enum err arrivals_init(struct arrivals *as, struct node *n, int64_t max_sessions)
+static struct arrival *arrival_of(struct ring_entry *e)
+{
+    return (struct arrival *)((char *)e - offsetof(struct arrival, entry));
+}
+
+/* The newcomer is at the end of its ring, so it goes only if no other one is in it. */
+static void make_room(struct arrivals *as)
+{
+    while (arrivals_count(as) > as->max_waiting) {
+        struct ring_entry *answered = ring_first(&as->lingering);
+        node_stat_add(displaced, !answered);
+        arrival_end(arrival_of(answered ? answered : ring_first(&as->waiting)));
+    }
+}
+
+enum err arrivals_init(
+    struct arrivals *as, struct node *n, int64_t max_sessions, int64_t max_waiting)
 {
     as->node = n;
     as->max_sessions = max_sessions;
-    as->count = 0;
+    as->max_waiting = max_waiting;
     ring_init(&as->waiting, n->config->node_handshake_timeout_ms);
     ring_init(&as->lingering, LINGER_MS);
     as->head_max = (size_t)n->config->node_head_max_bytes;
@@ -270,58 +283,51 @@ enum err arrivals_init(struct arrivals *as, struct node *n, int64_t max_sessions
 
 void arrivals_take(struct arrivals *as, int fd)
 {
-    struct session_handshake h;
-    struct problem p;
-    size_t seen;
+    struct wire *wire = wire_create(as->node, fd);
+    struct arrival *a = wire ? arrival_create(as, wire) : NULL;
 
-    /* The listener defers accepting until there are bytes, so mostly nothing is to be waited for.
-     */
-    if (judge(as, fd, &seen, &h, &p) == VERDICT_ADOPT) {
-        ws_protocol_adopt(as->node, fd, &h);
-        return;
-    }
-    struct arrival *a = arrival_create(as, fd);
-    if (!a || uv_poll_start(&a->poll, UV_READABLE, on_readable) < 0) {
-        log_limited(LOG_WARN, "connection not taken", "fd=%d", fd);
-        if (a) {
-            arrival_release(a);
+    if (!a) {
+        log_limited(LOG_WARN, "no memory for a connection", "");
+        if (wire) {
+            wire_destroy(wire);
         }
-        (void)close(fd);
         return;
     }
-    (void)arrival_look(a);
+    /* The listener defers accepting until there are bytes, so mostly all is there. */
+    if (arrival_look(a)) {
+        wire_watch(wire, WIRE_READABLE);
+        make_room(as);
+    }
 }
 
-static struct arrival *first_due(struct ring *ring, int64_t now_ms)
+int64_t arrivals_count(const struct arrivals *as)
 {
-    struct ring_entry *e = ring_first_due(ring, now_ms);
-
-    return e ? (struct arrival *)((char *)e - offsetof(struct arrival, entry)) : NULL;
+    return as->waiting.count + as->lingering.count;
 }
 
 static void end_due(struct ring *ring, int64_t now_ms)
 {
-    struct arrival *a;
+    struct ring_entry *e;
 
-    while ((a = first_due(ring, now_ms))) {
-        arrival_end(a);
+    while ((e = ring_first_due(ring, now_ms))) {
+        arrival_end(arrival_of(e));
     }
 }
 
 /* Who has sent nothing has not asked for anything, and is not answered. */
 static void time_out(struct arrivals *as, int64_t now_ms)
 {
-    struct arrival *a;
+    struct ring_entry *e;
     struct problem p;
 
-    while ((a = first_due(&as->waiting, now_ms))) {
-        if (a->seen == 0) {
+    while ((e = ring_first_due(&as->waiting, now_ms))) {
+        struct arrival *a = arrival_of(e);
+        if (a->head.len == 0) {
             arrival_end(a);
             continue;
         }
         (void)problem_set(&p, ERR_HANDSHAKE_TIMEOUT, "", NULL);
-        send_answer(a->fd, &p);
-        start_lingering(a);
+        refuse(a, &p);
     }
 }
 

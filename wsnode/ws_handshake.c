@@ -1,12 +1,14 @@
 /*
- * Reads the opening handshake: request line, headers, then what they mean. Strict where being
- * lenient would let two readers of the same bytes (a proxy, libwebsockets, this) see different
+ * Reads the opening handshake: request line, headers, then what they mean; and answers it. Strict
+ * where being lenient would let two readers of the same bytes (a proxy, this) see different
  * requests: folded lines, bare line feeds, doubled headers, bodies.
  */
 #define _GNU_SOURCE /* memmem */
 #include "wsnode/ws_handshake.h"
 
 #include <assert.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +19,8 @@
 #define HEADERS_MAX 100
 #define SUBPROTOCOLS_BYTES_MAX 1024
 #define QUERY_VALUE_BYTES_MAX 1024
+#define ACCEPT_SALT "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define ACCEPT_BYTES 29 /* 20 bytes in base64, and a NUL */
 
 struct request {
     struct slice method;
@@ -361,18 +365,30 @@ enum err handshake_parse(struct slice head, struct session_handshake *out, struc
     return ERR_OK;
 }
 
-size_t handshake_rewrite(
-    const struct session_handshake *h, char out[static HANDSHAKE_REWRITTEN_BYTES])
+/* RFC 6455 4.2.2: base64 of SHA-1 of the key and a constant. */
+static void make_accept(const char *key, char out[static ACCEPT_BYTES])
+{
+    char text[HANDSHAKE_KEY_BYTES + sizeof(ACCEPT_SALT)];
+    unsigned char digest[SHA_DIGEST_LENGTH];
+
+    int len = snprintf(text, sizeof(text), "%s%s", key, ACCEPT_SALT);
+    assert(len > 0 && (size_t)len < sizeof(text));
+    (void)SHA1((const unsigned char *)text, (size_t)len, digest);
+    (void)EVP_EncodeBlock((unsigned char *)out, digest, sizeof(digest));
+}
+
+size_t handshake_answer(const struct session_handshake *h, char out[static HANDSHAKE_ANSWER_BYTES])
 {
     const char *subprotocol = h->format->subprotocol;
+    char accept[ACCEPT_BYTES];
 
-    /* Host must be there, for the library; it chooses nothing, and clients' own can be long. */
-    int len = snprintf(out, HANDSHAKE_REWRITTEN_BYTES,
-        "GET / HTTP/1.1\r\nHost: public\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s%s%s\r\n",
-        h->key, *subprotocol ? "Sec-WebSocket-Protocol: " : "", subprotocol,
+    make_accept(h->key, accept);
+    int len = snprintf(out, HANDSHAKE_ANSWER_BYTES,
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: %s\r\n%s%s%s\r\n",
+        accept, *subprotocol ? "Sec-WebSocket-Protocol: " : "", subprotocol,
         *subprotocol ? "\r\n" : "");
-    assert(len > 0 && len < HANDSHAKE_REWRITTEN_BYTES);
+    assert(len > 0 && len < HANDSHAKE_ANSWER_BYTES);
     return (size_t)len;
 }
 

@@ -1,16 +1,15 @@
 /*
- * The opening handshake (RFC 6455 4.2.1), read strictly from a request's bytes; no I/O. It is read
- * here and not taken from libwebsockets, because that decodes and rewrites the path before anyone
- * sees it ("a%2Fb" and "a/b", "b+c" and "b c" become the same user), accepts what the RFC forbids,
- * and ends many bad requests, and some good ones, without an answer. So libwebsockets never sees a
- * client's head: it gets one that is written here.
+ * The opening handshake (RFC 6455 4.2), read strictly from a request's bytes, and answered; no I/O.
+ * It is ours and not libwebsockets', because that decodes and rewrites the path before anyone sees
+ * it ("a%2Fb" and "a/b", "b+c" and "b c" become the same user), accepts what the RFC forbids, and
+ * ends many bad requests, and some good ones, without an answer.
  */
 #ifndef WSNODE_WS_HANDSHAKE_H
 #define WSNODE_WS_HANDSHAKE_H
 
 #include "wsnode/session.h"
 
-#define HANDSHAKE_REWRITTEN_BYTES 256
+#define HANDSHAKE_ANSWER_BYTES 256
 
 /* How long the request's head is, the empty line included; 0: its end has not come yet. Bare line
  * feeds end one too, so that it can be refused at once. */
@@ -24,12 +23,8 @@ size_t handshake_head_bytes(struct slice bytes);
 enum err handshake_parse(
     struct slice head, struct session_handshake *out, struct problem *p) MUST_CHECK;
 
-/*
- * The handshake as libwebsockets is to see it: only what its own answer depends on. Returns its
- * length without the NUL.
- */
-size_t handshake_rewrite(
-    const struct session_handshake *h, char out[static HANDSHAKE_REWRITTEN_BYTES]);
+/* The answer to a good one: 101 (4.2.2). Returns its length without the NUL. */
+size_t handshake_answer(const struct session_handshake *h, char out[static HANDSHAKE_ANSWER_BYTES]);
 
 /* The head did not end within node.head_max: 414 if the first line is to blame, else 400. */
 enum err handshake_refuse_long(struct slice bytes, struct problem *p) MUST_CHECK;

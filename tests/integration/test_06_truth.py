@@ -117,7 +117,6 @@ def test_written_means_that_the_kernel_has_it(make_stack, user):
     assert came[: len(written[True])] == written[True]
 
 
-# What libwebsockets itself answers with 1002, without telling anyone.
 BROKEN_FRAMES = [
     ("reserved bit", frame(TEXT, b"x", rsv=4)),
     ("unknown opcode", frame(3, b"x")),
@@ -125,13 +124,6 @@ BROKEN_FRAMES = [
     ("fragmented ping", frame(PING, b"x", fin=0)),
     ("text within a message", frame(TEXT, b"a", fin=0) + frame(TEXT, b"b")),
 ]
-
-
-def read_to_the_end(wire):
-    frames = []
-    while (got := wire.receive()) is not None:
-        frames.append(got)
-    return frames
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -143,9 +135,10 @@ def test_nothing_is_written_after_a_protocol_error(stack, user, broken, durable)
         wire.send(broken)
         assert wire.receive()[1][:2] == b"\x03\xea"  # 1002
         data = stack.web.send(userId=user, msgInfo="late", wait="written", durable=durable)
-        assert (data["delivered"], data["sessions"]) == (0, [])
+        assert data["delivered"] == 0
+        assert {session["status"] for session in data["sessions"]} <= {"gone"}  # Redis may hear of the end after the peer does
         began = time.monotonic()
-        assert read_to_the_end(wire) == []
+        assert wire.receive_all() == []
         assert time.monotonic() - began < 2
     if durable:  # a plain client's messages count as read once they are written: this one was not
         client = stack.connect(0, f"/websocket/{user}", subprotocol=None)
@@ -162,5 +155,5 @@ def test_broken_connections_count_until_they_are_gone(make_stack):
             while wire.receive()[0] != CLOSE:
                 pass
         assert send_raw(node.public_port, handshake("/websocket/u")).status == 503
-        assert read_to_the_end(first) == read_to_the_end(second) == []
+        assert first.receive_all() == second.receive_all() == []
         wait_until(lambda: send_raw(node.public_port, handshake("/websocket/u")).status == 101, what="room again")

@@ -387,6 +387,39 @@ def test_connect_rate_per_address_at_its_edge(make_stack):
     assert node.metrics()['socketsend_node_handshakes_limited_total{limit="node"}'] == 0
 
 
+def test_unfinished_handshakes_are_in_the_way_of_nobody(make_stack, user):
+    """Those that have waited longest make room, and only for others that wait: who sends its handshake at once needs none."""
+    stack = make_stack(nodes=["node-a"], options={"node.max_handshakes": 5})
+    node = stack.nodes[0]
+    head = handshake(f"/websocket/{user}")
+    slow = []
+    for n in range(8):
+        slow.append(Peer(node.public_port).send(head[:40]))
+        wait_until(lambda: node.metrics()["socketsend_node_connections_accepted_total"] == n + 1, what="the node to accept")
+    assert [peer.socket.recv(1) for peer in slow[:3]] == [b""] * 3
+    for _ in range(20):
+        assert knock(node.public_port)[0] == 101
+    wait_until(lambda: node.metrics()["socketsend_node_handshakes_pending"] == 5, what="the five that are left")
+    assert node.metrics()["socketsend_node_handshakes_displaced_total"] == 3
+    assert [peer.send(head[40:]).answer()[0] for peer in slow[3:]] == [101] * 5
+    for peer in slow:
+        peer.close()
+
+
+def test_answered_handshakes_make_room_first(make_stack, user):
+    stack = make_stack(nodes=["node-a"], options={"node.max_handshakes": 3})
+    node = stack.nodes[0]
+    head = handshake(f"/websocket/{user}")
+    slow = Peer(node.public_port).send(head[:40])
+    wait_until(lambda: node.metrics()["socketsend_node_handshakes_pending"] == 1, what="the half handshake")
+    refused = [Peer(node.public_port).send(handshake("/elsewhere")) for _ in range(20)]
+    assert {peer.answer()[0] for peer in refused} == {404}
+    assert node.metrics()["socketsend_node_handshakes_displaced_total"] == 0
+    assert slow.send(head[40:]).answer()[0] == 101
+    for peer in [slow, *refused]:
+        peer.close()
+
+
 def begin_forward(node):
     """A forward of which the half has come."""
     head = f"POST /forwardSend HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {node.secret}\r\n"

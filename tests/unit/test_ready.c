@@ -17,7 +17,7 @@
 static bool accepting, whole, refused;
 static int64_t fresh_until_ms;
 
-bool acceptor_is_accepting(const struct node *n)
+bool acceptor_is_open(const struct node *n)
 {
     (void)n;
     return accepting;

@@ -10,10 +10,11 @@ from .redis_groups import RedisCluster, RedisSentinels
 from .redis_server import RedisServer
 from .stack import CLUSTER_SECRET, Stack
 from .web import API_KEY, ApacheWeb, CgiWeb, FcgiSend, LighttpdWeb
-from .wire import CLOSE, PING, TEXT, Wire, frame
+from .wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, frame, frame_head, masked
 
 __all__ = [
-    "API_KEY", "BUILD", "CLOSE", "CLUSTER_SECRET", "PING", "TEXT", "Answer", "ApacheWeb", "Authority", "CgiWeb", "Client", "FcgiSend",
-    "LighttpdWeb", "Node", "Process", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path", "fastcgi_request", "frame", "free_port",
-    "handshake", "live_processes", "request", "send_raw", "wait_until", "write_sanitizer_reports_to",
+    "API_KEY", "BINARY", "BUILD", "CLOSE", "CLUSTER_SECRET", "CONTINUATION", "PING", "PONG", "TEXT", "Answer", "ApacheWeb", "Authority", "CgiWeb",
+    "Client", "FcgiSend", "LighttpdWeb", "Node", "Process", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path",
+    "fastcgi_request", "frame", "frame_head", "free_port", "handshake", "live_processes", "masked", "request", "send_raw", "wait_until",
+    "write_sanitizer_reports_to",
 ]  # fmt: skip

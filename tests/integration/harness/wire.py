@@ -1,22 +1,28 @@
 """A WebSocket as bytes on the wire, for what a client library would never send or would hide."""
 
 import socket
-import struct
 
 from .client import handshake
 
-TEXT, CLOSE, PING = 1, 8, 9
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+MASK = b"\x12\x34\x56\x78"
 
 
-def frame(opcode, payload=b"", fin=1, rsv=0):
-    """A masked frame (RFC 6455 5.2)."""
-    size = len(payload)
-    if size < 126:
-        length = bytes([0x80 | size])
-    else:
-        length = bytes([0x80 | 126]) + struct.pack(">H", size)
-    mask = b"\x12\x34\x56\x78"
-    return bytes([fin << 7 | rsv << 4 | opcode]) + length + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
+def frame_head(opcode, size, fin=1, rsv=0, mask=MASK, length_bytes=None):
+    """The header of a frame (RFC 6455 5.2). length_bytes: in which form the length stands, 0, 2 or 8; the shortest unless given."""
+    if length_bytes is None:
+        length_bytes = 0 if size < 126 else 2 if size < 65536 else 8
+    first = {0: size, 2: 126, 8: 127}[length_bytes]
+    length = size.to_bytes(length_bytes, "big") if length_bytes else b""
+    return bytes([fin << 7 | rsv << 4 | opcode, (0x80 if mask else 0) | first]) + length + mask
+
+
+def frame(opcode, payload=b"", mask=MASK, **head):
+    return frame_head(opcode, len(payload), mask=mask, **head) + masked(payload, mask)
+
+
+def masked(payload, mask=MASK):
+    return bytes(b ^ mask[i % 4] for i, b in enumerate(payload)) if mask else payload
 
 
 class Wire:
@@ -48,9 +54,13 @@ class Wire:
         if len(head) < 2:
             return None
         size = head[1] & 0x7F
-        if size == 126:
-            (size,) = struct.unpack(">H", self._bytes.read(2))
+        if size > 125:
+            size = int.from_bytes(self._bytes.read(2 if size == 126 else 8), "big")
         return head[0] & 0x0F, self._bytes.read(size)
+
+    def receive_all(self):
+        """What comes until the connection's end."""
+        return list(iter(self.receive, None))
 
     def close(self):
         self._bytes.close()
