@@ -63,7 +63,7 @@ UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard test
 
 .PHONY: all help deps deps-test deps-lint run test test-unit test-js test-integration test-browser test-fuzz fuzz fuzz-targets valgrind \
         lint format asan tsan bench-ledger bench-hosts bench-memory \
-        bench-node-killed bench-flushall bench-slow-readers bench-storm bench-send bench-tls docs install clean
+        bench-node-killed bench-flushall bench-slow-readers bench-slowloris bench-storm bench-send bench-tls docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
 
@@ -186,6 +186,9 @@ bench-flushall: deps-test $(BENCH_PROGRAMS) ## Redis is emptied under 10,000 ses
 
 bench-slow-readers: deps-test $(BENCH_PROGRAMS) ## 1,000 clients stop reading: memory, and the latency of 10,000 others
 	$(BENCH) bench/slow_readers.py
+
+bench-slowloris: deps-test $(BENCH_PROGRAMS) ## 20,000 clients never finish their handshake: who connects meanwhile, and the latency of sends
+	$(BENCH) bench/slowloris.py
 
 bench-storm: deps-test $(BENCH_PROGRAMS) ## all 10,000 sessions of a node are cut at once: connected again, and CPU time per connect
 	$(BENCH) bench/storm.py

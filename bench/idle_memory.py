@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 
 BUILD = Path(os.environ.get("BUILD", "build/release"))
-AIM_BYTES = 2560
+AIM_BYTES = 1024
 
 
 def free_port():
