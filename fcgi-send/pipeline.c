@@ -10,9 +10,10 @@ enum err pipeline_init(struct pipeline *p, size_t max)
 {
     *p = (struct pipeline){.max = max,
         .commands = calloc(max + 1, sizeof(*p->commands)),
-        .replies = calloc(max + 1, sizeof(struct redisReply *))};
+        .replies = calloc(max + 1, sizeof(struct redisReply *)),
+        .fates = calloc(max + 1, sizeof(*p->fates))};
 
-    if (p->commands && p->replies) {
+    if (p->commands && p->replies && p->fates) {
         return ERR_OK;
     }
     pipeline_finish(p);
@@ -29,6 +30,7 @@ void pipeline_finish(struct pipeline *p)
     }
     free(p->commands);
     free(p->replies);
+    free(p->fates);
 }
 
 struct command *pipeline_add(struct pipeline *p)
@@ -47,4 +49,11 @@ enum err pipeline_run(struct pipeline *p, struct redis_sync *redis, bool repeata
         return ERR_OK;
     }
     return redis_sync_run(redis, p->commands, p->count, repeatable, p->replies);
+}
+
+void pipeline_run_each(struct pipeline *p, struct redis_sync *redis, bool repeatable)
+{
+    if (p->count > 0) {
+        redis_sync_run_each(redis, p->commands, p->count, repeatable, p->replies, p->fates);
+    }
 }

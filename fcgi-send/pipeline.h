@@ -8,7 +8,8 @@
 
 struct pipeline {
     struct command *commands;    /* owned */
-    struct redisReply **replies; /* owned; NULL each, except after a run that went well */
+    struct redisReply **replies; /* owned; NULL where a command has none */
+    struct redis_fate *fates;    /* owned; what pipeline_run_each() says of each command */
     size_t count;
     size_t max;
 };
@@ -20,5 +21,7 @@ void pipeline_finish(struct pipeline *p);
 struct command *pipeline_add(struct pipeline *p); /* borrowed, empty; more than max is an assert */
 /* As redis_sync_run(); once per pipeline. Nothing to run is fine. */
 enum err pipeline_run(struct pipeline *p, struct redis_sync *redis, bool repeatable) MUST_CHECK;
+/* As redis_sync_run_each(): the fates tell. */
+void pipeline_run_each(struct pipeline *p, struct redis_sync *redis, bool repeatable);
 
 #endif

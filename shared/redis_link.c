@@ -152,7 +152,7 @@ enum err redis_link_open(const struct redis_place *place, const struct redis_log
 
 static bool is_open(const struct redis_call *call, int place)
 {
-    return call->place == place && !call->reply;
+    return call->place == place && !call->reply && !call->err;
 }
 
 static bool append(redisContext *context, const struct redis_call *call)

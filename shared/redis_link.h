@@ -22,10 +22,12 @@ enum err redis_link_open(const struct redis_place *place, const struct redis_log
 /* One command of a pipeline that may go to several servers. */
 struct redis_call {
     const struct command *command; /* borrowed */
-    struct redisReply *reply;      /* the caller's; NULL: it has yet to be answered */
+    struct redisReply *reply;      /* the caller's; NULL: it has yet to be answered, or err */
+    enum err err;                  /* why it was given up: there will be no reply */
     int place;                     /* which server it is for */
     bool as_eval;                  /* in the EVAL form */
     bool asking;                   /* after ASKING (Redis Cluster) */
+    bool late;                     /* it had to run again, after the others */
 };
 
 enum redis_outcome {
@@ -34,7 +36,8 @@ enum redis_outcome {
     REDIS_LINK_BROKEN,
     REDIS_LINK_NO_MEMORY
 };
-/* Sends the calls for this place that have no reply. REDIS_LINK_ANSWERED: they are on their way. */
+/* Sends the calls for this place that are open: without a reply, and not given up.
+ * REDIS_LINK_ANSWERED: they are on their way. */
 enum redis_outcome redis_link_send(struct redisContext *context, const struct redis_call *calls,
     size_t count, int place, int64_t deadline_ms) MUST_CHECK;
 /* Reads the replies to them. Those that came are the caller's, whatever the outcome. */

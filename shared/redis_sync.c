@@ -11,6 +11,7 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "shared/redis_calls.h"
 #include "shared/redis_peer.h"
 #include "shared/redis_topology.h"
 
@@ -145,55 +146,47 @@ static enum err prepare(struct redis_sync *r)
     return err ? err : discover(r);
 }
 
-/* One round: all that has no reply is sent, and then all replies are read */
-
-static bool is_used(const struct redis_call *calls, size_t count, int place)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (calls[i].place == place && !calls[i].reply) {
-            return true;
-        }
-    }
-    return false;
-}
+/* One round: all that is open is sent, and then all replies are read */
 
 struct round {
+    struct redis_call *calls;
+    size_t count;
     bool repeatable;
     bool again; /* not all is answered for good */
-    enum err err;
 };
 
 /* What broke while it was idle has told nothing of the server: once more, if that is safe. */
-static void note(struct round *round, enum err err, bool broke)
+static void note(struct round *round, int place, enum err err, bool broke)
 {
     if (err && broke && round->repeatable) {
         round->again = true;
-    } else if (err && !round->err) {
-        round->err = err;
+    } else if (err) {
+        redis_calls_give_up(round->calls, round->count, place, err);
     }
 }
 
-static void run_round(
-    struct redis_sync *r, struct redis_call *calls, size_t count, struct round *round)
+static void run_round(struct redis_sync *r, struct round *round)
 {
     bool sent[REDIS_MASTERS_MAX] = {false};
     bool broke;
 
     for (int i = 0; i < (int)r->topology.count; i++) {
-        if (is_used(calls, count, i)) {
+        if (redis_calls_any_open(round->calls, round->count, i)) {
             broke = false;
             enum err err = redis_peer_may_try(&r->peers[i]);
             if (!err) {
-                err = redis_peer_send(&r->peers[i], &r->access, calls, count, i, &broke);
+                err = redis_peer_send(
+                    &r->peers[i], &r->access, round->calls, round->count, i, &broke);
             }
             sent[i] = !err;
-            note(round, err, broke);
+            note(round, i, err, broke);
         }
     }
     for (int i = 0; i < (int)r->topology.count; i++) {
         if (sent[i]) {
-            enum err err = redis_peer_receive(&r->peers[i], &r->access, calls, count, i, &broke);
-            note(round, err, broke);
+            enum err err =
+                redis_peer_receive(&r->peers[i], &r->access, round->calls, round->count, i, &broke);
+            note(round, i, err, broke);
         }
     }
 }
@@ -204,6 +197,7 @@ static void reopen(struct redis_call *call)
 {
     freeReplyObject(call->reply);
     call->reply = NULL;
+    call->late = true;
 }
 
 /* The slot has another owner, for good or for this call. */
@@ -224,6 +218,7 @@ static bool redirect(struct redis_sync *r, struct redis_call *call)
     r->peers[place].place = to;
     call->place = place;
     call->asking = kind == REDIS_ASK;
+    call->as_eval = call->command->script != NULL; /* whether the other one knows it or not */
     if (kind == REDIS_MOVED) {
         r->topology.owner[slot] = (unsigned char)(place + 1);
         r->stale = true;
@@ -242,15 +237,14 @@ static bool is_to_run_again(struct redis_sync *r, struct redis_call *call)
            (redis_reply_is_try_again(call->reply) || redirect(r, call));
 }
 
-static void sort_replies(
-    struct redis_sync *r, struct redis_call *calls, size_t count, struct round *round)
+static void sort_replies(struct redis_sync *r, struct round *round)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct redis_call *call = &calls[i];
-        bool leader_reopened = call->command->follows && i > 0 && !calls[i - 1].reply;
+    for (size_t i = 0; i < round->count; i++) {
+        struct redis_call *call = &round->calls[i];
+        bool leader_reopened = call->command->follows && i > 0 && redis_call_is_open(call - 1);
 
         if (leader_reopened) {
-            call->place = calls[i - 1].place;
+            call->place = call[-1].place;
         }
         if (call->reply && (leader_reopened || is_to_run_again(r, call))) {
             reopen(call);
@@ -261,21 +255,18 @@ static void sort_replies(
 
 /* A whole pipeline */
 
-static enum err route(const struct redis_sync *r, struct redis_call *calls, size_t count)
+static void route(const struct redis_sync *r, struct redis_call *calls, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (calls[i].reply) {
-            continue;
-        }
         bool follows = calls[i].command->follows && i > 0;
+
         calls[i].place =
             follows ? calls[i - 1].place
                     : redis_topology_find(&r->topology, r->url.mode, command_key(calls[i].command));
-        if (calls[i].place < 0) {
-            return ERR_REDIS_REFUSED; /* as CLUSTERDOWN */
+        if (calls[i].place < 0 && redis_call_is_open(&calls[i])) {
+            calls[i].err = ERR_REDIS_REFUSED; /* as CLUSTERDOWN */
         }
     }
-    return ERR_OK;
 }
 
 static void pause_between_rounds(int number)
@@ -285,105 +276,110 @@ static void pause_between_rounds(int number)
     }
 }
 
-static enum err run_all(
-    struct redis_sync *r, struct redis_call *calls, size_t count, bool repeatable)
+static void run_all(struct redis_sync *r, struct redis_call *calls, size_t count, bool repeatable)
 {
     int64_t deadline_ms = clock_mono_ms() + r->access.config->redis_command_timeout_ms;
-    struct round round = {.repeatable = repeatable, .again = true};
+    struct round round = {.calls = calls, .count = count, .repeatable = repeatable, .again = true};
 
     enum err err = prepare(r);
     if (!err) {
-        err = route(r, calls, count);
+        route(r, calls, count);
+        redis_calls_lead_scripts(calls, count);
     }
     for (int number = 0; !err && round.again; number++) {
         pause_between_rounds(number);
         round.again = false;
-        run_round(r, calls, count, &round);
-        err = round.err;
-        if (!err) {
-            sort_replies(r, calls, count, &round);
-        }
-        if (!err && round.again && clock_mono_ms() >= deadline_ms) {
+        run_round(r, &round);
+        sort_replies(r, &round);
+        if (round.again && clock_mono_ms() >= deadline_ms) {
             err = ERR_REDIS_REFUSED;
         }
         if (!err && round.again && r->url.mode == REDIS_SENTINEL) {
             err = prepare(r);
         }
     }
-    return err;
+    redis_calls_give_up(calls, count, REDIS_EVERY_PLACE, err);
 }
 
-/* The first error among the replies. Another server may stand behind an address that refuses. */
-static enum err check_replies(struct redis_sync *r, const struct redis_call *calls, size_t count)
+/* An error reply is none. Another server may stand behind an address that refuses. */
+static void check_reply(struct redis_sync *r, struct redis_call *call)
 {
-    for (size_t i = 0; i < count; i++) {
-        enum err err = redis_reply_err(calls[i].reply);
+    enum err err = redis_reply_err(call->reply);
 
-        if (err) {
-            struct slice key = command_key(calls[i].command);
-
-            log_limited(LOG_ERROR, "redis answered an error", "key=\"%.*s\" reply=\"%.200s\"",
-                (int)key.len, key.at, calls[i].reply->str);
-            if (err == ERR_REDIS_REFUSED) {
-                redis_peer_finish(&r->peers[calls[i].place]);
-            }
-            return err;
-        }
+    if (!err) {
+        return;
     }
-    return ERR_OK;
+    struct slice key = command_key(call->command);
+    log_limited(LOG_ERROR, "redis answered an error", "key=\"%.*s\" reply=\"%.200s\"", (int)key.len,
+        key.at, call->reply->str);
+    if (err == ERR_REDIS_REFUSED) {
+        redis_peer_finish(&r->peers[call->place]);
+    }
+    freeReplyObject(call->reply);
+    call->reply = NULL;
+    call->err = err;
 }
 
-static enum err check_commands(const struct command *commands, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        enum err err = command_err(&commands[i]);
-
-        if (err) {
-            return err;
-        }
-    }
-    return ERR_OK;
-}
-
-static struct redis_call *make_calls(const struct command *commands, size_t count)
+void redis_sync_run_each(struct redis_sync *r, const struct command *commands, size_t count,
+    bool repeatable, struct redisReply **replies, struct redis_fate *fates)
 {
     struct redis_call *calls = calloc(count + 1, sizeof(*calls));
 
-    for (size_t i = 0; calls && i < count; i++) {
-        calls[i].command = &commands[i];
+    for (size_t i = 0; i < count; i++) {
+        replies[i] = NULL;
+        fates[i] = (struct redis_fate){.err = ERR_NO_MEMORY};
     }
-    return calls;
+    if (!calls) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        calls[i] = (struct redis_call){.command = &commands[i], .err = command_err(&commands[i])};
+    }
+    run_all(r, calls, count, repeatable);
+    for (size_t i = 0; i < count; i++) {
+        if (!calls[i].err) {
+            check_reply(r, &calls[i]);
+        }
+        r->stale = r->stale || calls[i].err;
+        replies[i] = calls[i].reply;
+        fates[i] = (struct redis_fate){calls[i].err, calls[i].late};
+    }
+    free(calls);
+}
+
+static enum err first_failure(const struct redis_fate *fates, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fates[i].err) {
+            return fates[i].err;
+        }
+    }
+    return ERR_OK;
 }
 
 enum err redis_sync_run(struct redis_sync *r, const struct command *commands, size_t count,
     bool repeatable, struct redisReply **replies)
 {
+    struct redis_fate *fates = calloc(count + 1, sizeof(*fates));
+    enum err err = fates ? redis_commands_err(commands, count) : ERR_NO_MEMORY;
+
     for (size_t i = 0; i < count; i++) {
         replies[i] = NULL;
     }
-    enum err err = check_commands(commands, count);
-    if (err) {
-        return err;
-    }
-    struct redis_call *calls = make_calls(commands, count);
-    if (!calls) {
-        return ERR_NO_MEMORY;
-    }
-    err = run_all(r, calls, count, repeatable);
     if (!err) {
-        err = check_replies(r, calls, count);
+        redis_sync_run_each(r, commands, count, repeatable, replies, fates);
+        err = first_failure(fates, count);
     }
-    if (err) {
-        r->stale = true;
-    }
-    for (size_t i = 0; i < count; i++) {
-        replies[i] = calls[i].reply;
-    }
-    free(calls);
     if (err) {
         redis_sync_free_replies(replies, count);
     }
+    free(fates);
     return err;
+}
+
+int redis_sync_place(const struct redis_sync *r, const struct command *c)
+{
+    return redis_topology_find(&r->topology, r->url.mode, command_key(c));
 }
 
 void redis_sync_free_replies(struct redisReply **replies, size_t count)

@@ -23,8 +23,9 @@ void redis_sync_destroy(struct redis_sync *r); /* NULL is fine */
  * Sends all commands, each to the server that has its key, and waits for all replies, at most
  * redis.command_timeout (and redis.connect_timeout for each new connection). NOSCRIPT is answered
  * by EVAL, and a cluster's MOVED, ASK and TRYAGAIN are followed: such commands run after the others
- * of the pipeline, in order. replies: count pointers, the caller's on ERR_OK
- * (redis_sync_free_replies).
+ * of the pipeline, in order. So that scripts keep theirs, the first of several calls of a script
+ * goes as EVAL at once, and after it the server knows it. replies: count pointers, the caller's on
+ * ERR_OK (redis_sync_free_replies).
  *
  * ERR_REDIS_DOWN      unreachable, timed out or lost: some server of those that were needed, or
  *                     whoever knows where it is
@@ -41,5 +42,21 @@ void redis_sync_destroy(struct redis_sync *r); /* NULL is fine */
 enum err redis_sync_run(struct redis_sync *r, const struct command *commands, size_t count,
     bool repeatable, struct redisReply **replies) MUST_CHECK;
 void redis_sync_free_replies(struct redisReply **replies, size_t count);
+
+/* What became of one command of a pipeline. */
+struct redis_fate {
+    enum err err; /* as above, of this command alone; ERR_OK: there is a reply */
+    bool late;    /* it was redirected, or sent again: it ran after the others */
+};
+/*
+ * The same, where one command may fail and the others not: all that can be had is had. replies and
+ * fates: count each; the replies are the caller's.
+ */
+void redis_sync_run_each(struct redis_sync *r, const struct command *commands, size_t count,
+    bool repeatable, struct redisReply **replies, struct redis_fate *fates);
+
+/* Commands for the same place go to the same server, as far as is known by now. -1: nobody has the
+ * key. */
+int redis_sync_place(const struct redis_sync *r, const struct command *c);
 
 #endif

@@ -201,6 +201,65 @@ static void unknown_scripts_run_by_eval_among_others(void **state)
     redis_sync_destroy(r);
 }
 
+static void scripts_keep_their_order_where_they_are_unknown(void **state)
+{
+    static const struct script add = {"add", "return redis.call('APPEND', KEYS[1], ARGV[1])",
+        "68014bf0cbd405594c3f62158602855af28788cb"};
+    struct redis_sync *r = connect_by_tcp();
+    struct command commands[3];
+    struct redis_fate fates[3];
+    redisReply *replies[3];
+
+    (void)state;
+    redis_server_do(&server, "SCRIPT FLUSH");
+    for (int i = 0; i < 3; i++) {
+        command_init(&commands[i]);
+        command_start_script(&commands[i], &add, 1);
+        command_add_str(&commands[i], "text");
+        command_add_int(&commands[i], i);
+    }
+    redis_sync_run_each(r, commands, 3, false, replies, fates);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fates[i].err, ERR_OK);
+        assert_false(fates[i].late); /* not one of them had to be sent again */
+        assert_int_equal(replies[i]->integer, i + 1);
+        command_finish(&commands[i]);
+    }
+    redis_sync_free_replies(replies, 3);
+    redis_sync_destroy(r);
+}
+
+static void one_command_fails_and_the_others_do_not(void **state)
+{
+    const char *const words[] = {"PING", "NO-SUCH-COMMAND", "PING"};
+    struct redis_sync *r = connect_by_tcp();
+    struct command commands[3];
+    struct redis_fate fates[3];
+    redisReply *replies[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        command_init(&commands[i]);
+        command_add_str(&commands[i], words[i]);
+    }
+    redis_sync_run_each(r, commands, 3, false, replies, fates);
+    assert_string_equal(replies[0]->str, "PONG");
+    assert_int_equal(fates[1].err, ERR_INTERNAL);
+    assert_null(replies[1]);
+    assert_int_equal(fates[2].err, ERR_OK);
+    assert_string_equal(replies[2]->str, "PONG");
+    redis_sync_free_replies(replies, 3);
+    redis_server_kill(&server);
+    redis_sync_run_each(r, commands, 3, false, replies, fates);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fates[i].err, ERR_REDIS_DOWN);
+        assert_null(replies[i]);
+        command_finish(&commands[i]);
+    }
+    redis_server_restart(&server);
+    redis_sync_destroy(r);
+}
+
 static void command_with_an_error_is_not_sent(void **state)
 {
     struct redis_sync *r = connect_by_tcp();
@@ -487,6 +546,8 @@ int main(void)
         cmocka_unit_test(pipeline_answers_in_order),
         cmocka_unit_test(large_argument_and_answer_go_through),
         cmocka_unit_test(unknown_scripts_run_by_eval_among_others),
+        cmocka_unit_test(scripts_keep_their_order_where_they_are_unknown),
+        cmocka_unit_test(one_command_fails_and_the_others_do_not),
         cmocka_unit_test(command_with_an_error_is_not_sent),
         cmocka_unit_test(error_replies_are_sorted),
         cmocka_unit_test(replica_refuses_writes),
