@@ -1,13 +1,18 @@
 /*
- * Forwards a message to the nodes that hold its sessions.
+ * Forwards messages to the nodes that hold their sessions.
  */
 #include "fcgi-send/dispatch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fcgi-send/group.h"
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/stats.h"
+#include "shared/clock.h"
+
+/* More of them at once are not worth a round trip: sessions look by themselves. */
+#define HINTS_MAX 1000
 
 /* What goes to one node. */
 struct parcel {
@@ -15,33 +20,49 @@ struct parcel {
     struct buf envelope; /* owned */
 };
 
-/* Each group whose node is not avoided becomes a parcel and a forward. */
-static size_t pack(struct worker *w, const struct message *m, const struct inbox_sent *sent,
-    struct groups *groups, struct parcel *parcels, struct forward *forwards)
+/* A send on its way out. */
+struct round {
+    struct worker *worker;
+    const struct batch *batch;
+    struct groups groups;     /* owned */
+    struct parcel *parcels;   /* owned; as many as there are groups, as are the forwards */
+    struct forward *forwards; /* owned */
+    int64_t deadline_ms;      /* of the wait; monotonic */
+};
+
+static int64_t time_left_ms(const struct round *r)
 {
-    struct envelope_message message = {.durable = sent->stored,
-        .id = sent->id,
-        .prev_id = sent->prev_id,
-        .payload = {buf_str(&m->payload), m->payload.len}};
+    int64_t left_ms = r->deadline_ms - clock_mono_ms();
+
+    return left_ms > 0 ? left_ms : 0;
+}
+
+/* Each group of that piece whose node is not avoided becomes a parcel and a forward. */
+static size_t pack(struct round *r, size_t piece)
+{
+    struct node_pool *nodes = r->worker->service->nodes;
+    int64_t wait_ms = time_left_ms(r);
     size_t count = 0;
 
-    id_random(message.forward_id, sizeof(message.forward_id));
-    for (size_t i = 0; i < groups->count; i++) {
-        struct group *group = &groups->items[i];
-        struct parcel *parcel = &parcels[count];
+    for (size_t i = 0; i < r->groups.count; i++) {
+        struct group *group = &r->groups.items[i];
+        struct parcel *parcel = &r->parcels[count];
 
-        if (node_pool_is_avoided(w->service->nodes, group->node->boot)) {
+        if (group->piece != piece) {
+            continue;
+        }
+        if (node_pool_is_avoided(nodes, group->node->boot)) {
             send_stat_add(forwards_spared, 1);
             continue;
         }
         *parcel = (struct parcel){.group = group};
         buf_init(&parcel->envelope, COMMAND_BYTES_MAX);
-        group_encode(group, &message, m->wait, m->timeout_ms, &parcel->envelope);
+        group_encode(group, r->batch->wait, wait_ms, &parcel->envelope);
         if (buf_err(&parcel->envelope)) {
             buf_finish(&parcel->envelope);
             continue;
         }
-        forwards[count++] = (struct forward){
+        r->forwards[count++] = (struct forward){
             .addr = group->node->addr, .body = {buf_str(&parcel->envelope), parcel->envelope.len}};
     }
     return count;
@@ -80,18 +101,45 @@ static void settle(struct worker *w, struct group *group, struct forward *forwar
     }
 }
 
-/* Nothing depends on the arrival of a hint, so nothing is made of a failure. */
-static void hint(struct worker *w, const char *user_id, const struct groups *groups)
+static void forward_piece(struct round *r, size_t piece)
 {
+    size_t count = pack(r, piece);
+
+    forward_all(r->worker->forwarder, r->forwards, count, time_left_ms(r));
+    for (size_t i = 0; i < count; i++) {
+        settle(r->worker, r->parcels[i].group, &r->forwards[i]);
+        buf_finish(&r->parcels[i].envelope);
+    }
+}
+
+static bool is_to_be_hinted(const struct delivery *d)
+{
+    return d->status == DELIVERY_UNREACHABLE && d->sending->sent.stored;
+}
+
+/* The messages to a user stand together, so that one hint to a node is enough for all of them. */
+static bool is_same_hint(const struct delivery *a, const struct delivery *b)
+{
+    return a && strcmp(a->entry->node_id, b->entry->node_id) == 0 &&
+           strcmp(a->entry->address.user_id, b->entry->address.user_id) == 0;
+}
+
+/* Nothing depends on the arrival of a hint, so nothing is made of a failure. */
+static void hint(struct worker *w, const struct groups *groups, size_t count)
+{
+    const struct delivery *last = NULL;
     struct pipeline pipeline;
 
-    if (pipeline_init(&pipeline, groups->count)) {
+    if (pipeline_init(&pipeline, count)) {
         return;
     }
-    for (size_t i = 0; i < groups->count; i++) {
-        if (group_has_unreachable(&groups->items[i])) {
+    for (size_t i = 0; i < groups->member_count && pipeline.count < count; i++) {
+        const struct delivery *d = groups->members[i];
+
+        if (is_to_be_hinted(d) && !is_same_hint(last, d)) {
             registry_hint_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
-                groups->items[i].node->node_id, HINT_RESYNC, user_id);
+                d->entry->node_id, HINT_RESYNC, d->entry->address.user_id);
+            last = d;
         }
     }
     if (!pipeline_run(&pipeline, w->redis, true)) {
@@ -100,32 +148,41 @@ static void hint(struct worker *w, const char *user_id, const struct groups *gro
     pipeline_finish(&pipeline);
 }
 
-enum err dispatch(struct worker *w, const struct message *m, struct lookup *found)
+static size_t count_hints(const struct groups *groups)
 {
-    struct groups groups;
-    enum err err = group_by_node(found->deliveries, found->count, &groups);
+    size_t count = 0;
+
+    for (size_t i = 0; i < groups->member_count && count < HINTS_MAX; i++) {
+        count += is_to_be_hinted(groups->members[i]);
+    }
+    return count;
+}
+
+enum err dispatch(struct worker *w, struct batch *b)
+{
+    struct round r = {.worker = w, .batch = b, .deadline_ms = clock_mono_ms() + b->timeout_ms};
+    enum err err = group_by_node(b->deliveries, b->delivery_count,
+        (size_t)w->service->config->node_forward_max_bytes, &r.groups);
 
     if (err) {
         return err;
     }
-    struct parcel *parcels = calloc(groups.count + 1, sizeof(*parcels));
-    struct forward *forwards = calloc(groups.count + 1, sizeof(*forwards));
-    if (!parcels || !forwards) {
+    r.parcels = calloc(r.groups.count + 1, sizeof(*r.parcels));
+    r.forwards = calloc(r.groups.count + 1, sizeof(*r.forwards));
+    if (!r.parcels || !r.forwards) {
         err = ERR_NO_MEMORY;
         goto out;
     }
-    size_t count = pack(w, m, &found->sent, &groups, parcels, forwards);
-    forward_all(w->forwarder, forwards, count, m->timeout_ms);
-    for (size_t i = 0; i < count; i++) {
-        settle(w, parcels[i].group, &forwards[i]);
-        buf_finish(&parcels[i].envelope);
+    for (size_t piece = 0; piece < r.groups.piece_count; piece++) {
+        forward_piece(&r, piece);
     }
-    if (found->sent.stored) {
-        hint(w, m->target.user_id, &groups);
+    size_t hints = count_hints(&r.groups);
+    if (hints > 0) {
+        hint(w, &r.groups, hints);
     }
 out:
-    free(parcels);
-    free(forwards);
-    groups_finish(&groups);
+    free(r.parcels);
+    free(r.forwards);
+    groups_finish(&r.groups);
     return err;
 }

@@ -4,12 +4,15 @@
 #ifndef FCGI_SEND_DISPATCH_H
 #define FCGI_SEND_DISPATCH_H
 
-#include "fcgi-send/lookup.h"
+#include "fcgi-send/batch.h"
+#include "fcgi-send/service.h"
 
 /*
- * Fills in the deliveries' statuses. Nodes that fail are avoided for send.node_retry and, if the
- * message is stored, told by a hint to look into the inbox. ERR_NO_MEMORY: nothing was forwarded.
+ * Fills in the deliveries' statuses. A node gets all its messages in one forward; what is more than
+ * it takes in one follows in further ones, one after another. Nodes that fail are avoided for
+ * send.node_retry and, for stored messages, told by hints to look into the inboxes. ERR_NO_MEMORY:
+ * nothing was forwarded.
  */
-enum err dispatch(struct worker *w, const struct message *m, struct lookup *found) MUST_CHECK;
+enum err dispatch(struct worker *w, struct batch *b) MUST_CHECK;
 
 #endif

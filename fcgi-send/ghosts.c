@@ -93,7 +93,47 @@ void ghosts_mark(struct worker *w, struct delivery *deliveries, size_t count)
     free(suspects);
 }
 
-void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t count)
+static int compare_pointers(const void *left, const void *right)
+{
+    const struct registry_entry *a = *(const struct registry_entry *const *)left;
+    const struct registry_entry *b = *(const struct registry_entry *const *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Several messages may have met the same one. */
+static size_t list_gone(
+    const struct delivery *deliveries, size_t count, const struct registry_entry **gone)
+{
+    size_t found = 0;
+    size_t different = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (deliveries[i].status == DELIVERY_GONE) {
+            gone[found++] = deliveries[i].entry;
+        }
+    }
+    qsort(gone, found, sizeof(*gone), compare_pointers);
+    for (size_t i = 0; i < found; i++) {
+        if (i == 0 || gone[i] != gone[i - 1]) {
+            gone[different++] = gone[i];
+        }
+    }
+    return different;
+}
+
+static bool has_gone(const struct delivery *deliveries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (deliveries[i].status == DELIVERY_GONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* If it fails, the ghosts stay until the next send meets them. */
+static void remove_entries(struct worker *w, const struct registry_entry *const *gone, size_t count)
 {
     struct pipeline pipeline;
 
@@ -101,14 +141,23 @@ void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t c
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (deliveries[i].status == DELIVERY_GONE) {
-            registry_remove_ghost_command(
-                pipeline_add(&pipeline), w->service->config->redis_prefix, deliveries[i].entry);
-        }
+        registry_remove_ghost_command(
+            pipeline_add(&pipeline), w->service->config->redis_prefix, gone[i]);
     }
-    /* If it fails, the ghosts stay until the next send meets them. */
     if (!pipeline_run(&pipeline, w->redis, true)) {
         send_stat_add(ghosts, (int64_t)pipeline.count);
     }
     pipeline_finish(&pipeline);
+}
+
+void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t count)
+{
+    if (!has_gone(deliveries, count)) {
+        return;
+    }
+    const struct registry_entry **gone = calloc(count, sizeof(*gone));
+    if (gone) {
+        remove_entries(w, gone, list_gone(deliveries, count, gone));
+        free(gone);
+    }
 }

@@ -1,5 +1,5 @@
 /*
- * Sorts a user's sessions by node and writes the envelope for each node. Does not send anything.
+ * Sorts deliveries by node and writes the envelope for each node. Does not send anything.
  */
 #include "fcgi-send/group.h"
 
@@ -13,7 +13,13 @@ static bool same_node(const struct delivery *a, const struct delivery *b)
            strcmp(a->entry->addr, b->entry->addr) == 0;
 }
 
-/* By node; within one in the order of the look-up, which is the order of the array. */
+/* What stands in an envelope besides payloads, at most: at its start, for a message, for a session.
+ */
+#define HEAD_BYTES 128
+#define MESSAGE_BYTES 192
+#define SESSION_BYTES (SESSION_ID_BYTES + sizeof(",\"\""))
+
+/* By node; within one in the order of the array. */
 static int compare_members(const void *left, const void *right)
 {
     const struct delivery *a = *(const struct delivery *const *)left;
@@ -37,25 +43,84 @@ static size_t list_members(struct delivery *deliveries, size_t count, struct del
     return found;
 }
 
-/* Cuts the sorted members into groups. */
-static void cut(struct groups *g, size_t member_count)
+static size_t payload_bytes(const struct delivery *d)
+{
+    return d->sending ? d->sending->message.payload.len : 0;
+}
+
+/* A group that does not take this member any more is followed by another piece. */
+static bool is_full(const struct group *g, bool begins_message, size_t more, size_t max_bytes)
+{
+    return g->count == ENVELOPE_SESSIONS_MAX ||
+           (begins_message && g->message_count == ENVELOPE_MESSAGES_MAX) ||
+           g->bytes + more > max_bytes;
+}
+
+/* Cuts the sorted members into groups. Returns how many messages these have together. */
+static size_t cut(struct groups *g, size_t max_bytes)
 {
     struct group *group = NULL;
+    size_t messages = 0;
 
-    for (size_t i = 0; i < member_count; i++) {
+    for (size_t i = 0; i < g->member_count; i++) {
         struct delivery *member = g->members[i];
+        bool stays = group && same_node(group->members[0], member);
+        bool begins = !stays || g->members[i - 1]->sending != member->sending;
+        size_t more = SESSION_BYTES + (begins ? MESSAGE_BYTES + payload_bytes(member) : 0);
 
-        if (!group || !same_node(group->members[0], member) ||
-            group->count == ENVELOPE_SESSIONS_MAX) {
+        if (!stays || is_full(group, begins, more, max_bytes)) {
+            size_t piece = stays ? group->piece + 1 : 0;
+
             group = &g->items[g->count++];
-            *group = (struct group){member->entry, &g->members[i], &g->session_ids[i], 0};
+            *group = (struct group){.node = member->entry,
+                .members = &g->members[i],
+                .session_ids = &g->session_ids[i],
+                .piece = piece,
+                .bytes = HEAD_BYTES};
+            g->piece_count = piece < g->piece_count ? g->piece_count : piece + 1;
+            begins = true;
+            more = SESSION_BYTES + MESSAGE_BYTES + payload_bytes(member);
         }
         memcpy(g->session_ids[i], member->entry->session_id, SESSION_ID_BYTES);
         group->count++;
+        group->bytes += more;
+        group->message_count += begins;
+        messages += begins;
+    }
+    return messages;
+}
+
+static void describe(const struct sending *s, struct envelope_message *out)
+{
+    *out = (struct envelope_message){.durable = s->sent.stored,
+        .id = s->sent.id,
+        .prev_id = s->sent.prev_id,
+        .payload = {buf_str(&s->message.payload), s->message.payload.len}};
+    memcpy(out->forward_id, s->forward_id, sizeof(out->forward_id));
+}
+
+/* Gives each message of a group its sessions. */
+static void fill(struct group *g, struct envelope_message *messages)
+{
+    struct envelope_message *m = NULL;
+
+    g->messages = messages;
+    for (size_t i = 0; i < g->count; i++) {
+        const struct sending *s = g->members[i]->sending;
+
+        if (i == 0 || g->members[i - 1]->sending != s) {
+            m = m ? m + 1 : messages;
+            if (s) {
+                describe(s, m);
+            }
+            m->sessions = &g->session_ids[i];
+        }
+        m->session_count++;
     }
 }
 
-enum err group_by_node(struct delivery *deliveries, size_t count, struct groups *out)
+enum err group_by_node(
+    struct delivery *deliveries, size_t count, size_t max_bytes, struct groups *out)
 {
     struct groups g = {
         .items = calloc(count + 1, sizeof(*g.items)),
@@ -67,7 +132,16 @@ enum err group_by_node(struct delivery *deliveries, size_t count, struct groups 
         groups_finish(&g);
         return ERR_NO_MEMORY;
     }
-    cut(&g, list_members(deliveries, count, g.members));
+    g.member_count = list_members(deliveries, count, g.members);
+    size_t messages = cut(&g, max_bytes);
+    g.messages = calloc(messages + 1, sizeof(*g.messages));
+    if (!g.messages) {
+        groups_finish(&g);
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0, at = 0; i < g.count; at += g.items[i++].message_count) {
+        fill(&g.items[i], &g.messages[at]);
+    }
     *out = g;
     return ERR_OK;
 }
@@ -77,29 +151,29 @@ void groups_finish(struct groups *g)
     free(g->items);
     free(g->members);
     free(g->session_ids);
+    free(g->messages);
 }
 
-void group_encode(const struct group *g, const struct envelope_message *message,
-    enum message_wait wait, int64_t wait_ms, struct buf *out)
+void group_encode(const struct group *g, enum message_wait wait, int64_t wait_ms, struct buf *out)
 {
-    struct envelope_message own = *message;
-    struct envelope envelope = {
-        .wait = wait, .wait_ms = wait_ms, .messages = &own, .message_count = 1};
+    struct envelope envelope = {.wait = wait,
+        .wait_ms = wait_ms,
+        .messages = g->messages,
+        .message_count = g->message_count};
 
-    own.sessions = g->session_ids;
-    own.session_count = g->count;
     snprintf(envelope.boot, sizeof(envelope.boot), "%s", g->node->boot);
     envelope_encode(&envelope, out);
 }
 
 /* A node answers in the order of the request, so the search starts where the last one ended. */
-static struct delivery *find_member(struct group *g, const char *session_id, size_t start)
+static struct delivery *find_member(
+    struct delivery **members, size_t count, const char *session_id, size_t start)
 {
-    for (size_t i = 0; i < g->count; i++) {
-        size_t at = (start + i) % g->count;
+    for (size_t i = 0; i < count; i++) {
+        struct delivery *member = members[(start + i) % count];
 
-        if (strcmp(g->session_ids[at], session_id) == 0) {
-            return g->members[at];
+        if (strcmp(member->entry->session_id, session_id) == 0) {
+            return member;
         }
     }
     return NULL;
@@ -107,17 +181,22 @@ static struct delivery *find_member(struct group *g, const char *session_id, siz
 
 void group_take_answer(struct group *g, const struct envelope_answer *answer)
 {
-    if (answer->message_count == 0) {
-        return;
-    }
-    const struct envelope_answer_message *said = &answer->messages[0];
-    for (size_t i = 0; i < said->session_count; i++) {
-        struct delivery *member = find_member(g, said->sessions[i].session_id, i);
+    struct delivery **members = g->members;
 
-        if (member) {
-            member->status = said->sessions[i].status;
-            member->idle_ms = said->sessions[i].idle_ms;
+    for (size_t i = 0; i < g->message_count && i < answer->message_count; i++) {
+        const struct envelope_answer_message *said = &answer->messages[i];
+        size_t count = g->messages[i].session_count;
+
+        for (size_t j = 0; j < said->session_count; j++) {
+            const struct envelope_status *status = &said->sessions[j];
+            struct delivery *member = find_member(members, count, status->session_id, j);
+
+            if (member) {
+                member->status = status->status;
+                member->idle_ms = status->idle_ms;
+            }
         }
+        members += count;
     }
 }
 
@@ -126,14 +205,4 @@ void group_set_status(struct group *g, enum delivery_status status)
     for (size_t i = 0; i < g->count; i++) {
         g->members[i]->status = status;
     }
-}
-
-bool group_has_unreachable(const struct group *g)
-{
-    for (size_t i = 0; i < g->count; i++) {
-        if (g->members[i]->status == DELIVERY_UNREACHABLE) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -1,5 +1,7 @@
 /*
- * Stores a message and looks its sessions up, by one script.
+ * Stores messages and looks their sessions up, by script calls that take several messages to one
+ * user each, all in one pipeline. A user's sessions are told by the last of these calls, after all
+ * is stored: so a session that this does not show, because it opens later, finds it in the inbox.
  */
 #include "fcgi-send/lookup.h"
 
@@ -8,95 +10,195 @@
 
 #include "fcgi-send/ghosts.h"
 #include "fcgi-send/pipeline.h"
+#include "fcgi-send/replicas.h"
 #include "shared/clock.h"
-#include "shared/history.h"
-#include "shared/redis_reply.h"
-#include "shared/schema.h"
 
-static enum err store_and_find(struct worker *w, const struct message *m, struct inbox_sent *out)
+/* More payload is not for one script call, so that others get their turn at Redis. */
+#define VISIT_BYTES_MAX ((size_t)1024 * 1024)
+
+/* One script call: some of a user's messages. */
+struct visit {
+    size_t first; /* in the queue */
+    size_t count;
+    bool looks_up;
+};
+
+/* What is to be sent, user by user, and to each in the order of the batch. */
+struct queue {
+    struct sending **items; /* owned; borrowed from the batch */
+    size_t count;
+    struct visit *visits; /* owned; each user's sessions are told by the last */
+    size_t visit_count;
+};
+
+static int compare_by_user(const void *left, const void *right)
 {
-    const struct config *config = w->service->config;
-    char hash[MESSAGE_HASH_BYTES] = "";
+    const struct sending *a = *(struct sending *const *)left;
+    const struct sending *b = *(struct sending *const *)right;
+    int by_user = strcmp(a->message.target.user_id, b->message.target.user_id);
+
+    return by_user ? by_user : (a > b) - (a < b);
+}
+
+/* How many from `first` on are to the same user. */
+static size_t run_length(const struct queue *q, size_t first)
+{
+    const char *user_id = q->items[first]->message.target.user_id;
+    size_t n = 1;
+
+    while (
+        first + n < q->count && strcmp(q->items[first + n]->message.target.user_id, user_id) == 0) {
+        n++;
+    }
+    return n;
+}
+
+/* One message, and as many more as one call takes. */
+static size_t visit_length(const struct queue *q, size_t first, size_t most)
+{
+    size_t bytes = q->items[first]->message.payload.len;
+    size_t n = 1;
+
+    while (n < most && n < INBOX_ITEMS_MAX) {
+        bytes += q->items[first + n]->message.payload.len;
+        if (bytes > VISIT_BYTES_MAX) {
+            break;
+        }
+        n++;
+    }
+    return n;
+}
+
+static void plan_visits(struct queue *q)
+{
+    for (size_t first = 0; first < q->count;) {
+        size_t end = first + run_length(q, first);
+
+        while (first < end) {
+            size_t n = visit_length(q, first, end - first);
+            q->visits[q->visit_count++] = (struct visit){first, n, first + n == end};
+            first += n;
+        }
+    }
+}
+
+static void queue_finish(struct queue *q)
+{
+    free(q->items);
+    free(q->visits);
+}
+
+static enum err queue_init(struct queue *q, const struct batch *b)
+{
+    *q = (struct queue){.items = calloc(b->count, sizeof(struct sending *)),
+        .visits = calloc(b->count, sizeof(*q->visits))};
+
+    if (!q->items || !q->visits) {
+        queue_finish(q);
+        return ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; i < b->count; i++) {
+        if (!b->sendings[i].problem.err) {
+            q->items[q->count++] = &b->sendings[i];
+        }
+    }
+    qsort(q->items, q->count, sizeof(struct sending *), compare_by_user);
+    plan_visits(q);
+    return ERR_OK;
+}
+
+static enum err add_command(struct pipeline *pipeline, const struct config *config,
+    struct sending **sendings, const struct visit *v)
+{
+    struct inbox_item items[INBOX_ITEMS_MAX];
     struct inbox_send send = {
-        .message = m,
-        .store = m->durable,
-        .payload_hash = hash,
+        .items = items,
+        .count = v->count,
+        .looks_up = v->looks_up,
         .max_messages = config->inbox_max_messages,
         .ttl_ms = config->inbox_ttl_ms,
         .idempotency_window_ms = config->inbox_idempotency_window_ms,
     };
-    /* Only a messageId makes it safe to store again after a connection broke half-way. */
-    bool repeatable = !m->durable || m->message_id[0];
-    struct pipeline pipeline;
-    enum err err = m->message_id[0] ? message_hash(m, hash) : ERR_OK;
 
-    if (err || (err = pipeline_init(&pipeline, 1))) {
-        return err;
+    for (size_t i = 0; i < v->count; i++) {
+        items[i].message = &sendings[i]->message;
+        if (items[i].message->message_id[0]) {
+            enum err err = message_hash(items[i].message, items[i].hash);
+            if (err) {
+                return err;
+            }
+        }
     }
-    inbox_send_command(pipeline_add(&pipeline), config->redis_prefix, &send);
-    err = pipeline_run(&pipeline, w->redis, repeatable);
+    inbox_send_command(pipeline_add(pipeline), config->redis_prefix, &send);
+    return ERR_OK;
+}
+
+/* Only a messageId makes it safe to store again after a connection broke half-way. */
+static bool is_repeatable(const struct queue *q)
+{
+    for (size_t i = 0; i < q->count; i++) {
+        const struct message *m = &q->items[i]->message;
+
+        if (m->durable && !m->message_id[0]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void take_reply(const struct batch *b, struct sending **sendings, const struct visit *v,
+    const struct redisReply *reply)
+{
+    struct inbox_sent sent[INBOX_ITEMS_MAX];
+    enum err err = inbox_send_decode(reply, clock_wall_ms(), v->count, sent);
+
+    for (size_t i = 0; i < v->count; i++) {
+        struct sending *s = sendings[i];
+
+        if (err) {
+            batch_fail(b, s, err, "");
+            continue;
+        }
+        s->sent = sent[i];
+        if (s->sent.conflict) {
+            batch_fail(b, s, ERR_IDEMPOTENCY_CONFLICT, "messageId");
+        }
+    }
+}
+
+static void take_fate(const struct batch *b, struct sending **sendings, const struct visit *v,
+    const struct pipeline *pipeline, size_t place)
+{
+    enum err err = pipeline->fates[place].err;
+
+    for (size_t i = 0; err && i < v->count; i++) {
+        batch_fail(b, sendings[i], err, "");
+    }
     if (!err) {
-        err = inbox_send_decode(pipeline.replies[0], clock_wall_ms(), out);
-    }
-    pipeline_finish(&pipeline);
-    return err;
-}
-
-static void add_wait(struct pipeline *pipeline, const struct config *config)
-{
-    struct command *command = pipeline_add(pipeline);
-
-    command->follows = true;
-    command_add_str(command, "WAIT");
-    command_add_int(command, config->redis_wait_replicas);
-    /* The answer is to come before the pipeline's own time is up. */
-    command_add_int(command, config->redis_command_timeout_ms * 3 / 4);
-}
-
-/* Commands of add_touch(). */
-#define TOUCHES 2
-
-/* Keeps the inbox a little longer, and so writes something; the cursors must not go before it. */
-static void add_touch(struct pipeline *pipeline, const struct config *config, const char *user_id)
-{
-    void (*const keys[])(struct command *, const char *, const char *) = {
-        schema_add_read, schema_add_inbox};
-
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        struct command *command = pipeline_add(pipeline);
-
-        command_add_str(command, "PEXPIRE");
-        keys[i](command, config->redis_prefix, user_id);
-        command_add_int(command, config->inbox_ttl_ms);
+        take_reply(b, sendings, v, pipeline->replies[place]);
     }
 }
 
-/*
- * WAIT counts the replicas that have this connection's last write. A retry has written nothing, and
- * the connection that stored the message may have been another one: so a write goes before it. It
- * may even have led to another master: so the entry must be there.
- */
-static enum err await_replicas(
-    struct worker *w, const struct message *m, struct message_id id, struct problem *p)
+static enum err store_and_find(struct worker *w, const struct batch *b, const struct queue *q)
 {
-    const struct config *config = w->service->config;
     struct pipeline pipeline;
-    int64_t confirmed = 0;
-    enum err err = pipeline_init(&pipeline, TOUCHES + 2);
+    enum err err = pipeline_init(&pipeline, q->visit_count);
 
     if (err) {
         return err;
     }
-    add_touch(&pipeline, config, m->target.user_id);
-    add_wait(&pipeline, config);
-    history_entry_command(pipeline_add(&pipeline), config->redis_prefix, m->target.user_id, id);
-    err = pipeline_run(&pipeline, w->redis, true);
-    if (!err) {
-        err = redis_reply_int(pipeline.replies[TOUCHES], &confirmed);
+    for (size_t i = 0; !err && i < q->visit_count; i++) {
+        const struct visit *v = &q->visits[i];
+
+        err = add_command(&pipeline, w->service->config, &q->items[v->first], v);
     }
-    struct reply_reader entry = reply_reader_of(err ? NULL : pipeline.replies[TOUCHES + 1]);
-    if (!err && (confirmed < config->redis_wait_replicas || reply_length(&entry) == 0)) {
-        err = problem_set(p, ERR_TOO_FEW_REPLICAS, "", NULL);
+    if (!err) {
+        pipeline_run_each(&pipeline, w->redis, is_repeatable(q));
+    }
+    for (size_t i = 0; !err && i < q->visit_count; i++) {
+        const struct visit *v = &q->visits[i];
+
+        take_fate(b, &q->items[v->first], v, &pipeline, i);
     }
     pipeline_finish(&pipeline);
     return err;
@@ -112,54 +214,71 @@ static bool is_excluded(const struct message *m, const char *session_id)
     return false;
 }
 
-/* The sessions that are meant. A message that was sent before and is not stored (any more) goes to
- * nobody. */
-static enum err select_sessions(const struct message *m, struct lookup *l)
+/* The user's sessions that are meant. A message that was sent before and is not stored (any more)
+ * goes to nobody. */
+static void select_sessions(struct batch *b, struct sending *s, const struct inbox_sent *user)
 {
-    const struct inbox_sent *sent = &l->sent;
-    bool is_over = sent->duplicate && !sent->stored;
+    const struct message *m = &s->message;
+    bool is_over = s->sent.duplicate && !s->sent.stored;
     enum delivery_status status = is_over ? DELIVERY_PASSED : DELIVERY_UNREACHABLE;
 
-    l->deliveries = calloc(sent->session_count + 1, sizeof(*l->deliveries));
-    if (!l->deliveries) {
-        return ERR_NO_MEMORY;
-    }
-    for (size_t i = 0; i < sent->session_count; i++) {
-        const struct registry_entry *entry = &sent->sessions[i];
+    s->deliveries = &b->deliveries[b->delivery_count];
+    for (size_t i = 0; i < user->session_count; i++) {
+        const struct registry_entry *entry = &user->sessions[i];
 
         if (target_matches(&m->target, &entry->address, entry->session_id) &&
             !is_excluded(m, entry->session_id)) {
-            l->deliveries[l->count++] = (struct delivery){entry, status, -1};
+            s->deliveries[s->delivery_count++] = (struct delivery){entry, status, -1, s};
+        }
+    }
+    b->delivery_count += s->delivery_count;
+    if (!s->sent.stored && s->delivery_count > 0) {
+        id_random(s->forward_id, sizeof(s->forward_id));
+    }
+}
+
+static enum err select_all(struct batch *b, const struct queue *q)
+{
+    size_t most = 0;
+
+    for (size_t first = 0, n; first < q->count; first += n) {
+        n = run_length(q, first);
+        most += n * q->items[first + n - 1]->sent.session_count;
+    }
+    b->deliveries = calloc(most + 1, sizeof(*b->deliveries));
+    if (!b->deliveries) {
+        return ERR_NO_MEMORY;
+    }
+    for (size_t first = 0; first < q->count;) {
+        size_t end = first + run_length(q, first);
+
+        for (; first < end; first++) {
+            if (!q->items[first]->problem.err) {
+                select_sessions(b, q->items[first], &q->items[end - 1]->sent);
+            }
         }
     }
     return ERR_OK;
 }
 
-enum err lookup_send(
-    struct worker *w, const struct message *m, struct lookup *out, struct problem *p)
+enum err lookup_send(struct worker *w, struct batch *b)
 {
-    struct lookup found = {.count = 0};
-    enum err err = store_and_find(w, m, &found.sent);
+    struct queue queue;
+    enum err err = queue_init(&queue, b);
 
     if (err) {
         return err;
     }
-    if (found.sent.conflict) {
-        err = problem_set(p, ERR_IDEMPOTENCY_CONFLICT, "messageId", NULL);
-    } else if (found.sent.stored && w->service->config->redis_wait_replicas > 0) {
-        err = await_replicas(w, m, found.sent.id, p);
+    err = store_and_find(w, b, &queue);
+    if (!err && w->service->config->redis_wait_replicas > 0) {
+        err = replicas_await(w, b);
     }
-    if (err || (err = select_sessions(m, &found))) {
-        inbox_sent_finish(&found.sent);
-        return err;
+    if (!err) {
+        err = select_all(b, &queue);
     }
-    ghosts_mark(w, found.deliveries, found.count);
-    *out = found;
-    return ERR_OK;
-}
-
-void lookup_finish(struct lookup *l)
-{
-    free(l->deliveries);
-    inbox_sent_finish(&l->sent);
+    if (!err) {
+        ghosts_mark(w, b->deliveries, b->delivery_count);
+    }
+    queue_finish(&queue);
+    return err;
 }

@@ -1,10 +1,15 @@
 /*
- * Tells the caller of a send what became of the message, session by session.
+ * Tells the caller of a send what became of the messages, session by session.
  */
 #include "fcgi-send/report.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#include "fcgi-send/response.h"
+
+/* So many sessions are listed one by one, about 15 MB; where there are more, the counts must do. */
+#define LISTED_SESSIONS_MAX ENVELOPE_SESSIONS_MAX
 
 static void add_flag(struct buf *out, const char *name, bool value)
 {
@@ -64,18 +69,59 @@ static void encode_sessions(const struct delivery *deliveries, size_t count, str
     buf_add_char(out, ']');
 }
 
-void report_encode(
-    const struct inbox_sent *sent, const struct delivery *deliveries, size_t count, struct buf *out)
+static void encode_sending(const struct sending *s, bool lists_sessions, struct buf *out)
 {
     char id[MESSAGE_ID_BYTES];
 
     buf_add_char(out, '{');
-    if (sent->stored) {
-        add_text(out, "id", message_id_format(sent->id, id));
+    if (s->sent.stored) {
+        add_text(out, "id", message_id_format(s->sent.id, id));
     }
-    add_flag(out, "stored", sent->stored);
-    add_flag(out, "duplicate", sent->duplicate);
-    encode_counts(deliveries, count, out);
-    encode_sessions(deliveries, count, out);
+    add_flag(out, "stored", s->sent.stored);
+    add_flag(out, "duplicate", s->sent.duplicate);
+    encode_counts(s->deliveries, s->delivery_count, out);
+    encode_sessions(s->deliveries, lists_sessions ? s->delivery_count : 0, out);
     buf_add_char(out, '}');
+}
+
+static size_t count_failed(const struct batch *b)
+{
+    size_t failed = 0;
+
+    for (size_t i = 0; i < b->count; i++) {
+        failed += b->sendings[i].problem.err != ERR_OK;
+    }
+    return failed;
+}
+
+/* Each as a single send would have been answered. */
+static void encode_list(const struct batch *b, bool lists_sessions, struct buf *out)
+{
+    size_t failed = count_failed(b);
+
+    buf_addf(out, "{\"sent\":%zu,\"failed\":%zu,\"messages\":[", b->count - failed, failed);
+    for (size_t i = 0; i < b->count; i++) {
+        const struct sending *s = &b->sendings[i];
+
+        buf_add_str(out, i > 0 ? "," : "");
+        if (s->problem.err) {
+            response_encode_problem(&s->problem, out);
+            continue;
+        }
+        buf_add_str(out, RESPONSE_OK);
+        encode_sending(s, lists_sessions, out);
+        buf_add_char(out, '}');
+    }
+    buf_add_str(out, "]}");
+}
+
+void report_encode(const struct batch *b, struct buf *out)
+{
+    bool lists_sessions = b->delivery_count <= LISTED_SESSIONS_MAX;
+
+    if (b->is_list) {
+        encode_list(b, lists_sessions, out);
+    } else {
+        encode_sending(&b->sendings[0], lists_sessions, out);
+    }
 }

@@ -4,10 +4,10 @@
 #ifndef FCGI_SEND_REPORT_H
 #define FCGI_SEND_REPORT_H
 
-#include "fcgi-send/delivery.h"
+#include "fcgi-send/batch.h"
 
-/* Adds the answer's "data". Errors stick to out. */
-void report_encode(const struct inbox_sent *sent, const struct delivery *deliveries, size_t count,
-    struct buf *out);
+/* Adds the answer's "data": of the one message, which has no problem, or of the list. Errors stick
+ * to out. */
+void report_encode(const struct batch *b, struct buf *out);
 
 #endif

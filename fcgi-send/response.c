@@ -60,7 +60,7 @@ static void encode_headers(const struct response *r, enum err err, struct buf *o
     }
 }
 
-static void encode_problem_body(const struct problem *p, struct buf *out)
+void response_encode_problem(const struct problem *p, struct buf *out)
 {
     buf_addf(out, "{\"code\":%d,\"msg\":", err_code(p->err));
     buf_add_json_string(out, p->msg, strlen(p->msg));
@@ -72,7 +72,7 @@ static void encode_problem_body(const struct problem *p, struct buf *out)
 static void encode_body(const struct response *r, struct buf *out)
 {
     if (!r->content_type) {
-        buf_add_str(out, "{\"code\":0,\"msg\":\"ok\",\"data\":");
+        buf_add_str(out, RESPONSE_OK);
     }
     buf_add(out, r->data.bytes, r->data.len);
     if (!r->content_type) {
@@ -90,7 +90,7 @@ void response_encode(const struct response *r, struct buf *out)
     }
     buf_init(&body, RESPONSE_BYTES_MAX);
     if (problem.err) {
-        encode_problem_body(&problem, &body);
+        response_encode_problem(&problem, &body);
     } else {
         encode_body(r, &body);
     }

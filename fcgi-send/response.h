@@ -23,6 +23,10 @@ struct response {
 
 void response_init(struct response *r);
 void response_finish(struct response *r);
+/* What stands before an answer's data, and a '}' behind it. */
+#define RESPONSE_OK "{\"code\":0,\"msg\":\"ok\",\"data\":"
+/* The body that tells a problem. */
+void response_encode_problem(const struct problem *p, struct buf *out);
 /* The whole response. Data that did not fit becomes a 500; errors stick to out. */
 void response_encode(const struct response *r, struct buf *out);
 

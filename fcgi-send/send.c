@@ -1,17 +1,20 @@
 /*
- * POST /socketSend, from the body to the answer. routes.c has authorized the caller before.
+ * POST /socketSend, from the body to the answer, for one message or many. routes.c has authorized
+ * the caller before.
  */
+#include <string.h>
 #include <time.h>
 
 #include "fcgi-send/dispatch.h"
 #include "fcgi-send/ghosts.h"
+#include "fcgi-send/lookup.h"
 #include "fcgi-send/report.h"
 #include "fcgi-send/routes.h"
 #include "fcgi-send/stats.h"
 #include "fcgi-send/validate.h"
 
 static enum err validate(
-    const struct config *config, const struct request *req, struct message *m, struct problem *p)
+    const struct config *config, const struct request *req, struct batch *b, struct problem *p)
 {
     const struct message_rules rules = {
         .payload_max_bytes = config->send_message_max_bytes,
@@ -20,13 +23,29 @@ static enum err validate(
     };
     const struct slice body = {buf_str(&req->body), req->body.len};
 
-    return validate_send(body, req->idempotency_key, &rules, m, p);
+    return validate_send(body, req->idempotency_key, &rules, (size_t)config->send_batch_max, b, p);
+}
+
+/* Which serverClients the caller may send to, message by message. */
+static void check_reach(const struct auth_key *caller, struct batch *b)
+{
+    struct problem p;
+
+    for (size_t i = 0; i < b->count; i++) {
+        struct sending *s = &b->sendings[i];
+
+        if (!s->problem.err &&
+            auth_check_reach(caller, s->message.target.server_client, &p) != ERR_OK) {
+            batch_fail(b, s, p.err, p.field);
+            memcpy(s->problem.msg, p.msg, sizeof(s->problem.msg));
+        }
+    }
 }
 
 /* A send that waits holds its thread: only so many may, so that others still get one. */
-static enum err begin_wait(struct service *s, const struct message *m)
+static enum err begin_wait(struct service *s, const struct batch *b)
 {
-    if (m->wait == MESSAGE_WAIT_NONE) {
+    if (b->wait == MESSAGE_WAIT_NONE) {
         return ERR_OK;
     }
     if (atomic_fetch_add(&s->waits, 1) >= s->config->send_max_waits) {
@@ -37,42 +56,49 @@ static enum err begin_wait(struct service *s, const struct message *m)
     return ERR_OK;
 }
 
-static void end_wait(struct service *s, const struct message *m)
+static void end_wait(struct service *s, const struct batch *b)
 {
-    if (m->wait != MESSAGE_WAIT_NONE) {
+    if (b->wait != MESSAGE_WAIT_NONE) {
         atomic_fetch_sub(&s->waits, 1);
         send_stat_add(waits, -1);
     }
 }
 
-static void count(const struct lookup *found)
+static void count(const struct batch *b)
 {
-    send_stat_add(sends, 1);
-    send_stat_add(duplicates, found->sent.duplicate);
-    for (size_t i = 0; i < found->count; i++) {
-        stats_add(&send_stats[SEND_STAT_deliveries_queued + found->deliveries[i].status], 1);
+    for (size_t i = 0; i < b->count; i++) {
+        const struct sending *s = &b->sendings[i];
+
+        if (!s->problem.err) {
+            send_stat_add(sends, 1);
+            send_stat_add(duplicates, s->sent.duplicate);
+        } else if (b->is_list) {
+            send_stats_count_error(s->problem.err); /* of a single one, routes.c does it */
+        }
+    }
+    for (size_t i = 0; i < b->delivery_count; i++) {
+        stats_add(&send_stats[SEND_STAT_deliveries_queued + b->deliveries[i].status], 1);
     }
 }
 
 /* Looks up, forwards, and reports. */
-static enum err send_message(
-    struct worker *w, const struct message *m, struct response *res, struct problem *p)
+static enum err send_messages(
+    struct worker *w, struct batch *b, struct response *res, struct problem *p)
 {
-    struct lookup found;
-    enum err err = lookup_send(w, m, &found, p);
+    enum err err;
 
-    if (err) {
+    if ((err = lookup_send(w, b)) || (err = dispatch(w, b))) {
         return err;
     }
-    err = dispatch(w, m, &found);
-    if (!err) {
-        ghosts_remove(w, found.deliveries, found.count);
-        count(&found);
-        report_encode(&found.sent, found.deliveries, found.count, &res->data);
-        res->replayed = found.sent.duplicate;
+    ghosts_remove(w, b->deliveries, b->delivery_count);
+    count(b);
+    if (!b->is_list && b->sendings[0].problem.err) {
+        *p = b->sendings[0].problem;
+        return p->err;
     }
-    lookup_finish(&found);
-    return err;
+    report_encode(b, &res->data);
+    res->replayed = !b->is_list && b->sendings[0].sent.duplicate;
+    return ERR_OK;
 }
 
 static int64_t now_us(void)
@@ -87,21 +113,19 @@ enum err send_serve(
     struct worker *w, const struct request *req, struct response *res, struct problem *p)
 {
     int64_t start_us = now_us();
-    struct message message;
-    enum err err = validate(w->service->config, req, &message, p);
+    struct batch batch;
+    enum err err = validate(w->service->config, req, &batch, p);
 
     if (err) {
         return err;
     }
-    err = auth_check_reach(req->caller, message.target.server_client, p);
+    check_reach(req->caller, &batch);
+    err = begin_wait(w->service, &batch);
     if (!err) {
-        err = begin_wait(w->service, &message);
+        err = send_messages(w, &batch, res, p);
+        end_wait(w->service, &batch);
     }
-    if (!err) {
-        err = send_message(w, &message, res, p);
-        end_wait(w->service, &message);
-    }
-    message_finish(&message);
+    batch_finish(&batch);
     histogram_observe(&send_duration, now_us() - start_us);
     return err;
 }

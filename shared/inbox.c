@@ -36,53 +36,70 @@ static void add_excluded(struct command *c, const struct message *m)
     command_end(c);
 }
 
-void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s)
+static void add_item(struct command *c, const struct inbox_item *item)
 {
-    const struct message *m = s->message;
-    const char *user_id = m->target.user_id;
+    const struct message *m = item->message;
     char narrowing[NARROWING_BYTES];
 
     target_format_narrowing(&m->target, narrowing, sizeof(narrowing));
-    command_start_script(c, &script_send, m->message_id[0] ? 4 : 3);
-    schema_add_registry(c, prefix, user_id);
-    schema_add_inbox(c, prefix, user_id);
-    schema_add_read(c, prefix, user_id);
-    if (m->message_id[0]) {
-        schema_add_sent(c, prefix, user_id, m->message_id);
-    }
-    command_add_int(c, s->store);
-    command_add(c, buf_str(&m->payload), s->store ? m->payload.len : 0);
+    command_add_int(c, m->durable);
+    command_add(c, buf_str(&m->payload), m->durable ? m->payload.len : 0);
     command_add_str(c, narrowing);
-    command_add_int(c, s->max_messages);
-    command_add_int(c, s->ttl_ms);
     command_add_int(c, m->ttl_s * 1000);
-    command_add_str(c, s->payload_hash);
-    command_add_int(c, s->idempotency_window_ms);
+    command_add_str(c, m->message_id[0] ? item->hash : "");
     add_excluded(c, m);
 }
 
+static int count_message_ids(const struct inbox_send *s)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < s->count; i++) {
+        count += s->items[i].message->message_id[0] != '\0';
+    }
+    return count;
+}
+
+void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s)
+{
+    const char *user_id = s->items[0].message->target.user_id;
+
+    command_start_script(c, &script_send, 3 + count_message_ids(s));
+    schema_add_registry(c, prefix, user_id);
+    schema_add_inbox(c, prefix, user_id);
+    schema_add_read(c, prefix, user_id);
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->items[i].message->message_id[0]) {
+            schema_add_sent(c, prefix, user_id, s->items[i].message->message_id);
+        }
+    }
+    command_add_int(c, s->max_messages);
+    command_add_int(c, s->ttl_ms);
+    command_add_int(c, s->idempotency_window_ms);
+    command_add_int(c, s->looks_up);
+    for (size_t i = 0; i < s->count; i++) {
+        add_item(c, &s->items[i]);
+    }
+}
+
 enum err inbox_send_decode(
-    const struct redisReply *reply, int64_t now_wall_ms, struct inbox_sent *out)
+    const struct redisReply *reply, int64_t now_wall_ms, size_t count, struct inbox_sent *out)
 {
     struct reply_reader r = reply_reader_of(reply);
-    struct inbox_sent sent = {0};
-    enum err err;
+    struct inbox_sent *last = &out[count - 1];
 
-    sent.conflict = reply_next_int(&r) != 0;
-    sent.duplicate = reply_next_int(&r) != 0;
-    sent.stored = reply_next_int(&r) != 0;
-    sent.id = reply_next_id(&r);
-    sent.prev_id = reply_next_id(&r);
-    err = registry_lookup_decode(reply_next(&r), now_wall_ms, &sent.sessions, &sent.session_count);
-    if (err) {
-        return err;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (struct inbox_sent){.conflict = reply_next_int(&r) != 0};
+        out[i].duplicate = reply_next_int(&r) != 0;
+        out[i].stored = reply_next_int(&r) != 0;
+        out[i].id = reply_next_id(&r);
+        out[i].prev_id = reply_next_id(&r);
     }
     if (reply_reader_err(&r)) {
-        free(sent.sessions);
         return ERR_INTERNAL;
     }
-    *out = sent;
-    return ERR_OK;
+    return registry_lookup_decode(
+        reply_next(&r), now_wall_ms, &last->sessions, &last->session_count);
 }
 
 void inbox_sent_finish(struct inbox_sent *s)

@@ -51,28 +51,35 @@ void inbox_page_finish(struct inbox_page *p);
  * breaks the reader. */
 enum err inbox_page_read(struct reply_reader *r, struct inbox_page *out) MUST_CHECK;
 
-struct inbox_send {
+/* A message, and the hex SHA-256 of what must be equal in a retry: message_hash(), "" without a
+ * messageId. */
+struct inbox_item {
     const struct message *message;
-    bool store;               /* false: no append; look up (and check messageId) only */
-    const char *payload_hash; /* hex SHA-256 of what must be equal in a retry: message_hash() */
+    char hash[MESSAGE_HASH_BYTES];
+};
+struct inbox_send {
+    const struct inbox_item *items; /* borrowed; all to one user, in their order */
+    size_t count;                   /* at most INBOX_ITEMS_MAX */
+    bool looks_up;                  /* tell the user's sessions */
     int64_t max_messages;
     int64_t ttl_ms;
     int64_t idempotency_window_ms;
 };
-/* Append (if store), idempotency (if the message has a messageId) and look-up in one script call.
+/* Append (durable messages), idempotency (those with a messageId) and look-up in one script call.
  */
 void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s);
 struct inbox_sent {
-    bool conflict;  /* messageId was used with another payload: nothing was done */
+    bool conflict;  /* messageId was used with another payload: nothing was stored */
     bool duplicate; /* a retry */
     bool stored;    /* id and prev_id are valid */
     struct message_id id;
     struct message_id prev_id;
-    struct registry_entry *sessions; /* owned */
+    struct registry_entry *sessions; /* owned; none where they were not asked for */
     size_t session_count;
 };
-enum err inbox_send_decode(
-    const struct redisReply *reply, int64_t now_wall_ms, struct inbox_sent *out) MUST_CHECK;
+/* count: as in the command. The sessions, if they were asked for, are the last one's. */
+enum err inbox_send_decode(const struct redisReply *reply, int64_t now_wall_ms, size_t count,
+    struct inbox_sent *out) MUST_CHECK;
 void inbox_sent_finish(struct inbox_sent *s);
 
 /* What one session is to see; its strings are borrowed. */

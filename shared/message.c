@@ -192,23 +192,26 @@ static enum err parse_wait_word(const struct fields *f, enum message_wait *out, 
     return refuse(f, "wait", ERR_BAD_VALUE, "is not \"none\", \"written\" or \"ack\"", p);
 }
 
-static enum err parse_wait(
-    const struct fields *f, const struct message_rules *rules, struct message *m, struct problem *p)
+enum err message_parse_wait(struct json_object *object, const char *path,
+    const struct message_rules *rules, enum message_wait *wait, int64_t *timeout_ms,
+    struct problem *p)
 {
-    enum err err = parse_wait_word(f, &m->wait, p);
+    const struct fields fields = {.object = object, .path = path};
+    const struct fields *f = &fields;
+    enum err err = parse_wait_word(f, wait, p);
 
     if (err) {
         return err;
     }
-    if (m->wait == MESSAGE_WAIT_NONE) {
+    if (*wait == MESSAGE_WAIT_NONE) {
         if (has(f, "timeoutMs")) {
             return refuse(f, "timeoutMs", ERR_BAD_VALUE, "needs wait \"written\" or \"ack\"", p);
         }
         return ERR_OK;
     }
-    m->timeout_ms =
+    *timeout_ms =
         rules->timeout_max_ms < TIMEOUT_DEFAULT_MS ? rules->timeout_max_ms : TIMEOUT_DEFAULT_MS;
-    return json_get_int(FIELD("timeoutMs"), 1, rules->timeout_max_ms, &m->timeout_ms, p);
+    return json_get_int(FIELD("timeoutMs"), 1, rules->timeout_max_ms, timeout_ms, p);
 }
 
 enum err message_parse(struct slice text, struct json_object *object, const char *path,
@@ -224,7 +227,8 @@ enum err message_parse(struct slice text, struct json_object *object, const char
     buf_init(&out->payload, (size_t)rules->payload_max_bytes);
     if ((err = json_only(object, path, allowed, p)) || (err = parse_target(&f, &out->target, p)) ||
         (err = parse_message_id(&f, out, p)) || (err = parse_exclude(&f, out, p)) ||
-        (err = parse_durability(&f, rules, out, p)) || (err = parse_wait(&f, rules, out, p)) ||
+        (err = parse_durability(&f, rules, out, p)) ||
+        (err = message_parse_wait(object, path, rules, &out->wait, &out->timeout_ms, p)) ||
         (err = message_encode_payload(text, object, path, &out->payload, p))) {
         message_finish(out);
     }

@@ -55,6 +55,10 @@ struct message_rules {
 enum err message_parse(struct slice text, struct json_object *object, const char *path,
     const struct message_rules *rules, struct message *out, struct problem *p) MUST_CHECK;
 void message_finish(struct message *m);
+/* Only wait and timeoutMs of an object. */
+enum err message_parse_wait(struct json_object *object, const char *path,
+    const struct message_rules *rules, enum message_wait *wait, int64_t *timeout_ms,
+    struct problem *p) MUST_CHECK;
 
 /* Sets or replaces the messageId (the header Idempotency-Key). ERR_BAD_ADDRESS with p->field =
  * field. */

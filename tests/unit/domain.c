@@ -136,26 +136,26 @@ struct registry_entry session_at(const char *name, const char *key)
 struct inbox_sent send_json_to_inbox_of(const char *json, int64_t inbox_max)
 {
     static const struct message_rules rules = {65536, 30000, 604800};
-    char hash[MESSAGE_HASH_BYTES];
     struct json_object *object;
     struct message message;
+    struct inbox_item item = {.message = &message};
     struct inbox_sent sent;
     struct command c;
     redisReply *reply;
 
     assert_int_equal(json_parse_object(slice_of(json), &object, NULL), ERR_OK);
     assert_int_equal(message_parse(slice_of(json), object, "", &rules, &message, NULL), ERR_OK);
-    assert_int_equal(message_hash(&message, hash), ERR_OK);
+    assert_int_equal(message_hash(&message, item.hash), ERR_OK);
     command_init(&c);
     inbox_send_command(&c, PREFIX,
-        &(struct inbox_send){.message = &message,
-            .store = message.durable,
-            .payload_hash = hash,
+        &(struct inbox_send){.items = &item,
+            .count = 1,
+            .looks_up = true,
             .max_messages = inbox_max,
             .ttl_ms = 600000,
             .idempotency_window_ms = 60000});
     reply = run(&c);
-    assert_int_equal(inbox_send_decode(reply, clock_wall_ms(), &sent), ERR_OK);
+    assert_int_equal(inbox_send_decode(reply, clock_wall_ms(), 1, &sent), ERR_OK);
     freeReplyObject(reply);
     message_finish(&message);
     json_object_put(object);

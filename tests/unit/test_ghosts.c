@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fcgi-send/ghosts.h"
+#include "fcgi-send/stats.h"
 #include "tests/unit/domain.h"
 
 static const struct config config = {.redis_prefix = PREFIX};
@@ -18,7 +19,7 @@ static int start(void **state)
     service = (struct service){.config = &config, .nodes = node_pool_create(&config)};
     worker = (struct worker){.service = &service, .redis = redis};
     entry = session_at("s1", "pc:home:u1");
-    delivery = (struct delivery){&entry, DELIVERY_UNREACHABLE, -1};
+    delivery = (struct delivery){.entry = &entry, .status = DELIVERY_UNREACHABLE};
     enter(&entry);
     return failed;
 }
@@ -86,7 +87,7 @@ static void each_is_judged_by_its_own_node_and_boot(void **state)
     for (size_t i = 0; i < 4; i++) {
         name[1] = (char)('0' + i);
         entries[i] = session_at(name, "pc:home:u1");
-        deliveries[i] = (struct delivery){&entries[i], DELIVERY_UNREACHABLE, -1};
+        deliveries[i] = (struct delivery){.entry = &entries[i], .status = DELIVERY_UNREACHABLE};
     }
     memcpy(entries[1].boot, "boot0", sizeof("boot0"));
     memcpy(entries[2].node_id, "n2", sizeof("n2"));
@@ -101,12 +102,15 @@ static void each_is_judged_by_its_own_node_and_boot(void **state)
 static void only_ghosts_are_removed(void **state)
 {
     struct registry_entry other = session_at("s2", "pc:home:u1");
-    struct delivery deliveries[] = {
-        {&entry, DELIVERY_GONE, -1}, {&other, DELIVERY_UNREACHABLE, -1}};
+    struct delivery deliveries[] = {{.entry = &entry, .status = DELIVERY_GONE},
+        {.entry = &other, .status = DELIVERY_UNREACHABLE},
+        {.entry = &entry, .status = DELIVERY_GONE} /* by another message */};
 
     (void)state;
     enter(&other);
-    ghosts_remove(&worker, deliveries, 2);
+    int64_t removed = stats_get(&send_stats[SEND_STAT_ghosts]);
+    ghosts_remove(&worker, deliveries, 3);
+    assert_int_equal(stats_get(&send_stats[SEND_STAT_ghosts]), removed + 1);
     assert_int_equal(
         redis_server_ask_int(&server, "HEXISTS %s{u1} %s", PREFIX, entry.session_id), 0);
     assert_int_equal(
@@ -116,7 +120,7 @@ static void only_ghosts_are_removed(void **state)
 static void ghost_that_turned_out_to_live_stays(void **state)
 {
     struct registry_entry met = entry;
-    struct delivery ghost = {&met, DELIVERY_GONE, -1};
+    struct delivery ghost = {.entry = &met, .status = DELIVERY_GONE};
 
     (void)state;
     entry.until_ms++; /* refreshed since it was met */

@@ -13,6 +13,7 @@
 #include "fcgi-send/group.h"
 
 #define SESSIONS_MAX 8
+#define MAX_BYTES ((size_t)4 * 1024 * 1024)
 
 /* The sessions of a send, as a look-up found them. */
 static struct {
@@ -46,7 +47,7 @@ static struct groups group(void)
 {
     struct groups g;
 
-    assert_int_equal(group_by_node(found.deliveries, found.count, &g), ERR_OK);
+    assert_int_equal(group_by_node(found.deliveries, found.count, MAX_BYTES, &g), ERR_OK);
     return g;
 }
 
@@ -118,37 +119,114 @@ static void group_holds_no_more_than_an_envelope_takes(void **state)
     for (size_t i = 0; i < count; i++) {
         many[i] = found.deliveries[0];
     }
-    assert_int_equal(group_by_node(many, count, &g), ERR_OK);
+    assert_int_equal(group_by_node(many, count, MAX_BYTES, &g), ERR_OK);
     assert_int_equal(g.count, 2);
+    assert_int_equal(g.piece_count, 2);
     assert_int_equal(g.items[0].count, ENVELOPE_SESSIONS_MAX);
     assert_int_equal(g.items[1].count, 1);
+    assert_int_equal(g.items[1].piece, 1);
     groups_finish(&g);
     free(many);
 }
 
-static void node_is_told_its_boot_and_its_sessions(void **state)
+/* Messages of a batch; number n is {"json":n}. */
+static struct sending sendings[3];
+
+static void make_messages(void)
 {
-    const struct envelope_message message = {.durable = true,
-        .id = {5, 0},
-        .prev_id = {4, 0},
-        .session_count = 99, /* whatever stands there is not said */
-        .payload = slice_of("{\"json\":1}")};
+    memset(sendings, 0, sizeof(sendings));
+    for (size_t i = 0; i < 3; i++) {
+        sendings[i].sent = (struct inbox_sent){.stored = true, .id = {i + 1, 0}, .prev_id = {i, 0}};
+        buf_init(&sendings[i].message.payload, 100);
+        buf_addf(&sendings[i].message.payload, "{\"json\":%zu}", i + 1);
+    }
+}
+
+static void finish_messages(void)
+{
+    for (size_t i = 0; i < 3; i++) {
+        buf_finish(&sendings[i].message.payload);
+    }
+}
+
+static void assert_envelope(
+    const struct group *g, enum message_wait wait, int64_t wait_ms, const char *expected)
+{
     struct buf body;
 
-    (void)state;
-    add_session("a1", "boot-a", "10.0.0.1:1");
-    add_session("a2", "boot-a", "10.0.0.1:1");
-    add_session("b", "boot-b", "10.0.0.2:1");
-    struct groups g = group();
     buf_init(&body, 4096);
-    group_encode(&g.items[0], &message, MESSAGE_WAIT_ACK, 1500, &body);
+    group_encode(g, wait, wait_ms, &body);
     assert_int_equal(buf_err(&body), ERR_OK);
-    assert_string_equal(buf_str(&body),
-        "{\"boot\":\"boot-a\",\"wait\":\"ack\",\"waitMs\":1500,\"messages\":[{\"id\":\"5-0\","
-        "\"prevId\":\"4-0\",\"sessions\":[\"a1--------------------\",\"a2--------------------\"],"
-        "\"bytes\":10}]}\n{\"json\":1}");
+    assert_string_equal(buf_str(&body), expected);
+    assert_true(body.len <= g->bytes);
     buf_finish(&body);
+}
+
+static void node_is_told_its_boot_and_its_sessions(void **state)
+{
+    (void)state;
+    make_messages();
+    add_session("a1", "boot-a", "10.0.0.1:1")->sending = &sendings[0];
+    add_session("a2", "boot-a", "10.0.0.1:1")->sending = &sendings[0];
+    add_session("b", "boot-b", "10.0.0.2:1")->sending = &sendings[0];
+    struct groups g = group();
+    assert_envelope(&g.items[0], MESSAGE_WAIT_ACK, 1500,
+        "{\"boot\":\"boot-a\",\"wait\":\"ack\",\"waitMs\":1500,\"messages\":[{\"id\":\"1-0\","
+        "\"prevId\":\"0-0\",\"sessions\":[\"a1--------------------\",\"a2--------------------\"],"
+        "\"bytes\":10}]}\n{\"json\":1}");
     groups_finish(&g);
+    finish_messages();
+}
+
+static void node_gets_all_its_messages_at_once_and_in_order(void **state)
+{
+    (void)state;
+    make_messages();
+    strcpy(sendings[1].forward_id, "forward");
+    sendings[1].sent.stored = false;
+    add_session("a1", "boot-a", "10.0.0.1:1")->sending = &sendings[0];
+    add_session("b1", "boot-b", "10.0.0.2:1")->sending = &sendings[0];
+    add_session("a1", "boot-a", "10.0.0.1:1")->sending = &sendings[1];
+    add_session("a2", "boot-a", "10.0.0.1:1")->sending = &sendings[1];
+    add_session("a1", "boot-a", "10.0.0.1:1")->sending = &sendings[2];
+    struct groups g = group();
+    assert_int_equal(g.count, 2);
+    assert_int_equal(g.piece_count, 1);
+    assert_int_equal(g.items[0].message_count, 3);
+    assert_envelope(&g.items[0], MESSAGE_WAIT_NONE, 0,
+        "{\"boot\":\"boot-a\",\"wait\":\"none\",\"waitMs\":0,\"messages\":["
+        "{\"id\":\"1-0\",\"prevId\":\"0-0\",\"sessions\":[\"a1--------------------\"],\"bytes\":10}"
+        ","
+        "{\"forwardId\":\"forward\",\"sessions\":[\"a1--------------------\","
+        "\"a2--------------------\"],\"bytes\":10},"
+        "{\"id\":\"3-0\",\"prevId\":\"2-0\",\"sessions\":[\"a1--------------------\"],\"bytes\":10}"
+        "]}\n{\"json\":1}{\"json\":2}{\"json\":3}");
+    groups_finish(&g);
+    finish_messages();
+}
+
+static void what_is_too_large_for_a_node_follows_in_pieces(void **state)
+{
+    struct groups g;
+
+    (void)state;
+    make_messages();
+    for (size_t i = 0; i < 3; i++) {
+        add_session("a", "boot-a", "10.0.0.1:1")->sending = &sendings[i];
+    }
+    add_session("b", "boot-b", "10.0.0.2:1")->sending = &sendings[2];
+    assert_int_equal(group_by_node(found.deliveries, found.count, 600, &g), ERR_OK);
+    assert_int_equal(g.count, 3);
+    assert_int_equal(g.piece_count, 2);
+    assert_int_equal(g.items[0].message_count, 2);
+    assert_int_equal(g.items[1].message_count, 1);
+    assert_int_equal(g.items[1].piece, 1);
+    assert_int_equal(g.items[2].piece, 0);
+    groups_finish(&g);
+    assert_int_equal(group_by_node(found.deliveries, found.count, 1, &g), ERR_OK);
+    assert_int_equal(g.count, 4); /* one message each, though it is too large */
+    groups_finish(&g);
+    finish_messages();
 }
 
 /* What a node says of a session. */
@@ -166,6 +244,28 @@ static void take(struct group *g, struct envelope_status *statuses, size_t count
     struct envelope_answer_message message = {statuses, count};
 
     group_take_answer(g, &(struct envelope_answer){.messages = &message, .message_count = 1});
+}
+
+static void answer_is_taken_message_by_message(void **state)
+{
+    (void)state;
+    make_messages();
+    struct delivery *first = add_session("a", "boot", "10.0.0.1:1");
+    struct delivery *other = add_session("b", "boot", "10.0.0.1:1");
+    struct delivery *second = add_session("a", "boot", "10.0.0.1:1");
+    first->sending = other->sending = &sendings[0];
+    second->sending = &sendings[1];
+    struct groups g = group();
+    struct envelope_answer_message messages[] = {
+        {(struct envelope_status[]){said(first, DELIVERY_WRITTEN, 1)}, 1},
+        {(struct envelope_status[]){said(second, DELIVERY_REJECTED, 2)}, 1}};
+    group_take_answer(
+        &g.items[0], &(struct envelope_answer){.messages = messages, .message_count = 2});
+    assert_int_equal(first->status, DELIVERY_WRITTEN);
+    assert_int_equal(second->status, DELIVERY_REJECTED);
+    assert_int_equal(other->status, DELIVERY_UNREACHABLE);
+    groups_finish(&g);
+    finish_messages();
 }
 
 static void answer_is_taken_by_session_in_any_order(void **state)
@@ -201,13 +301,9 @@ static void no_answer_is_the_same_for_all(void **state)
     struct delivery *a = add_session("a", "boot", "10.0.0.1:1");
     struct delivery *b = add_session("b", "boot", "10.0.0.1:1");
     struct groups g = group();
-    assert_true(group_has_unreachable(&g.items[0]));
     group_set_status(&g.items[0], DELIVERY_GONE);
     assert_int_equal(a->status, DELIVERY_GONE);
     assert_int_equal(b->status, DELIVERY_GONE);
-    assert_false(group_has_unreachable(&g.items[0]));
-    b->status = DELIVERY_UNREACHABLE;
-    assert_true(group_has_unreachable(&g.items[0]));
     groups_finish(&g);
 }
 
@@ -222,6 +318,9 @@ int main(void)
         test(nobody_makes_no_group),
         test(group_holds_no_more_than_an_envelope_takes),
         test(node_is_told_its_boot_and_its_sessions),
+        test(node_gets_all_its_messages_at_once_and_in_order),
+        test(what_is_too_large_for_a_node_follows_in_pieces),
+        test(answer_is_taken_message_by_message),
         test(answer_is_taken_by_session_in_any_order),
         test(answer_about_others_changes_nothing),
         test(no_answer_is_the_same_for_all),

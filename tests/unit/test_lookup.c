@@ -32,35 +32,41 @@ static int stop(void **state)
     return 0;
 }
 
-static enum err look_up(const char *json, struct lookup *out, struct problem *p)
+static struct batch look_up(const char *json)
 {
     static const struct message_rules rules = {65536, 30000, 604800};
-    struct message message;
+    struct batch b;
 
-    assert_int_equal(validate_send(slice_of(json), NULL, &rules, &message, NULL), ERR_OK);
-    enum err err = lookup_send(&worker, &message, out, p);
-    message_finish(&message);
-    return err;
+    assert_int_equal(validate_send(slice_of(json), NULL, &rules, 1000, &b, NULL), ERR_OK);
+    assert_int_equal(lookup_send(&worker, &b), ERR_OK);
+    return b;
 }
 
-/* Looks up what must be found; the names of the sessions that are meant, in order of the alphabet.
- */
-static const char *meant_by(const char *json)
+/* The names of the sessions that a message is for, in order of the alphabet. */
+static const char *names_of(const struct sending *s)
 {
     static char names[16];
-    struct lookup found;
 
-    assert_int_equal(look_up(json, &found, NULL), ERR_OK);
     memset(names, 0, sizeof(names));
     for (char name = 'a'; name <= 'z'; name++) {
-        for (size_t i = 0; i < found.count; i++) {
-            assert_int_equal(found.deliveries[i].status, DELIVERY_UNREACHABLE);
-            if (found.deliveries[i].entry->session_id[0] == name) {
+        for (size_t i = 0; i < s->delivery_count; i++) {
+            assert_int_equal(s->deliveries[i].status, DELIVERY_UNREACHABLE);
+            assert_ptr_equal(s->deliveries[i].sending, s);
+            if (s->deliveries[i].entry->session_id[0] == name) {
                 names[strlen(names)] = name;
             }
         }
     }
-    lookup_finish(&found);
+    return names;
+}
+
+static const char *meant_by(const char *json)
+{
+    struct batch b = look_up(json);
+
+    assert_int_equal(b.sendings[0].problem.err, ERR_OK);
+    const char *names = names_of(&b.sendings[0]);
+    batch_finish(&b);
     return names;
 }
 
@@ -94,83 +100,142 @@ static void sessions_are_those_of_the_target_without_the_excluded(void **state)
 
 static void only_durable_messages_are_stored(void **state)
 {
-    struct lookup found;
-
     (void)state;
-    assert_int_equal(
-        look_up("{\"userId\":\"u1\",\"json\":1,\"durable\":false}", &found, NULL), ERR_OK);
-    assert_false(found.sent.stored);
-    lookup_finish(&found);
-    assert_int_equal(look_up("{\"userId\":\"u1\",\"json\":1}", &found, NULL), ERR_OK);
-    assert_true(found.sent.stored);
-    lookup_finish(&found);
+    struct batch b = look_up("{\"userId\":\"u1\",\"json\":1,\"durable\":false}");
+    assert_false(b.sendings[0].sent.stored);
+    batch_finish(&b);
+    b = look_up("{\"userId\":\"u1\",\"json\":1}");
+    assert_true(b.sendings[0].sent.stored);
+    batch_finish(&b);
     assert_int_equal(redis_server_ask_int(&server, "XLEN %s{u1}:inbox", PREFIX), 1);
 }
 
 static void retry_of_a_stored_message_is_for_all_again(void **state)
 {
     static const char json[] = "{\"userId\":\"u1\",\"json\":1,\"messageId\":\"m\"}";
-    struct lookup found;
 
     (void)state;
     enter_at("a", "pc:home:u1");
     assert_string_equal(meant_by(json), "a");
     assert_string_equal(
         meant_by(json), "a"); /* the first attempt may have died before it forwarded */
-    assert_int_equal(look_up(json, &found, NULL), ERR_OK);
-    assert_true(found.sent.duplicate);
-    lookup_finish(&found);
+    struct batch b = look_up(json);
+    assert_true(b.sendings[0].sent.duplicate);
+    batch_finish(&b);
     assert_int_equal(redis_server_ask_int(&server, "XLEN %s{u1}:inbox", PREFIX), 1);
+}
+
+static void assert_failed(const char *json, enum err expected, const char *field)
+{
+    struct batch b = look_up(json);
+
+    assert_int_equal(b.sendings[0].problem.err, expected);
+    assert_string_equal(b.sendings[0].problem.field, field);
+    assert_int_equal(b.delivery_count, 0);
+    batch_finish(&b);
 }
 
 static void same_message_id_for_something_else_is_a_conflict(void **state)
 {
-    struct problem p = {0};
-    struct lookup found;
-
     (void)state;
     (void)meant_by("{\"userId\":\"u1\",\"json\":1,\"messageId\":\"m\"}");
-    assert_int_equal(look_up("{\"userId\":\"u1\",\"json\":2,\"messageId\":\"m\"}", &found, &p),
-        ERR_IDEMPOTENCY_CONFLICT);
-    assert_string_equal(p.field, "messageId");
+    assert_failed("{\"userId\":\"u1\",\"json\":2,\"messageId\":\"m\"}", ERR_IDEMPOTENCY_CONFLICT,
+        "messageId");
 }
 
 static void session_of_a_dead_node_is_gone(void **state)
 {
-    struct lookup found;
-
     (void)state;
     enter_at("a", "pc:home:u1");
     lose_lease("n1");
-    assert_int_equal(look_up("{\"userId\":\"u1\",\"json\":1}", &found, NULL), ERR_OK);
-    assert_int_equal(found.count, 1);
-    assert_int_equal(found.deliveries[0].status, DELIVERY_GONE);
-    lookup_finish(&found);
+    struct batch b = look_up("{\"userId\":\"u1\",\"json\":1}");
+    assert_int_equal(b.delivery_count, 1);
+    assert_int_equal(b.deliveries[0].status, DELIVERY_GONE);
+    batch_finish(&b);
 }
 
 static void too_few_replicas_are_told_and_the_message_is_stored(void **state)
 {
-    struct problem p = {0};
-    struct lookup found;
-
     (void)state;
     config.redis_wait_replicas = 1;
-    assert_int_equal(look_up("{\"userId\":\"u1\",\"json\":1}", &found, &p), ERR_TOO_FEW_REPLICAS);
+    assert_failed("{\"userId\":\"u1\",\"json\":1}", ERR_TOO_FEW_REPLICAS, "");
     assert_int_equal(redis_server_ask_int(&server, "XLEN %s{u1}:inbox", PREFIX), 1);
-    assert_int_equal(
-        look_up("{\"userId\":\"u1\",\"json\":1,\"durable\":false}", &found, &p), ERR_OK);
-    lookup_finish(&found);
+    (void)meant_by("{\"userId\":\"u1\",\"json\":1,\"durable\":false}");
 }
 
 static void redis_away_is_told(void **state)
 {
     struct redis_sync *nobody = connect_to_nobody();
-    struct lookup found;
 
     (void)state;
     worker.redis = nobody;
-    assert_int_equal(look_up("{\"userId\":\"u1\",\"json\":1}", &found, NULL), ERR_REDIS_DOWN);
+    assert_failed("{\"userId\":\"u1\",\"json\":1}", ERR_REDIS_DOWN, "");
     redis_sync_destroy(nobody);
+}
+
+static void each_message_of_a_batch_has_its_own_sessions_and_place(void **state)
+{
+    (void)state;
+    enter_at("a", "pc:home:u1");
+    enter_at("b", "app:home:u1");
+    enter_at("c", "pc:home:u2");
+    struct batch b = look_up("{\"messages\":[{\"userId\":\"u1\",\"json\":0},"
+                             "{\"userId\":\"u2\",\"json\":1},"
+                             "{\"key\":\"app:home:u1\",\"json\":2},"
+                             "{\"userId\":\"u1\",\"json\":3,\"durable\":false},"
+                             "{\"userId\":\"u1\",\"json\":4}]}");
+    const struct sending *s = b.sendings;
+
+    assert_string_equal(names_of(&s[0]), "ab");
+    assert_string_equal(names_of(&s[1]), "c");
+    assert_string_equal(names_of(&s[2]), "b");
+    assert_string_equal(names_of(&s[3]), "ab");
+    assert_string_equal(names_of(&s[4]), "ab");
+    assert_true(s[0].sent.stored && s[1].sent.stored && s[2].sent.stored && s[4].sent.stored);
+    assert_false(s[3].sent.stored);
+    assert_id_equal(s[2].sent.prev_id, s[0].sent.id);
+    assert_id_equal(s[4].sent.prev_id, s[2].sent.id);
+    assert_true(message_id_compare(s[4].sent.id, s[2].sent.id) > 0);
+    batch_finish(&b);
+}
+
+static void bad_and_conflicting_messages_leave_the_others_alone(void **state)
+{
+    (void)state;
+    enter_at("a", "pc:home:u1");
+    (void)meant_by("{\"userId\":\"u1\",\"json\":1,\"messageId\":\"m\"}");
+    struct batch b = look_up("{\"messages\":[{\"userId\":\"u1\",\"json\":1},"
+                             "{\"userId\":\"u1\"},"
+                             "{\"userId\":\"u1\",\"json\":1,\"messageId\":\"m\"},"
+                             "{\"userId\":\"u1\",\"json\":2,\"messageId\":\"m\"}]}");
+
+    assert_string_equal(names_of(&b.sendings[0]), "a");
+    assert_int_equal(b.sendings[1].problem.err, ERR_NO_PAYLOAD);
+    assert_true(b.sendings[2].sent.duplicate);
+    assert_int_equal(b.sendings[3].problem.err, ERR_IDEMPOTENCY_CONFLICT);
+    assert_string_equal(b.sendings[3].problem.field, "messages[3].messageId");
+    assert_int_equal(b.delivery_count, 2);
+    assert_int_equal(redis_server_ask_int(&server, "XLEN %s{u1}:inbox", PREFIX), 2);
+    batch_finish(&b);
+}
+
+static void many_messages_to_one_user_are_stored_in_their_order(void **state)
+{
+    char json[8192] = "{\"messages\":[";
+
+    (void)state;
+    enter_at("a", "pc:home:u1");
+    for (int i = 0; i < 100; i++) {
+        sprintf(json + strlen(json), "%s{\"userId\":\"u1\",\"json\":%d}", i ? "," : "", i);
+    }
+    strcat(json, "]}");
+    struct batch b = look_up(json);
+    for (size_t i = 1; i < b.count; i++) {
+        assert_id_equal(b.sendings[i].sent.prev_id, b.sendings[i - 1].sent.id);
+        assert_string_equal(names_of(&b.sendings[i]), "a");
+    }
+    assert_int_equal(redis_server_ask_int(&server, "XLEN %s{u1}:inbox", PREFIX), 100);
+    batch_finish(&b);
 }
 
 #define test(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -185,6 +250,9 @@ int main(void)
         test(session_of_a_dead_node_is_gone),
         test(too_few_replicas_are_told_and_the_message_is_stored),
         test(redis_away_is_told),
+        test(each_message_of_a_batch_has_its_own_sessions_and_place),
+        test(bad_and_conflicting_messages_leave_the_others_alone),
+        test(many_messages_to_one_user_are_stored_in_their_order),
     };
 
     return cmocka_run_group_tests(tests, domain_start, domain_stop);

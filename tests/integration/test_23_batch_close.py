@@ -1,0 +1,169 @@
+"""Many messages in one POST /socketSend, and sessions that the backend ends."""
+
+import json
+import signal
+
+import pytest
+from harness import RedisCluster, wait_until
+
+GONE = "A" * 22  # the id of no session
+
+
+def batch(web, messages, **how):
+    """The answers, in order, of a batch that is one."""
+    answer = web.post({"messages": messages, **how})
+    assert answer.status == 200, answer.body
+    assert len(answer.data["messages"]) == len(messages)
+    codes = [message["code"] for message in answer.data["messages"]]
+    assert (answer.data["sent"], answer.data["failed"]) == (codes.count(0), len(codes) - codes.count(0))
+    return answer.data["messages"]
+
+
+def test_thousand_messages_with_ten_bad_ones(stack, connect, user):
+    """990 are sent, in order, by one forward to each node; the ten errors are in their places."""
+    clients = [connect(0), connect(1)]
+    bad = [
+        ({"userId": "a:b", "json": 0}, 40010, "userId"),
+        ({"json": 0}, 40011, "userId"),
+        ({"userId": user, "key": f"pc:home:{user}", "json": 0}, 40012, "userId"),
+        ({"userId": user}, 40013, "json"),
+        ({"userId": user, "json": 0, "colour": 1}, 40006, "colour"),
+        ({"userId": 1, "json": 0}, 40008, "userId"),
+        ({"userId": user, "json": 0, "ttl": 0}, 40009, "ttl"),
+        ({"userId": user, "json": 0, "sessionId": "x"}, 40014, "sessionId"),
+        ({"userId": user, "json": 0, "wait": "ack"}, 40014, "wait"),
+        ({"userId": user, "json": "x" * 65536}, 41302, None),
+    ]
+    messages = [{"userId": user, "json": n} for n in range(1000)]
+    for n, (message, _, _) in enumerate(bad):
+        messages[n * 100] = message
+    before = [node.metrics()["socketsend_node_forwards_total"] for node in stack.nodes]
+    answers = batch(stack.web, messages)
+    for n, (_, code, field) in enumerate(bad):
+        place = f"messages[{n * 100}]"
+        assert answers[n * 100]["code"] == code
+        assert answers[n * 100]["data"] == {"field": f"{place}.{field}" if field else place}
+    good = [n for n in range(1000) if n % 100]
+    assert all(answers[n]["code"] == 0 and answers[n]["data"]["matched"] == 2 for n in good)
+    for client in clients:
+        received = client.receive_messages(990)
+        assert [message["json"] for message in received] == good
+        assert [message["id"] for message in received] == [answers[n]["data"]["id"] for n in good]
+        client.ping()
+        assert client.frames_so_far() == []
+    assert [node.metrics()["socketsend_node_forwards_total"] for node in stack.nodes] == [n + 1 for n in before]
+
+
+def test_batch_with_mixed_targets(stack, web, connect, user):
+    here, there, app = connect(0), connect(1, "shop"), connect(1, "home", server_client="app")
+    other = connect(0, user_id=f"{user}-2")
+    answers = batch(
+        web,
+        [
+            {"userId": user, "json": "all"},
+            {"userId": f"{user}-2", "json": "other"},
+            {"userId": user, "serverClient": "pc", "json": "pc"},
+            {"key": f"app:home:{user}", "json": "key", "durable": False},
+            {"userId": user, "json": "not here", "exclude": [here.session_id]},
+            {"userId": user, "sessionId": there.session_id, "json": "session"},
+            {"userId": f"{user}-3", "json": "away"},
+        ],
+        wait="written",
+    )
+    assert [answer["data"]["delivered"] for answer in answers] == [3, 1, 2, 1, 2, 1, 0]
+    assert [answer["data"]["stored"] for answer in answers] == [True, True, True, False, True, False, True]
+    for client, expected in [(here, ["all", "pc"]), (there, ["all", "pc", "not here", "session"]), (app, ["all", "key", "not here"]), (other, ["other"])]:
+        assert [message["json"] for message in client.receive_messages(len(expected))] == expected
+        client.ping()
+        assert client.frames_so_far() == []
+
+
+def test_order_is_kept_where_nothing_is_stored(stack, connect, user):
+    client = connect()
+    answers = batch(stack.web, [{"userId": user, "json": n, "durable": n % 3 == 0} for n in range(300)])
+    assert {answer["code"] for answer in answers} == {0}
+    assert [message["json"] for message in client.receive_messages(300)] == list(range(300))
+
+
+def test_acks_of_a_batch_are_awaited_together(stack, connect, user):
+    client = connect(answers_pings=True)
+    answers = batch(stack.web, [{"userId": user, "json": n} for n in range(3)], wait="ack", timeoutMs=300)
+    assert [answer["data"]["acked"] for answer in answers] == [0, 0, 0]
+    assert [answer["data"]["delivered"] for answer in answers] == [1, 1, 1]
+    assert len(client.receive_messages(3)) == 3
+
+
+def test_repeated_batch_delivers_once(stack, connect, user):
+    client = connect()
+    messages = [{"userId": user, "json": n, "messageId": f"m{n}"} for n in range(40)]
+    first = batch(stack.web, messages[:20])
+    again = batch(stack.web, [*messages, {"userId": user, "json": "other", "messageId": "m0"}])
+    assert [answer["data"]["duplicate"] for answer in again[:40]] == [True] * 20 + [False] * 20
+    assert [answer["data"]["id"] for answer in again[:20]] == [answer["data"]["id"] for answer in first]
+    assert (again[40]["code"], again[40]["data"]["field"]) == (40901, "messages[40].messageId")
+    assert [message["json"] for message in client.receive_messages(40)] == list(range(40))
+    client.ping()
+    assert client.frames_so_far() == []
+
+
+def test_batch_is_as_long_as_it_may_be(stack, user):
+    message = {"userId": user, "json": 1, "durable": False}
+    assert len(batch(stack.web, [message] * 1000)) == 1000
+    for messages in ([message] * 1001, []):
+        assert stack.web.post({"messages": messages}).error == (400, 40009, "messages")
+    assert stack.web.post({"messages": [{"userId": user, "json": "x" * 60_000}] * 20}).error == (413, 41301, None)
+    assert stack.web.post({"messages": [message]}, headers={"Idempotency-Key": "m"}).error == (400, 40014, "Idempotency-Key")
+
+
+def test_batch_that_is_too_much_for_one_forward_comes_in_several_and_in_order(make_stack, user):
+    options = {"node.forward_max": "128k", "node.queue_max": "16m"}
+    stack = make_stack(nodes=["node-a"], options=options)
+    client, node = stack.connect(0, f"/websocket/{user}"), stack.nodes[0]
+    before = node.metrics()["socketsend_node_forwards_total"]
+    answers = batch(stack.web, [{"userId": user, "json": [n, "x" * 20_000], "durable": False} for n in range(30)])
+    assert {answer["data"]["matched"] for answer in answers} == {1}
+    assert [message["json"][0] for message in client.receive_messages(30)] == list(range(30))
+    assert node.metrics()["socketsend_node_forwards_total"] == before + 5
+
+
+def test_messages_of_a_batch_to_a_node_that_hangs_come_by_the_inbox(make_stack, user):
+    stack = make_stack()
+    here, there = stack.connect(0, f"/websocket/{user}"), stack.connect(1, f"/websocket/{user}")
+    stack.nodes[1].signal_workers(signal.SIGSTOP)
+    try:
+        answers = batch(stack.web, [{"userId": user, "json": n} for n in range(20)])
+    finally:
+        stack.nodes[1].signal_workers(signal.SIGCONT)
+    for answer in answers:
+        statuses = {session["sessionId"]: session["status"] for session in answer["data"]["sessions"]}
+        assert statuses == {here.session_id: "written", there.session_id: "unreachable"}
+    for client in (here, there):
+        assert [message["json"] for message in client.receive_messages(20)] == list(range(20))
+
+
+def test_one_master_away_fails_its_users_only(make_stack):
+    """The others' messages are sent, with their confirmations, and say so."""
+    stack = make_stack(nodes=["node-a"], redis_class=RedisCluster, options={"redis.wait_replicas": 1})
+    users = [f"user-{n}" for n in range(60)]
+    client = stack.connect(0, "/websocket/user-7")
+    messages = [{"userId": user, "json": n, "messageId": "m"} for n, user in enumerate(users)]
+    hit = stack.redis.master_of(next(user for user in users if stack.redis.master_of(user) is not stack.redis.master_of("user-7")))
+    hit_users = {user for user in users if stack.redis.master_of(user) is hit}
+    assert {answer["code"] for answer in batch(stack.web, [{**message, "messageId": "n"} for message in messages])} == {0}
+    hit.kill()
+    answers = batch(stack.web, messages)
+    failed = {user for user, answer in zip(users, answers) if answer["code"]}
+    assert failed == hit_users
+    assert {answer["code"] // 100 for answer in answers if answer["code"]} == {503}
+    assert [message["json"] for message in client.receive_messages(2)] == [7, 7]
+    hit.start()
+
+
+def test_batch_while_redis_is_away(make_stack, user):
+    stack = make_stack(nodes=["node-a"])
+    stack.redis.kill()
+    answers = batch(stack.web, [{"userId": user, "json": 1}, {"userId": user}, {"userId": user, "json": 2, "durable": False}])
+    assert [answer["code"] for answer in answers] == [50301, 40013, 50301]
+    stack.redis.start()
+    wait_until(lambda: stack.web.post({"userId": user, "json": 3}).status == 200, what="Redis")
+    assert [m["message"]["json"] for m in stack.web.request("GET", f"/history?userId={user}").data["messages"]] == [3]
