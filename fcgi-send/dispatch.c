@@ -68,37 +68,36 @@ static size_t pack(struct round *r, size_t piece)
     return count;
 }
 
-static void settle(struct worker *w, struct group *group, struct forward *forward)
+bool dispatch_settle(struct worker *w, struct group *group, const struct forward *forward)
 {
     send_stat_add(forwards, 1);
     switch (forward->outcome) {
     case FORWARD_ANSWERED:
         node_pool_forgive(w->service->nodes, group->node->boot);
-        group_take_answer(group, &forward->answer);
-        envelope_answer_finish(&forward->answer);
-        return;
+        return true;
     case FORWARD_REFUSED:
         send_stat_add(forwards_refused, 1);
         group_set_status(group, DELIVERY_GONE);
         node_pool_avoid(w->service->nodes, group->node->boot);
-        return;
+        return false;
     case FORWARD_WRONG_BOOT:
         send_stat_add(forwards_wrong_boot, 1);
         group_set_status(group, DELIVERY_GONE);
-        return;
+        return false;
     case FORWARD_BUSY:
         send_stat_add(forwards_busy, 1);
         node_pool_avoid(w->service->nodes, group->node->boot);
-        return;
+        return false;
     case FORWARD_DECLINED:
         send_stat_add(forwards_declined, 1);
         node_pool_forgive(w->service->nodes, group->node->boot);
-        return;
+        return false;
     case FORWARD_FAILED:
         send_stat_add(forwards_failed, 1);
         node_pool_avoid(w->service->nodes, group->node->boot);
-        return;
+        return false;
     }
+    return false;
 }
 
 static void forward_piece(struct round *r, size_t piece)
@@ -107,8 +106,13 @@ static void forward_piece(struct round *r, size_t piece)
 
     forward_all(r->worker->forwarder, r->forwards, count, time_left_ms(r));
     for (size_t i = 0; i < count; i++) {
-        settle(r->worker, r->parcels[i].group, &r->forwards[i]);
-        buf_finish(&r->parcels[i].envelope);
+        struct parcel *parcel = &r->parcels[i];
+
+        if (dispatch_settle(r->worker, parcel->group, &r->forwards[i])) {
+            group_take_answer(parcel->group, &r->forwards[i].answer);
+            envelope_answer_finish(&r->forwards[i].answer);
+        }
+        buf_finish(&parcel->envelope);
     }
 }
 

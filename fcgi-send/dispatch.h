@@ -4,7 +4,7 @@
 #ifndef FCGI_SEND_DISPATCH_H
 #define FCGI_SEND_DISPATCH_H
 
-#include "fcgi-send/batch.h"
+#include "fcgi-send/group.h"
 #include "fcgi-send/service.h"
 
 /*
@@ -14,5 +14,9 @@
  * nothing was forwarded.
  */
 enum err dispatch(struct worker *w, struct batch *b) MUST_CHECK;
+
+/* What follows for a node, and for the sessions of a forward, from its outcome. true: it was
+ * answered, and the answer says more. */
+bool dispatch_settle(struct worker *w, struct group *g, const struct forward *forward);
 
 #endif

@@ -35,9 +35,9 @@ struct call {
 struct forwarder {
     const struct config *config; /* borrowed */
     int stop_fd;
-    CURLM *multi;               /* owned */
-    struct curl_slist *headers; /* owned; the same for all calls */
-    struct call **calls;        /* owned, each; as many as one send has needed so far */
+    CURLM *multi;                                   /* owned */
+    struct curl_slist *headers[FORWARD_CALL_COUNT]; /* owned */
+    struct call **calls; /* owned, each; as many as one send has needed so far */
     size_t call_count;
 };
 
@@ -51,7 +51,15 @@ void forward_finish_library(void)
     curl_global_cleanup();
 }
 
-static struct curl_slist *make_headers(const struct config *config)
+static const struct {
+    const char *path;
+    const char *media_type_line;
+} targets[FORWARD_CALL_COUNT] = {
+    [FORWARD_SEND] = {"/forwardSend", "Content-Type: " ENVELOPE_MEDIA_TYPE},
+    [FORWARD_CLOSE] = {"/forwardClose", "Content-Type: application/json"},
+};
+
+static struct curl_slist *make_headers(const struct config *config, enum forward_call call)
 {
     struct buf secret;
     struct curl_slist *headers = NULL;
@@ -60,7 +68,7 @@ static struct curl_slist *make_headers(const struct config *config)
     buf_addf(&secret, "Authorization: Bearer %s", config->cluster_secret);
     /* No Expect: the node would never say 100, and curl would wait a second for it. */
     const char *const lines[] = {
-        buf_str(&secret), "Content-Type: " ENVELOPE_MEDIA_TYPE, "Expect:", "Accept:"};
+        buf_str(&secret), targets[call].media_type_line, "Expect:", "Accept:"};
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         struct curl_slist *longer = buf_err(&secret) ? NULL : curl_slist_append(headers, lines[i]);
         if (!longer) {
@@ -74,6 +82,17 @@ static struct curl_slist *make_headers(const struct config *config)
     return headers;
 }
 
+static bool make_all_headers(struct forwarder *f)
+{
+    bool complete = true;
+
+    for (int call = 0; call < FORWARD_CALL_COUNT; call++) {
+        f->headers[call] = make_headers(f->config, (enum forward_call)call);
+        complete = complete && f->headers[call];
+    }
+    return complete;
+}
+
 struct forwarder *forwarder_create(const struct config *config, int stop_fd)
 {
     struct forwarder *f = calloc(1, sizeof(*f));
@@ -83,9 +102,9 @@ struct forwarder *forwarder_create(const struct config *config, int stop_fd)
     }
     f->config = config;
     f->stop_fd = stop_fd;
-    f->headers = make_headers(config);
+    bool has_headers = make_all_headers(f);
     f->multi = curl_multi_init();
-    if (!f->headers || !f->multi ||
+    if (!has_headers || !f->multi ||
         curl_multi_setopt(f->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_MAX) ||
         curl_multi_setopt(f->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING)) {
         forwarder_destroy(f);
@@ -116,7 +135,9 @@ void forwarder_destroy(struct forwarder *f)
     if (f->multi) {
         curl_multi_cleanup(f->multi);
     }
-    curl_slist_free_all(f->headers);
+    for (int call = 0; call < FORWARD_CALL_COUNT; call++) {
+        curl_slist_free_all(f->headers[call]);
+    }
     free(f);
 }
 
@@ -139,7 +160,6 @@ static bool prepare_handle(const struct forwarder *f, struct call *c)
            !curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->why) &&
            !curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1) &&
            !curl_easy_setopt(easy, CURLOPT_POST, 1L) &&
-           !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, f->headers) &&
            !curl_easy_setopt(
                easy, CURLOPT_CONNECTTIMEOUT_MS, (long)f->config->send_connect_timeout_ms) &&
            !curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) &&
@@ -189,10 +209,12 @@ static bool start(struct forwarder *f, struct call *c, struct forward *forward, 
         log_limited(LOG_WARN, "forward failed", "addr=%s reason=\"%s\"", forward->addr, objection);
         return false;
     }
+    const struct forward_aim aim = {forward->addr, targets[forward->call].path};
     buf_reset(&c->answer);
     c->forward = forward;
     c->why[0] = '\0';
-    return forward_tls_aim(c->easy, f->config, forward->addr, &c->connect_to) &&
+    return forward_tls_aim(c->easy, f->config, &aim, &c->connect_to) &&
+           !curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, f->headers[forward->call]) &&
            !curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, forward->body.at) &&
            !curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)forward->body.len) &&
            !curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)limit_ms) &&
@@ -210,6 +232,19 @@ static enum forward_outcome outcome_without_answer(CURL *easy, CURLcode result)
     return FORWARD_FAILED;
 }
 
+static enum err decode_answer(struct slice body, struct forward *forward)
+{
+    switch (forward->call) {
+    case FORWARD_SEND:
+        return envelope_answer_decode(body, &forward->answer, NULL);
+    case FORWARD_CLOSE:
+        return dismissal_answer_decode(body, &forward->closed);
+    case FORWARD_CALL_COUNT:
+        break;
+    }
+    return ERR_INTERNAL;
+}
+
 /* What is wrong with one forward (its size, say) is no reason to keep the next one from the node;
  * that the node itself cannot go on (5xx) is. */
 static enum forward_outcome outcome_of_answer(
@@ -217,7 +252,7 @@ static enum forward_outcome outcome_of_answer(
 {
     struct slice body = {buf_str(&c->answer), c->answer.len};
 
-    if (status == 200 && !envelope_answer_decode(body, &forward->answer, NULL)) {
+    if (status == 200 && !decode_answer(body, forward)) {
         return FORWARD_ANSWERED;
     }
     if (status == 410) {

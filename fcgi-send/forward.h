@@ -1,17 +1,20 @@
 /*
- * POST /forwardSend to several nodes at the same time, through connections that are kept. One
- * forwarder per thread: neither it nor its connections are shared.
+ * POST /forwardSend or /forwardClose to several nodes at the same time, through connections that
+ * are kept. One forwarder per thread: neither it nor its connections are shared.
  */
 #ifndef FCGI_SEND_FORWARD_H
 #define FCGI_SEND_FORWARD_H
 
+#include "shared/dismissal.h"
 #include "shared/envelope.h"
 #include "shared/option.h"
 
 struct forwarder;
 
+enum forward_call { FORWARD_SEND, FORWARD_CLOSE, FORWARD_CALL_COUNT };
+
 enum forward_outcome {
-    FORWARD_ANSWERED,   /* with statuses */
+    FORWARD_ANSWERED,   /* as agreed */
     FORWARD_REFUSED,    /* nobody listens at the address any more */
     FORWARD_WRONG_BOOT, /* another node listens there */
     FORWARD_BUSY,       /* the node has too many forwards, and took nothing */
@@ -20,10 +23,14 @@ enum forward_outcome {
 };
 
 struct forward {
+    enum forward_call call;
     const char *addr;  /* borrowed: as in shared/nodes.h */
-    struct slice body; /* borrowed: an envelope */
+    struct slice body; /* borrowed: an envelope, or what dismissal_encode() makes */
     enum forward_outcome outcome;
-    struct envelope_answer answer; /* FORWARD_ANSWERED: the caller's (envelope_answer_finish) */
+    union {                             /* FORWARD_ANSWERED: the caller's */
+        struct envelope_answer answer;  /* of FORWARD_SEND: envelope_answer_finish() */
+        struct dismissal_answer closed; /* of FORWARD_CLOSE: free(gone) */
+    };
 };
 
 /* config is borrowed. Once stop_fd is readable, forwards are not waited for any longer than a

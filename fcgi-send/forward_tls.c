@@ -8,9 +8,8 @@
 
 #include "shared/nodes.h"
 
-#define PATH "/forwardSend"
 /* A host name has at most 253 bytes. */
-#define URL_BYTES (256 + NODE_ADDR_BYTES + sizeof(PATH))
+#define URL_BYTES (256 + NODE_ADDR_BYTES + FORWARD_PATH_BYTES)
 
 static bool is_tls(const char *addr)
 {
@@ -47,31 +46,31 @@ const char *forward_tls_objection(const struct config *config, const char *addr)
 
 /* With a name, the URL has the name, and libcurl is told not to look it up. */
 static bool aim_by_name(
-    CURL *easy, const char *name, const char *place, struct curl_slist **connect_to)
+    CURL *easy, const char *name, const struct forward_aim *aim, struct curl_slist **connect_to)
 {
     char url[URL_BYTES];
     char there[sizeof("::") + NODE_ADDR_BYTES];
+    const char *place = aim->addr + strlen(NODES_TLS_SCHEME);
     const char *port = strrchr(place, ':');
 
-    snprintf(url, sizeof(url), NODES_TLS_SCHEME "%s%s" PATH, name, port ? port : "");
+    snprintf(url, sizeof(url), NODES_TLS_SCHEME "%s%s%s", name, port ? port : "", aim->path);
     snprintf(there, sizeof(there), "::%s", place);
     *connect_to = curl_slist_append(NULL, there);
     return *connect_to && !curl_easy_setopt(easy, CURLOPT_URL, url) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECT_TO, *connect_to);
 }
 
-bool forward_tls_aim(
-    CURL *easy, const struct config *config, const char *addr, struct curl_slist **connect_to)
+bool forward_tls_aim(CURL *easy, const struct config *config, const struct forward_aim *aim,
+    struct curl_slist **connect_to)
 {
     char url[URL_BYTES];
 
     curl_slist_free_all(*connect_to);
     *connect_to = NULL;
-    if (is_tls(addr) && *config->send_tls_name) {
-        return aim_by_name(
-            easy, config->send_tls_name, addr + strlen(NODES_TLS_SCHEME), connect_to);
+    if (is_tls(aim->addr) && *config->send_tls_name) {
+        return aim_by_name(easy, config->send_tls_name, aim, connect_to);
     }
-    snprintf(url, sizeof(url), "%s%s" PATH, is_tls(addr) ? "" : "http://", addr);
+    snprintf(url, sizeof(url), "%s%s%s", is_tls(aim->addr) ? "" : "http://", aim->addr, aim->path);
     return !curl_easy_setopt(easy, CURLOPT_URL, url) &&
            !curl_easy_setopt(easy, CURLOPT_CONNECT_TO, NULL);
 }

@@ -20,11 +20,17 @@ bool forward_tls_prepare(CURL *easy, const struct config *config);
 /* Why this node may not be spoken to; NULL: it may. */
 const char *forward_tls_objection(const struct config *config, const char *addr);
 
+struct forward_aim {
+    const char *addr; /* of the node, as in shared/nodes.h */
+    const char *path; /* at most FORWARD_PATH_BYTES with its NUL */
+};
+#define FORWARD_PATH_BYTES 32
+
 /*
  * Sets where the forward goes. *connect_to is the handle's own, NULL at first: it is replaced here,
  * and the caller's to free once the handle is gone. false: no memory.
  */
-bool forward_tls_aim(
-    CURL *easy, const struct config *config, const char *addr, struct curl_slist **connect_to);
+bool forward_tls_aim(CURL *easy, const struct config *config, const struct forward_aim *aim,
+    struct curl_slist **connect_to);
 
 #endif

@@ -206,3 +206,12 @@ void group_set_status(struct group *g, enum delivery_status status)
         g->members[i]->status = status;
     }
 }
+
+void group_set_session_status(struct group *g, const char *session_id, enum delivery_status status)
+{
+    struct delivery *member = find_member(g->members, g->count, session_id, 0);
+
+    if (member) {
+        member->status = status;
+    }
+}

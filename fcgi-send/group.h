@@ -46,5 +46,6 @@ void group_encode(const struct group *g, enum message_wait wait, int64_t wait_ms
 /* What the node says. What it does not mention stays as it is. */
 void group_take_answer(struct group *g, const struct envelope_answer *answer);
 void group_set_status(struct group *g, enum delivery_status status);
+void group_set_session_status(struct group *g, const char *session_id, enum delivery_status status);
 
 #endif

@@ -21,6 +21,7 @@ typedef enum err call_serve(
     struct worker *w, const struct request *req, struct response *res, struct problem *p);
 
 call_serve send_serve;    /* POST /socketSend */
+call_serve close_serve;   /* POST /socketClose */
 call_serve online_serve;  /* GET, POST /online */
 call_serve unread_serve;  /* GET /unread */
 call_serve history_serve; /* GET /history */

@@ -31,6 +31,7 @@ enum delivery_status {
     /* It is not for this session any more: the session began later, or was led past the message.
      * Said by nodes; a sender leaves the session out of its answer. */
     DELIVERY_PASSED,
+    DELIVERY_CLOSED, /* of POST /socketClose: its node ends it */
     DELIVERY_STATUS_COUNT
 };
 const char *delivery_status_text(enum delivery_status s); /* "queued" */

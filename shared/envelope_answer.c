@@ -15,6 +15,7 @@ static const char *const status_words[DELIVERY_STATUS_COUNT] = {
     [DELIVERY_UNREACHABLE] = "unreachable",
     [DELIVERY_REJECTED] = "rejected",
     [DELIVERY_PASSED] = "passed",
+    [DELIVERY_CLOSED] = "closed",
 };
 
 const char *delivery_status_text(enum delivery_status s)

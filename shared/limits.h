@@ -55,5 +55,8 @@
 #define CLOSE_REASON_BYTES_MAX 123
 /* RFC 6455 5.2: what a server's frame has before its payload: two bytes and the length in eight. */
 #define PAYLOAD_HEADROOM_BYTES 10
+/* An order to close sessions waits so long for nodes that cannot be reached: longer than people
+ * leave a node paused or cut off. */
+#define DISMISSAL_TTL_MS (24L * 60 * 60 * 1000)
 
 #endif

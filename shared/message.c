@@ -109,6 +109,15 @@ static enum err parse_target(const struct fields *f, struct target *t, struct pr
     return session_id.at ? copy_session_id(f, "sessionId", session_id, t->session_id, p) : ERR_OK;
 }
 
+enum err target_parse(
+    struct json_object *object, const char *path, struct target *out, struct problem *p)
+{
+    const struct fields fields = {.object = object, .path = path};
+
+    memset(out, 0, sizeof(*out));
+    return parse_target(&fields, out, p);
+}
+
 static enum err parse_message_id(const struct fields *f, struct message *m, struct problem *p)
 {
     struct slice id = {NULL, 0};

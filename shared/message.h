@@ -77,6 +77,9 @@ enum err message_encode_payload(struct slice text, struct json_object *object, c
 #define MESSAGE_HASH_BYTES 65
 enum err message_hash(const struct message *m, char out[MESSAGE_HASH_BYTES]) MUST_CHECK;
 
+/* Only the target of an object; where it stands, as in json.h. Errors as above. */
+enum err target_parse(
+    struct json_object *object, const char *path, struct target *out, struct problem *p) MUST_CHECK;
 /* Is a session at this address one that the target means? (its userId is not compared, its id is)
  */
 bool target_matches(const struct target *t, const struct address *a, const char *session_id);

@@ -13,7 +13,7 @@
 #include "shared/schema.h"
 
 static const char *const mode_words[] = {"allow", "notify", "replace", "reject"};
-static const char *const hint_words[] = {"resync", "notify", "replaced"};
+static const char *const hint_words[] = {"resync", "notify", "replaced", "close"};
 #define HINT_COUNT (sizeof(hint_words) / sizeof(hint_words[0]))
 #define FIELD(name) ((struct json_field){object, "", name})
 
@@ -154,14 +154,30 @@ void registry_opened_finish(struct registry_opened *o)
 void registry_refresh_command(struct command *c, const char *prefix,
     const struct registry_entry *entry, int64_t ttl_ms, enum on_duplicate_mode mode)
 {
-    command_start_script(c, &script_refresh, 2);
+    command_start_script(c, &script_refresh, 3);
     schema_add_registry(c, prefix, entry->address.user_id);
     schema_add_inbox(c, prefix, entry->address.user_id);
+    schema_add_close(c, prefix, entry->address.user_id);
     command_add_str(c, entry->session_id);
     registry_encode_entry(entry, command_begin(c));
     command_end(c);
     command_add_int(c, ttl_ms);
     command_add_str(c, mode_words[mode]);
+}
+
+/* Somebody else may have written it: what may not be sent is no order. */
+static struct dismissal read_dismissal(struct reply_reader *r)
+{
+    struct dismissal dismissal = {.code = 0};
+    int64_t code = reply_next_int(r);
+    struct slice reason = reply_next_text(r);
+
+    if (!r->broken && dismissal_is_code(code) && reason.len < sizeof(dismissal.reason) &&
+        json_utf8_valid(reason.at, reason.len)) {
+        dismissal.code = (uint16_t)code;
+        memcpy(dismissal.reason, reason.at, reason.len);
+    }
+    return dismissal;
 }
 
 enum err registry_refresh_decode(const struct redisReply *reply, struct registry_refreshed *out)
@@ -171,6 +187,7 @@ enum err registry_refresh_decode(const struct redisReply *reply, struct registry
 
     refreshed.replaced = reply_next_int(&r) != 0;
     refreshed.position = reply_next_id(&r);
+    refreshed.dismissal = read_dismissal(&r);
     if (reply_reader_err(&r)) {
         return ERR_INTERNAL;
     }
@@ -228,6 +245,22 @@ enum err registry_lookup_decode(
     *out = entries;
     *count = found;
     return ERR_OK;
+}
+
+void registry_dismiss_command(struct command *c, const char *prefix, const struct target *t,
+    const struct dismissal *dismissal)
+{
+    char narrowing[NARROWING_BYTES];
+
+    target_format_narrowing(t, narrowing, sizeof(narrowing));
+    command_start_script(c, &script_dismiss, 2);
+    schema_add_registry(c, prefix, t->user_id);
+    schema_add_close(c, prefix, t->user_id);
+    command_add_str(c, t->session_id);
+    command_add_str(c, narrowing);
+    command_add_int(c, dismissal->code);
+    command_add_str(c, dismissal->reason);
+    command_add_int(c, DISMISSAL_TTL_MS);
 }
 
 void registry_hint_command(

@@ -16,6 +16,7 @@
 
 #include "shared/address.h"
 #include "shared/command.h"
+#include "shared/dismissal.h"
 #include "shared/id.h"
 #include "shared/inbox.h"
 
@@ -90,6 +91,7 @@ struct registry_refreshed {
      * 4009. */
     bool replaced;
     struct message_id position;
+    struct dismissal dismissal; /* code 0: none. The backend has ordered the session's end */
 };
 enum err registry_refresh_decode(
     const struct redisReply *reply, struct registry_refreshed *out) MUST_CHECK;
@@ -112,9 +114,15 @@ void registry_lookup_command(struct command *c, const char *prefix, const char *
 enum err registry_lookup_decode(const struct redisReply *reply, int64_t now_wall_ms,
     struct registry_entry **out, size_t *count) MUST_CHECK;
 
+/* Orders the end of the sessions that t means, until DISMISSAL_TTL_MS from now, and reads all of
+ * the user's: registry_lookup_decode(). */
+void registry_dismiss_command(struct command *c, const char *prefix, const struct target *t,
+    const struct dismissal *dismissal);
+
 /* Hints on the control channel of a node: nothing depends on their arrival. */
-enum hint { HINT_RESYNC, HINT_NOTIFY, HINT_REPLACED };
-/* subject: the userId (resync) or the sessionId (notify, replaced). PUBLISH "<hint> <subject>". */
+enum hint { HINT_RESYNC, HINT_NOTIFY, HINT_REPLACED, HINT_CLOSE };
+/* subject: the userId (resync, close) or the sessionId (notify, replaced). PUBLISH "<hint>
+ * <subject>". */
 void registry_hint_command(struct command *c, const char *prefix, const char *node_id,
     enum hint hint, const char *subject);
 /* ERR_BAD_VALUE. subject is borrowed from message. */

@@ -21,6 +21,12 @@ void schema_add_read(struct command *c, const char *prefix, const char *user_id)
     command_end(c);
 }
 
+void schema_add_close(struct command *c, const char *prefix, const char *user_id)
+{
+    buf_addf(command_begin(c), "%s{%s}:close", prefix, user_id);
+    command_end(c);
+}
+
 void schema_add_sent(
     struct command *c, const char *prefix, const char *user_id, const char *message_id)
 {

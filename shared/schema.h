@@ -16,6 +16,9 @@
  *                         written by ack; read by open, /unread
  * P{userId}:sent:<msgId>  string: "<id> <id before> <payload hash>"
  *                         expires after idempotency_window; written by send; read by send, /status
+ * P{userId}:close         hash: sessionId or narrowing -> "<ms when ordered> <code> <reason>"
+ *                         expires DISMISSAL_TTL_MS after the last order
+ *                         written by dismiss; read by refresh
  * Pnodes                  hash: nodeId -> heartbeat (nodes.h)
  *                         does not expire; written by wsnode; read by fcgi-send, wsnode
  * Pnode:<nodeId>          string: boot; the lease
@@ -31,6 +34,7 @@
 void schema_add_registry(struct command *c, const char *prefix, const char *user_id);
 void schema_add_inbox(struct command *c, const char *prefix, const char *user_id);
 void schema_add_read(struct command *c, const char *prefix, const char *user_id);
+void schema_add_close(struct command *c, const char *prefix, const char *user_id);
 void schema_add_sent(
     struct command *c, const char *prefix, const char *user_id, const char *message_id);
 void schema_add_nodes(struct command *c, const char *prefix);

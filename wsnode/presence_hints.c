@@ -6,13 +6,18 @@
 #include "wsnode/presence.h"
 #include "wsnode/redis_async.h"
 
+static bool hint_is_for_user(enum hint hint)
+{
+    return hint == HINT_RESYNC || hint == HINT_CLOSE;
+}
+
 void presence_hint(struct node *n, const struct registry_entry *to, enum hint hint)
 {
     struct command c;
 
     command_init(&c);
     registry_hint_command(&c, n->config->redis_prefix, to->node_id, hint,
-        hint == HINT_RESYNC ? to->address.user_id : to->session_id);
+        hint_is_for_user(hint) ? to->address.user_id : to->session_id);
     /* A hint that cannot be sent is one that did not arrive. */
     enum err err = redis_async_run(n->redis, &c, NULL, NULL);
     (void)err;
@@ -22,6 +27,14 @@ void presence_hint(struct node *n, const struct registry_entry *to, enum hint hi
 static void resync_one(struct session *s, void *arg)
 {
     session_resync(arg, s);
+}
+
+/* What was ordered is found by a refresh. */
+static void refresh_one(struct session *s, void *arg)
+{
+    if (s->state == SESSION_REPLAYING || s->state == SESSION_LIVE) {
+        presence_refresh(arg, s);
+    }
 }
 
 static void tell_session(struct node *n, const char *session_id, enum hint hint)
@@ -50,8 +63,9 @@ void presence_on_hint(struct node *n, struct slice message)
     memcpy(subject, text.at, text.len);
     subject[text.len] = '\0';
     node_stat_add(hints, 1);
-    if (hint == HINT_RESYNC) {
-        session_table_each_of_user(&n->table, subject, resync_one, n);
+    if (hint_is_for_user(hint)) {
+        session_table_each_of_user(
+            &n->table, subject, hint == HINT_CLOSE ? refresh_one : resync_one, n);
     } else {
         tell_session(n, subject, hint);
     }

@@ -119,6 +119,10 @@ void session_after_refresh(struct node *n, struct session *s,
     if (s->state == SESSION_OPENING || s->state == SESSION_CLOSING) {
         return;
     }
+    if (refreshed->dismissal.code) {
+        session_close_with(n, s, refreshed->dismissal.code, refreshed->dismissal.reason);
+        return;
+    }
     if (refreshed->replaced) {
         session_close(n, s, CLOSE_REPLACED);
         return;

@@ -1,13 +1,14 @@
--- refresh: writes a live session's entry again and tells the inbox's last id. Entries that nobody refreshed in time go.
+-- refresh: writes a live session's entry again and tells the inbox's last id, unless the session is to end. Entries that nobody refreshed in time
+-- go.
 --
--- KEYS: registry, inbox
+-- KEYS: registry, inbox, close
 -- ARGV: sessionId, entry, ttl ms, mode
--- Returns {replaced, position}
+-- Returns {replaced, position, code to close with or 0, reason}
 
 -- include: entries.lua
 -- include: registry.lua
 
-local registry, inbox = KEYS[1], KEYS[2]
+local registry, inbox, close = KEYS[1], KEYS[2], KEYS[3]
 local session_id, entry, ttl_ms, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local own = cjson.decode(entry)
 
@@ -30,10 +31,27 @@ local function look_at_others(now)
   return false
 end
 
+-- What dismiss has ordered of this session: by its id; or by its place, where its entry is not there any more and it is older than the order.
+local function find_order()
+  if redis.call('EXISTS', close) == 0 then return nil end
+  local order = redis.call('HGET', close, session_id)
+  if order or redis.call('HEXISTS', registry, session_id) == 1 then return order end
+  local places = {'*', string.match(own.key, '^[^:]*'), string.match(own.key, '^[^:]*:[^:]*')}
+  for _, found in ipairs(redis.call('HMGET', close, unpack(places))) do
+    if found and own.since <= tonumber(string.match(found, '^%d+')) then return found end
+  end
+end
+
+local order = find_order()
+if order then
+  local code, reason = string.match(order, '^%d+ (%d+) (.*)$')
+  return {0, '0-0', tonumber(code), reason}
+end
+
 -- Entries that nobody refreshed are looked for by one in so many refreshes as there are entries: so a refresh costs the same, however many.
 local now = now_ms()
 local is_turn = now % math.max(redis.call('HLEN', registry), 1) == 0
-if (mode == 'replace' or is_turn) and look_at_others(now) then return {1, '0-0'} end
+if (mode == 'replace' or is_turn) and look_at_others(now) then return {1, '0-0', 0, ''} end
 redis.call('HSET', registry, session_id, entry)
 redis.call('PEXPIRE', registry, ttl_ms)
-return {0, last_id(inbox)}
+return {0, last_id(inbox), 0, ''}

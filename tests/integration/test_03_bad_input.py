@@ -100,6 +100,15 @@ IDS = [
     ("messageId of 129 bytes", body(messageId="x" * 129), (400, 40010, "messageId")),
     ("newline in messageId", body(messageId="a\nb"), (400, 40010, "messageId")),
 ]
+BATCHES = [
+    ("messages not an array", b'{"messages":{}}', (400, 40008, "messages")),
+    ("no messages", b'{"messages":[]}', (400, 40009, "messages")),
+    ("1,001 messages", json.dumps({"messages": [{"userId": USER, "msgInfo": "x"}] * 1001}).encode(), (400, 40009, "messages")),
+    ("messages next to a target", json.dumps({"userId": USER, "messages": [{"userId": USER, "msgInfo": "x"}]}).encode(), (400, 40006, "userId")),
+    ("unknown wait of messages", json.dumps({"wait": "maybe", "messages": [{"userId": USER, "msgInfo": "x"}]}).encode(), (400, 40014, "wait")),
+    ("messages with a field twice", b'{"messages":[{"userId":"witness","userId":"witness","msgInfo":"x"}]}', (400, 40005, "messages[0].userId")),
+    ("messages in messages, too deep", b'{"messages":' + b"[" * 40 + b"]" * 40 + b"}", (400, 40004, None)),
+]
 MEANING = [
     ("no target", without("userId"), (400, 40011, "userId")),
     ("empty object", b"{}", (400, 40011, "userId")),
@@ -139,7 +148,7 @@ def assert_error(answer, expected):
     assert answer.json["msg"]
 
 
-CASES = NOT_JSON + FIELDS + IDS + MEANING
+CASES = NOT_JSON + FIELDS + IDS + BATCHES + MEANING
 
 
 @pytest.mark.parametrize("data, error", [case[1:] for case in CASES], ids=[case[0] for case in CASES])
@@ -341,12 +350,45 @@ CLOSINGS = [
     ("reason of 124 bytes", {"userId": USER, "reason": "x" * 124}, (400, 40014, "reason")),
     ("reason with a NUL", {"userId": USER, "reason": "a\0b"}, (400, 40003, "reason")),
     ("unknown field", {"userId": USER, "colour": 1}, (400, 40006, "colour")),
+    ("sessions not a list", {"sessions": SESSION_ID}, (400, 40008, "sessions")),
+    ("sessions with a number", {"sessions": [SESSION_ID, 1]}, (400, 40014, "sessions")),
+    ("sessions and sessionId", {"sessions": [SESSION_ID], "sessionId": SESSION_ID}, (400, 40012, None)),
 ]
 
 
 @pytest.mark.parametrize("data, error", [case[1:] for case in CLOSINGS], ids=[case[0] for case in CLOSINGS])
 def test_bad_closing(stack, data, error):
     assert stack.nodes[0].internal("POST", "/forwardClose", data).error == error
+
+
+# Closing for the backend: POST /socketClose.
+CLOSES = [
+    ("not JSON", b'{"userId":"witness"', (400, 40001, None)),
+    ("no target", {}, (400, 40011, "userId")),
+    ("sessionId alone", {"sessionId": SESSION_ID}, (400, 40011, "userId")),
+    ("two targets", {"userId": USER, "key": f"pc:home:{USER}"}, (400, 40012, "userId")),
+    ("page without serverClient", {"userId": USER, "page": "home"}, (400, 40007, "serverClient")),
+    ("bad userId", {"userId": "a b"}, (400, 40010, "userId")),
+    ("bad key", {"key": "a:b"}, (400, 40010, "key")),
+    ("bad sessionId", {"userId": USER, "sessionId": "x"}, (400, 40014, "sessionId")),
+    ("code below 4000", {"userId": USER, "code": 3999}, (400, 40009, "code")),
+    ("code above 4999", {"userId": USER, "code": 5000}, (400, 40009, "code")),
+    ("code a string", {"userId": USER, "code": "4010"}, (400, 40008, "code")),
+    ("reason of 124 bytes", {"userId": USER, "reason": "x" * 124}, (400, 40014, "reason")),
+    ("reason of 62 two-byte characters", {"userId": USER, "reason": "é" * 62}, (400, 40014, "reason")),
+    ("reason with a NUL", {"userId": USER, "reason": "a\0b"}, (400, 40003, "reason")),
+    ("reason a number", {"userId": USER, "reason": 1}, (400, 40008, "reason")),
+    ("unknown field", {"userId": USER, "msgInfo": "x"}, (400, 40006, "msgInfo")),
+]
+
+
+@pytest.mark.parametrize("data, error", [case[1:] for case in CLOSES], ids=[case[0] for case in CLOSES])
+def test_bad_close(stack, witness, data, error):
+    headers = {"Content-Type": "application/json"}
+    assert_error(stack.web.request("POST", "/socketClose", data, headers), error)
+    witness.ping()
+    assert witness.is_open
+    assert stack.redis.client.exists(f"WebSocket_{{{USER}}}:close") == 0
 
 
 def forward_head(node, *lines, method="POST", path="/forwardSend"):

@@ -70,6 +70,7 @@ CALLS = [
     (NEW_KEY, "GET", "/nodes", 200),
     (READER_KEY, "GET", "/nodes", 403),
     (READER_KEY, "GET", "/metrics", 403),
+    (READER_KEY, "POST", "/socketClose", 403),
     (API_KEY, "GET", "/nodes", 401),
 ]
 

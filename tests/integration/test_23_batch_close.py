@@ -2,11 +2,10 @@
 
 import json
 import signal
+import socket
 
 import pytest
 from harness import RedisCluster, wait_until
-
-GONE = "A" * 22  # the id of no session
 
 
 def batch(web, messages, **how):
@@ -167,3 +166,137 @@ def test_batch_while_redis_is_away(make_stack, user):
     stack.redis.start()
     wait_until(lambda: stack.web.post({"userId": user, "json": 3}).status == 200, what="Redis")
     assert [m["message"]["json"] for m in stack.web.request("GET", f"/history?userId={user}").data["messages"]] == [3]
+
+
+# Closing.
+
+
+def close(web, **what):
+    answer = web.request("POST", "/socketClose", what)
+    assert answer.status == 200, answer.body
+    counts = [[session["status"] for session in answer.data["sessions"]].count(status) for status in ("closed", "gone", "unreachable")]
+    assert counts == [answer.data[name] for name in ("closed", "gone", "unreachable")]
+    return {session["sessionId"]: session["status"] for session in answer.data["sessions"]}
+
+
+CLOSES = [
+    ("user", lambda clients, user: {"userId": user}, [0, 1, 2]),
+    ("application", lambda clients, user: {"userId": user, "serverClient": "pc"}, [0, 1]),
+    ("page", lambda clients, user: {"userId": user, "serverClient": "pc", "page": "shop"}, [1]),
+    ("key", lambda clients, user: {"key": f"app:home:{user}"}, [2]),
+    ("session", lambda clients, user: {"userId": user, "sessionId": clients[1].session_id}, [1]),
+    ("nobody", lambda clients, user: {"userId": user, "serverClient": "tv"}, []),
+]
+
+
+@pytest.mark.parametrize("what, meant", [case[1:] for case in CLOSES], ids=[case[0] for case in CLOSES])
+def test_backend_closes(stack, web, connect, user, what, meant):
+    """On both nodes; the others stay, and who comes later is not meant."""
+    clients = [connect(0, "home"), connect(0, "shop"), connect(1, "home", server_client="app")]
+    other = connect(1, user_id=f"{user}-2")
+    statuses = close(web, **what(clients, user))
+    assert statuses == {clients[n].session_id: "closed" for n in meant}
+    for n in meant:
+        clients[n].wait_closed()
+        assert (clients[n].close_code, clients[n].close_reason) == (4010, "closed by the backend")
+    stack.wait_online(user, 3 - len(meant))
+    later = connect(0, "home")
+    for client in [*(client for n, client in enumerate(clients) if n not in meant), other, later]:
+        client.ping()
+
+
+def test_client_gets_the_code_and_the_reason(stack, connect, user):
+    client, other = connect(), connect(1)
+    close(stack.web, userId=user, sessionId=client.session_id, code=4999, reason="é" * 61)
+    client.wait_closed()
+    assert (client.close_code, client.close_reason) == (4999, "é" * 61)
+    close(stack.web, userId=user, code=4100)
+    other.wait_closed()
+    assert (other.close_code, other.close_reason) == (4100, "")
+
+
+def test_session_that_is_gone_is_said_to_be(make_stack, user):
+    stack = make_stack()
+    clients = [stack.connect(n, f"/websocket/{user}") for n in range(2)]
+    stack.nodes[1].kill()
+    assert close(stack.web, userId=user) == {clients[0].session_id: "closed", clients[1].session_id: "gone"}
+    stack.wait_online(user, 0)
+
+
+def stop_and_close(stack, user, clients):
+    """The second node hangs while the backend closes the user's sessions."""
+    stack.nodes[1].signal_workers(signal.SIGSTOP)
+    try:
+        statuses = close(stack.web, userId=user, code=4003, reason="locked")
+    finally:
+        stack.nodes[1].signal_workers(signal.SIGCONT)
+    for client in clients:
+        client.wait_closed()
+        assert (client.close_code, client.close_reason) == (4003, "locked")
+    stack.wait_online(user, 0)
+    return statuses
+
+
+def test_node_that_hung_closes_when_it_is_back(make_stack, user):
+    stack = make_stack()
+    clients = [stack.connect(n, f"/websocket/{user}") for n in range(2)]
+    assert stop_and_close(stack, user, clients) == {clients[0].session_id: "closed", clients[1].session_id: "unreachable"}
+
+
+def test_node_that_was_taken_for_dead_closes_when_it_is_back(make_stack, user):
+    """A send has removed its entries meanwhile."""
+    stack = make_stack(options={"registry.node_lease": "1s", "inbox.resync_interval": "1s"})
+    client = stack.connect(1, f"/websocket/{user}")
+    stack.nodes[1].signal_workers(signal.SIGSTOP)
+    try:
+        wait_until(lambda: stack.web.send(userId=user, json=1, durable=False)["online"] is False, 5, "the end of the lease")
+        assert close(stack.web, userId=user, code=4003) == {}
+    finally:
+        stack.nodes[1].signal_workers(signal.SIGCONT)
+    client.wait_closed()
+    assert client.close_code == 4003
+
+
+@pytest.fixture
+def silence():
+    """An address at which connections are taken and nothing is answered."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield "{}:{}".format(*listener.getsockname())
+
+
+def cut_off(stack, user, client, address):
+    """Senders don't reach the client's node any more, and the node doesn't know."""
+    key = f"WebSocket_{{{user}}}"
+    entry = json.loads(stack.redis.client.hget(key, client.session_id))
+    stack.redis.client.hset(key, client.session_id, json.dumps({**entry, "ip": address}))
+
+
+def test_node_that_cannot_be_reached_closes_by_the_hint(make_stack, user, silence):
+    stack = make_stack(nodes=["node-a"])  # which refreshes every 30 s
+    client = stack.connect(0, f"/websocket/{user}")
+    cut_off(stack, user, client, silence)
+    assert close(stack.web, userId=user, code=4003) == {client.session_id: "unreachable"}
+    client.wait_closed()
+    assert client.close_code == 4003
+
+
+def test_node_that_cannot_be_reached_closes_without_a_hint_too(make_stack, user, silence):
+    """The next refresh finds what pub/sub would have brought."""
+    stack = make_stack(nodes=["node-a"], options={"inbox.resync_interval": "2s"})
+    stack.redis.client.execute_command("ACL", "SETUSER", "default", "-publish")
+    client, other = stack.connect(0, f"/websocket/{user}"), stack.connect(0, f"/websocket/{user}-2")
+    cut_off(stack, user, client, silence)
+    assert close(stack.web, key=f"default:default:{user}", code=4003, reason="") == {client.session_id: "unreachable"}
+    client.wait_closed()
+    assert (client.close_code, client.close_reason) == (4003, "")
+    other.ping()
+
+
+def test_nothing_is_closed_while_redis_is_away(make_stack, user):
+    stack = make_stack(nodes=["node-a"])
+    client = stack.connect(0, f"/websocket/{user}")
+    stack.redis.kill()
+    assert stack.web.request("POST", "/socketClose", {"userId": user}).error == (503, 50301, None)
+    client.ping()

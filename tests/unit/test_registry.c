@@ -505,9 +505,115 @@ static void open_decoder_survives_truncation(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, domain_empty)
 
+/* Orders the end of what a target means. */
+static void dismiss(const struct target *t, uint16_t code, const char *reason)
+{
+    struct dismissal how = {.code = code};
+    struct command c;
+
+    strcpy(how.reason, reason);
+    command_init(&c);
+    registry_dismiss_command(&c, PREFIX, t, &how);
+    freeReplyObject(run(&c));
+}
+
+static uint16_t code_for(const struct registry_entry *e)
+{
+    return refresh(e, REGISTRY_ALLOW).dismissal.code;
+}
+
+static void dismissed_session_learns_it_by_its_refresh(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:u1");
+
+    (void)state;
+    enter(&e);
+    assert_int_equal(code_for(&e), 0);
+    dismiss(&(struct target){.user_id = "u1"}, 4003, "two words");
+    struct registry_refreshed refreshed = refresh(&e, REGISTRY_ALLOW);
+    assert_int_equal(refreshed.dismissal.code, 4003);
+    assert_string_equal(refreshed.dismissal.reason, "two words");
+    dismiss(&(struct target){.user_id = "u1"}, 4010, "");
+    assert_string_equal(refresh(&e, REGISTRY_ALLOW).dismissal.reason, "");
+}
+
+static void only_the_sessions_that_are_meant_are_dismissed(void **state)
+{
+    struct registry_entry home = session_at("s1", "pc:home:u1");
+    struct registry_entry shop = session_at("s2", "pc:shop:u1");
+    struct registry_entry app = session_at("s3", "app:home:u1");
+    struct target session = {.user_id = "u1"};
+
+    (void)state;
+    enter(&home);
+    enter(&shop);
+    enter(&app);
+    memcpy(session.session_id, app.session_id, sizeof(session.session_id));
+    dismiss(&session, 4001, "");
+    assert_int_equal(code_for(&home) + code_for(&shop), 0);
+    assert_int_equal(code_for(&app), 4001);
+    dismiss(&(struct target){.user_id = "u1", .server_client = "pc", .page = "shop"}, 4002, "");
+    assert_int_equal(code_for(&home), 0);
+    assert_int_equal(code_for(&shop), 4002);
+    dismiss(&(struct target){.user_id = "u1", .server_client = "pc"}, 4003, "");
+    assert_int_equal(code_for(&home), 4003);
+    assert_int_equal(code_for(&app), 4001);
+}
+
+static void session_that_opens_later_is_not_dismissed(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:u1");
+
+    (void)state;
+    dismiss(&(struct target){.user_id = "u1"}, 4003, "");
+    e.since_ms = 1; /* by the clock of its node */
+    enter(&e);
+    assert_int_equal(code_for(&e), 0);
+}
+
+static void session_whose_entry_was_taken_for_a_ghost_is_dismissed_all_the_same(void **state)
+{
+    struct registry_entry before = session_at("s1", "pc:home:u1");
+    struct registry_entry after = session_at("s2", "pc:home:u1");
+
+    (void)state;
+    enter(&before);
+    assert_int_equal(close_session(&before), 1);
+    dismiss(&(struct target){.user_id = "u1", .server_client = "pc"}, 4003, "");
+    after.since_ms = clock_wall_ms() + 60000;
+    assert_int_equal(code_for(&after), 0); /* Redis lost its entry; it is newer than the order */
+    assert_int_equal(code_for(&before), 4003);
+    assert_int_equal(
+        redis_server_ask_int(&server, "HEXISTS %s{u1} %s", PREFIX, before.session_id), 0);
+}
+
+static void order_expires(void **state)
+{
+    (void)state;
+    dismiss(&(struct target){.user_id = "u1"}, 4003, "");
+    long long left_ms = redis_server_ask_int(&server, "PTTL %s{u1}:close", PREFIX);
+    assert_true(left_ms > DISMISSAL_TTL_MS - 60000 && left_ms <= DISMISSAL_TTL_MS);
+}
+
+static void order_that_nobody_may_send_is_none(void **state)
+{
+    struct registry_entry e = session_at("s1", "pc:home:u1");
+
+    (void)state;
+    enter(&e);
+    dismiss(&(struct target){.user_id = "u1"}, 1005, "");
+    assert_int_equal(code_for(&e), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(dismissed_session_learns_it_by_its_refresh),
+        TEST(only_the_sessions_that_are_meant_are_dismissed),
+        TEST(session_that_opens_later_is_not_dismissed),
+        TEST(session_whose_entry_was_taken_for_a_ghost_is_dismissed_all_the_same),
+        TEST(order_expires),
+        TEST(order_that_nobody_may_send_is_none),
         TEST(entry_survives_encoding),
         TEST(entry_that_is_not_one_is_refused),
         TEST(open_registers_with_expiry),

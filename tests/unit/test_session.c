@@ -479,6 +479,17 @@ static void refresh_that_says_replaced_ends_the_session(void **state)
     assert_int_equal(s->socket->close_code, CLOSE_REPLACED);
 }
 
+static void refresh_that_says_closed_ends_the_session(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    struct registry_refreshed refreshed = {.dismissal = {4123, "come back later"}};
+
+    (void)state;
+    session_after_refresh(&rig.node, s, &refreshed, s->watermark);
+    assert_int_equal(s->socket->close_code, 4123);
+    assert_string_equal(s->socket->close_reason, "come back later");
+}
+
 static void hint_during_a_fetch_leads_to_another(void **state)
 {
     struct session *s = rig_live(&format_v1, 5);
@@ -1104,6 +1115,7 @@ int main(void)
         test(answer_that_nobody_asked_for_is_ignored),
         test(refresh_shows_what_was_missed),
         test(refresh_that_says_replaced_ends_the_session),
+        test(refresh_that_says_closed_ends_the_session),
         test(hint_during_a_fetch_leads_to_another),
         test(hint_while_opening_is_not_lost),
         test(frame_is_encoded_once_for_all_sessions_of_a_format),
