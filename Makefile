@@ -63,7 +63,7 @@ UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard test
 
 .PHONY: all help deps deps-test deps-lint run test test-unit test-js test-integration test-browser test-fuzz fuzz fuzz-targets valgrind \
         lint format asan tsan bench-ledger bench-hosts bench-memory \
-        bench-node-killed bench-flushall bench-slow-readers bench-slowloris bench-storm bench-send bench-tls docs install clean
+        bench-node-killed bench-flushall bench-slow-readers bench-slowloris bench-storm bench-send bench-batch bench-tls docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
 
@@ -195,6 +195,9 @@ bench-storm: deps-test $(BENCH_PROGRAMS) ## all 10,000 sessions of a node are cu
 
 bench-send: deps-test $(BENCH_PROGRAMS) ## sends and deliveries per second, and the CPU time of each part
 	$(BENCH) bench/send.py
+
+bench-batch: deps-test $(BENCH_PROGRAMS) ## batches of 1,000 messages against single sends
+	$(BENCH) bench/batch.py
 
 bench-tls: deps-test $(BENCH_PROGRAMS) ## what TLS between fcgi-send and a node costs
 	$(BENCH) bench/tls.py

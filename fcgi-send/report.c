@@ -11,14 +11,29 @@
 /* So many sessions are listed one by one, about 15 MB; where there are more, the counts must do. */
 #define LISTED_SESSIONS_MAX ENVELOPE_SESSIONS_MAX
 
+static void add_name(struct buf *out, const char *name)
+{
+    buf_add_char(out, '"');
+    buf_add_str(out, name);
+    buf_add_str(out, "\":");
+}
+
+static void add_number(struct buf *out, const char *name, size_t value)
+{
+    add_name(out, name);
+    buf_add_u64(out, value);
+    buf_add_char(out, ',');
+}
+
 static void add_flag(struct buf *out, const char *name, bool value)
 {
-    buf_addf(out, "\"%s\":%s,", name, value ? "true" : "false");
+    add_name(out, name);
+    buf_add_str(out, value ? "true," : "false,");
 }
 
 static void add_text(struct buf *out, const char *name, const char *value)
 {
-    buf_addf(out, "\"%s\":", name);
+    add_name(out, name);
     buf_add_json_string(out, value, strlen(value));
     buf_add_char(out, ',');
 }
@@ -31,9 +46,13 @@ static void encode_session(const struct delivery *d, struct buf *out)
     add_text(out, "sessionId", d->entry->session_id);
     add_text(out, "key", address_format_key(&d->entry->address, key));
     add_text(out, "node", d->entry->node_id);
-    buf_addf(out, "\"status\":\"%s\"", delivery_status_text(d->status));
+    add_name(out, "status");
+    buf_add_char(out, '"');
+    buf_add_str(out, delivery_status_text(d->status));
+    buf_add_char(out, '"');
     if (d->idle_ms >= 0) {
-        buf_addf(out, ",\"idleMs\":%" PRId64, d->idle_ms);
+        buf_add_str(out, ",\"idleMs\":");
+        buf_add_u64(out, (uint64_t)d->idle_ms);
     }
     buf_add_char(out, '}');
 }
@@ -50,8 +69,9 @@ static void encode_counts(const struct delivery *deliveries, size_t count, struc
     size_t live = count - with[DELIVERY_GONE];
     size_t matched = live - with[DELIVERY_PASSED];
     add_flag(out, "online", live > 0);
-    buf_addf(out, "\"matched\":%zu,\"delivered\":%zu,\"acked\":%zu,", matched,
-        with[DELIVERY_WRITTEN] + with[DELIVERY_ACKED], with[DELIVERY_ACKED]);
+    add_number(out, "matched", matched);
+    add_number(out, "delivered", with[DELIVERY_WRITTEN] + with[DELIVERY_ACKED]);
+    add_number(out, "acked", with[DELIVERY_ACKED]);
 }
 
 static void encode_sessions(const struct delivery *deliveries, size_t count, struct buf *out)

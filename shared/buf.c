@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/parse.h"
+
 #define FIRST_CAP 64
 
 void buf_init(struct buf *b, size_t max_bytes)
@@ -80,20 +82,34 @@ void buf_add_char(struct buf *b, char c)
     buf_add(b, &c, 1);
 }
 
+void buf_add_u64(struct buf *b, uint64_t value)
+{
+    char digits[DECIMAL_BYTES_MAX];
+
+    buf_add(b, digits, format_u64(value, digits));
+}
+
 void buf_addf(struct buf *b, const char *format, ...)
 {
     va_list args;
 
+    /* It mostly fits into what there is. */
+    size_t room = b->err ? 0 : b->cap - b->len;
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(room ? b->bytes + b->len : NULL, room, format, args);
     va_end(args);
     assert(len >= 0);
     if (!reserve(b, (size_t)len)) {
+        if (room) {
+            b->bytes[b->len] = '\0';
+        }
         return;
     }
-    va_start(args, format);
-    vsnprintf(b->bytes + b->len, (size_t)len + 1, format, args);
-    va_end(args);
+    if ((size_t)len >= room) {
+        va_start(args, format);
+        vsnprintf(b->bytes + b->len, (size_t)len + 1, format, args);
+        va_end(args);
+    }
     b->len += (size_t)len;
 }
 

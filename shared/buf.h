@@ -31,6 +31,7 @@ void buf_reset(struct buf *b);  /* empties, keeps the memory, forgets the error 
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_add_str(struct buf *b, const char *s);
 void buf_add_char(struct buf *b, char c);
+void buf_add_u64(struct buf *b, uint64_t value); /* in decimal */
 void buf_addf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 /* In quotes, escaped as RFC 8259 7 has it; s is UTF-8. */
 void buf_add_json_string(struct buf *b, const char *s, size_t len);

@@ -5,7 +5,6 @@
 #include "shared/command.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 /* Where a script call has what: EVALSHA <sha> <number of keys> <key> … */
@@ -50,7 +49,12 @@ void command_add_str(struct command *c, const char *s)
 
 void command_add_int(struct command *c, int64_t v)
 {
-    buf_addf(command_begin(c), "%" PRId64, v);
+    struct buf *text = command_begin(c);
+
+    if (v < 0) {
+        buf_add_char(text, '-');
+    }
+    buf_add_u64(text, v < 0 ? -(uint64_t)v : (uint64_t)v);
     command_end(c);
 }
 

@@ -21,21 +21,29 @@ static enum err bad(struct problem *p, struct json_field field, const char *what
     return problem_set(p, ERR_BAD_ENVELOPE, path, "%s %s", path, what);
 }
 
+static void add_text(struct buf *out, const char *before, const char *text)
+{
+    buf_add_str(out, before);
+    buf_add_str(out, text);
+}
+
 static void encode_message(const struct envelope_message *m, struct buf *out)
 {
     char id[MESSAGE_ID_BYTES];
 
     if (m->durable) {
-        buf_addf(out, "{\"id\":\"%s\",", message_id_format(m->id, id));
-        buf_addf(out, "\"prevId\":\"%s\",", message_id_format(m->prev_id, id));
+        add_text(out, "{\"id\":\"", message_id_format(m->id, id));
+        add_text(out, "\",\"prevId\":\"", message_id_format(m->prev_id, id));
     } else {
-        buf_addf(out, "{\"forwardId\":\"%s\",", m->forward_id);
+        add_text(out, "{\"forwardId\":\"", m->forward_id);
     }
-    buf_add_str(out, "\"sessions\":[");
+    buf_add_str(out, "\",\"sessions\":[");
     for (size_t i = 0; i < m->session_count; i++) {
-        buf_addf(out, "%s\"%s\"", i ? "," : "", m->sessions[i]);
+        add_text(out, i ? "\",\"" : "\"", m->sessions[i]);
     }
-    buf_addf(out, "],\"bytes\":%zu}", m->payload.len);
+    buf_add_str(out, m->session_count > 0 ? "\"],\"bytes\":" : "],\"bytes\":");
+    buf_add_u64(out, m->payload.len);
+    buf_add_char(out, '}');
 }
 
 void envelope_encode(const struct envelope *e, struct buf *out)

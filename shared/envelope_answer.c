@@ -25,10 +25,14 @@ const char *delivery_status_text(enum delivery_status s)
 
 static void encode_status(const struct envelope_status *s, struct buf *out)
 {
-    buf_addf(
-        out, "{\"sessionId\":\"%s\",\"status\":\"%s\"", s->session_id, status_words[s->status]);
+    buf_add_str(out, "{\"sessionId\":\"");
+    buf_add_str(out, s->session_id);
+    buf_add_str(out, "\",\"status\":\"");
+    buf_add_str(out, status_words[s->status]);
+    buf_add_char(out, '"');
     if (s->idle_ms >= 0) {
-        buf_addf(out, ",\"idleMs\":%" PRId64, s->idle_ms);
+        buf_add_str(out, ",\"idleMs\":");
+        buf_add_u64(out, (uint64_t)s->idle_ms);
     }
     buf_add_char(out, '}');
 }

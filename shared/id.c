@@ -87,7 +87,11 @@ enum err message_id_parse(struct slice text, struct message_id *out)
 
 const char *message_id_format(struct message_id id, char out[MESSAGE_ID_BYTES])
 {
-    snprintf(out, MESSAGE_ID_BYTES, "%" PRIu64 "-%" PRIu64, id.ms, id.n);
+    size_t len = format_u64(id.ms, out);
+
+    out[len++] = '-';
+    len += format_u64(id.n, out + len);
+    out[len] = '\0';
     return out;
 }
 

@@ -270,12 +270,13 @@ static enum err check_text(const struct fields *f, const char *name, struct prob
 
 static void add_raw_member(const struct fields *f, const char *name, struct buf *out, size_t start)
 {
-    struct slice raw = json_raw_member(f->text, name);
-
-    if (!raw.at) {
+    if (!has(f, name)) {
         return;
     }
-    buf_addf(out, "%s\"%s\":", out->len > start + 1 ? "," : "", name);
+    struct slice raw = json_raw_member(f->text, name);
+    buf_add_str(out, out->len > start + 1 ? ",\"" : "\"");
+    buf_add_str(out, name);
+    buf_add_str(out, "\":");
     buf_add(out, raw.at, raw.len);
 }
 

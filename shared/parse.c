@@ -28,6 +28,21 @@ static size_t count_digits(struct slice text)
     return n;
 }
 
+size_t format_u64(uint64_t value, char out[DECIMAL_BYTES_MAX])
+{
+    char reversed[DECIMAL_BYTES_MAX];
+    size_t count = 0;
+
+    do {
+        reversed[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = reversed[count - 1 - i];
+    }
+    return count;
+}
+
 static enum err parse_digits(struct slice text, unsigned base, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;

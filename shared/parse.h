@@ -10,6 +10,10 @@
 
 #include "shared/buf.h"
 
+/* The other way: decimal digits without a NUL. Returns how many. */
+#define DECIMAL_BYTES_MAX 20
+size_t format_u64(uint64_t value, char out[DECIMAL_BYTES_MAX]);
+
 /* Digits only. */
 enum err parse_u64(struct slice text, uint64_t max, uint64_t *out) MUST_CHECK;
 /* The same in octal, with or without leading zeros: "0660" -> 432. */

@@ -57,7 +57,9 @@ static void message(const struct format_session *s, const struct format_message 
     (void)s;
     buf_add_str(out, "{\"type\":\"message\"");
     if (!message_id_is_zero(m->id)) {
-        buf_addf(out, ",\"id\":\"%s\"", message_id_format(m->id, id));
+        buf_add_str(out, ",\"id\":\"");
+        buf_add_str(out, message_id_format(m->id, id));
+        buf_add_char(out, '"');
     }
     format_add_members(out, m->payload);
     buf_add_str(out, m->replay ? ",\"replay\":true}" : "}");

@@ -4,8 +4,10 @@
  * processors with what it measures.
  *
  * usage: poster --to IP:PORT --key KEY [--first-user N] [--users N] [--threads N] [--seconds S]
- * [--rate N] [--pad BYTES]
- *        [--volatile] [--wait written|ack]
+ * [--rate N] [--pad BYTES] [--volatile] [--wait written|ack] [--batch N [--bad N]]
+ *
+ * --batch: so many messages per request, to one user after the other; --bad: so many of them, in
+ * even distances, have two targets, and are to be refused. Sends and times are of requests.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -24,14 +26,14 @@
 
 #include "../ledger/times.h"
 
-#define REQUEST_BYTES_MAX 66000
-#define ANSWER_BYTES_MAX (1 << 20)
+#define REQUEST_BYTES_MAX (1 << 20)
+#define ANSWER_BYTES_MAX (4 << 20)
 
 struct settings {
     char host[64];
     uint16_t port;
     const char *key, *wait;
-    int first_user, users, threads, pad_bytes;
+    int first_user, users, threads, pad_bytes, batch, bad;
     double seconds, rate; /* rate: all threads together; 0: as fast as it goes */
     bool durable;
 };
@@ -42,7 +44,7 @@ struct thread {
     int number, fd;
     int64_t failed, end_us;
     struct times took;
-    char request[REQUEST_BYTES_MAX], answer[ANSWER_BYTES_MAX];
+    char body[REQUEST_BYTES_MAX - 512], request[REQUEST_BYTES_MAX], answer[ANSWER_BYTES_MAX];
 };
 
 static int64_t now_us(void)
@@ -69,21 +71,42 @@ static int connect_to(const struct settings *s)
 }
 
 /* What the ledger's clients take for a message of theirs, and don't count. */
-static int write_body(const struct settings *s, int user, char *out, size_t size)
+static int write_message(const struct settings *s, int user, bool is_bad, char *out, size_t size)
 {
-    int n =
-        snprintf(out, size, "{\"userId\":\"user%d\",\"durable\":%s,\"json\":{\"u\":%d,\"s\":999999",
-            s->first_user + user, s->durable ? "true" : "false", user);
+    int n = snprintf(out, size,
+        "{\"userId\":\"user%d\",%s\"durable\":%s,\"json\":{\"u\":%d,\"s\":999999",
+        s->first_user + user, is_bad ? "\"key\":\"a:b:c\"," : "", s->durable ? "true" : "false",
+        user);
 
     if (s->pad_bytes > 0) {
         n += snprintf(out + n, size - (size_t)n, ",\"pad\":\"%0*d\"", s->pad_bytes, 0);
     }
-    n += snprintf(out + n, size - (size_t)n, "}");
+    return n + snprintf(out + n, size - (size_t)n, "}");
+}
+
+static int write_messages(const struct settings *s, int user, char *out, size_t size)
+{
+    int n = snprintf(out, size, "{\"messages\":[");
+
+    for (int i = 0; i < s->batch; i++) {
+        bool is_bad =
+            s->bad > 0 && i % (s->batch / s->bad) == 0 && i / (s->batch / s->bad) < s->bad;
+
+        n += write_message(s, (user + i) % s->users, is_bad, out + n, size - (size_t)n);
+        n += snprintf(out + n, size - (size_t)n, "}%s", i + 1 < s->batch ? "," : "]");
+    }
+    return n;
+}
+
+static int write_body(const struct settings *s, int user, char *out, size_t size)
+{
+    int n = s->batch > 0 ? write_messages(s, user, out, size)
+                         : write_message(s, user, false, out, size);
+
     if (s->wait != NULL) {
         n += snprintf(out + n, size - (size_t)n, ",\"wait\":\"%s\",\"timeoutMs\":5000", s->wait);
     }
-    n += snprintf(out + n, size - (size_t)n, "}");
-    return n;
+    return n + snprintf(out + n, size - (size_t)n, "}");
 }
 
 static size_t write_request(struct thread *t, int user)
@@ -91,10 +114,9 @@ static size_t write_request(struct thread *t, int user)
     static const char head[] =
         "POST /socketSend HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
         "X-Api-Key: %s\r\nContent-Length: %d\r\n\r\n%s";
-    char body[REQUEST_BYTES_MAX - 512];
-    int len = write_body(t->settings, user, body, sizeof body);
+    int len = write_body(t->settings, user, t->body, sizeof t->body);
 
-    return (size_t)snprintf(t->request, sizeof t->request, head, t->settings->key, len, body);
+    return (size_t)snprintf(t->request, sizeof t->request, head, t->settings->key, len, t->body);
 }
 
 /* Is the answer whole? */
@@ -105,6 +127,17 @@ static bool is_whole(const char *answer, size_t len)
 
     return end != NULL && length != NULL && length < end &&
            len >= (size_t)(end + 4 - answer) + strtoul(length + 15, NULL, 10);
+}
+
+/* 200, and of a batch exactly those refused that should be. */
+static bool is_good(const struct thread *t)
+{
+    const struct settings *s = t->settings;
+    char counts[64];
+
+    snprintf(counts, sizeof counts, "\"sent\":%d,\"failed\":%d,", s->batch - s->bad, s->bad);
+    return strncmp(t->answer, "HTTP/1.1 200", 12) == 0 &&
+           (s->batch == 0 || strstr(t->answer, counts) != NULL);
 }
 
 static bool read_answer(struct thread *t)
@@ -119,7 +152,7 @@ static bool read_answer(struct thread *t)
         len += (size_t)got;
         t->answer[len] = '\0';
         if (is_whole(t->answer, len)) {
-            return strncmp(t->answer, "HTTP/1.1 200", 12) == 0;
+            return is_good(t);
         }
     }
 }
@@ -171,6 +204,7 @@ static void *run(void *arg)
     const struct settings *s = t->settings;
     int64_t pause_us = s->rate > 0 ? (int64_t)(1e6 * s->threads / s->rate) : 0;
     int64_t next = now_us() + pause_us * t->number / s->threads;
+    size_t len = 0;
 
     for (int user = t->number % s->users; now_us() < t->end_us;
          user = (user + s->threads) % s->users) {
@@ -178,7 +212,9 @@ static void *run(void *arg)
             sleep_until(next);
             next += pause_us;
         }
-        size_t len = write_request(t, user);
+        if (len == 0 || s->batch == 0) { /* batches are all the same */
+            len = write_request(t, user);
+        }
         int64_t began = now_us();
         if (post(t, len)) {
             times_add(&t->took, now_us() - began);
@@ -204,15 +240,18 @@ static bool parse_address(const char *text, struct settings *s)
 
 static void parse(int argc, char **argv, struct settings *s)
 {
-    enum { TO, KEY, FIRST_USER, USERS, THREADS, SECONDS, RATE, PAD, VOLATILE, WAIT };
+    enum { TO, KEY, FIRST_USER, USERS, THREADS, SECONDS, RATE, PAD, VOLATILE, WAIT, BATCH, BAD };
     static const struct option names[] = {{"to", 1, 0, TO}, {"key", 1, 0, KEY},
         {"first-user", 1, 0, FIRST_USER}, {"users", 1, 0, USERS}, {"threads", 1, 0, THREADS},
         {"seconds", 1, 0, SECONDS}, {"rate", 1, 0, RATE}, {"pad", 1, 0, PAD},
-        {"volatile", 0, 0, VOLATILE}, {"wait", 1, 0, WAIT}, {0, 0, 0, 0}};
+        {"volatile", 0, 0, VOLATILE}, {"wait", 1, 0, WAIT}, {"batch", 1, 0, BATCH},
+        {"bad", 1, 0, BAD}, {0, 0, 0, 0}};
     int *const numbers[] = {[FIRST_USER] = &s->first_user,
         [USERS] = &s->users,
         [THREADS] = &s->threads,
-        [PAD] = &s->pad_bytes};
+        [PAD] = &s->pad_bytes,
+        [BATCH] = &s->batch,
+        [BAD] = &s->bad};
     bool good = true;
 
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -239,6 +278,8 @@ static void parse(int argc, char **argv, struct settings *s)
         case USERS:
         case THREADS:
         case PAD:
+        case BATCH:
+        case BAD:
             *numbers[option] = (int)strtol(optarg, NULL, 10);
             break;
         default:
@@ -246,7 +287,8 @@ static void parse(int argc, char **argv, struct settings *s)
         }
     }
     if (!good || s->port == 0 || s->key == NULL || s->users < 1 || s->threads < 1 ||
-        s->pad_bytes > 60000) {
+        s->batch > 1000 || s->bad > s->batch ||
+        (s->pad_bytes + 150) * (s->batch > 0 ? s->batch : 1) > REQUEST_BYTES_MAX - 512) {
         fputs("poster: see the usage at the head of poster.c\n", stderr);
         exit(2);
     }

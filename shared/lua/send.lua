@@ -11,20 +11,19 @@
 
 local registry, inbox, read = KEYS[1], KEYS[2], KEYS[3]
 local inbox_max, inbox_ttl_ms, window_ms, wants_sessions = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local is_one = #ARGV <= 10
 
 -- The inbox's last entry, once it is known, and how many entries there have been.
 local last, count
 -- What is to be noted in `read` of the classes that got an entry: "newest <class>", id, …
-local newest = {}
-
-local function find_end()
-  local entry = newest_entry(inbox)
-  last, count = entry and entry[1] or '0-0', tonumber(entry and fields_of(entry).n) or 0
-end
+local newest, noted = {}, 0
 
 -- Besides the message: the id of the entry before (p), and how many there have been (n).
 local function append(payload, narrowing, ttl_ms, except)
-  if not last then find_end() end
+  if not last then
+    local entry = newest_entry(inbox)
+    last, count = entry and entry[1] or '0-0', tonumber(entry and fields_of(entry).n) or 0
+  end
   local previous = last
   count = count + 1
   local fields = {'m', payload, 'p', previous, 'n', string.format('%.0f', count)}
@@ -40,9 +39,10 @@ local function append(payload, narrowing, ttl_ms, except)
     fields[#fields + 1] = 'except'
     fields[#fields + 1] = except
   end
-  last = redis.call('XADD', inbox, 'MAXLEN', inbox_max, '*', unpack(fields))
-  newest[#newest + 1] = 'newest ' .. (except ~= '' and 'except ' or '') .. narrowing
-  newest[#newest + 1] = last
+  -- Each trim looks for the first entry from a place up to 100 entries before it: several messages are trimmed once, at the end.
+  last = is_one and redis.call('XADD', inbox, 'MAXLEN', inbox_max, '*', unpack(fields)) or redis.call('XADD', inbox, '*', unpack(fields))
+  newest[noted + 1], newest[noted + 2] = (except ~= '' and 'newest except ' or 'newest ') .. narrowing, last
+  noted = noted + 2
   return last, previous
 end
 
@@ -55,9 +55,9 @@ local function recall(sent, hash)
   return 0, 1, id ~= '0-0' and has_entry(inbox, id) and 1 or 0, id, previous
 end
 
-local reply, sent_keys = {}, 3
+local reply, told, sent_keys = {}, 0, 3
 for at = 5, #ARGV, 6 do
-  local store, hash = ARGV[at] == '1', ARGV[at + 4]
+  local hash = ARGV[at + 4]
   local sent, conflict, duplicate, stored, id, previous
   if hash ~= '' then
     sent_keys = sent_keys + 1
@@ -65,16 +65,21 @@ for at = 5, #ARGV, 6 do
     conflict, duplicate, stored, id, previous = recall(sent, hash)
   end
   if not conflict then
-    conflict, duplicate, stored, id, previous = 0, 0, store and 1 or 0, '0-0', '0-0'
-    if store then id, previous = append(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 5]) end
+    conflict, duplicate, stored, id, previous = 0, 0, 0, '0-0', '0-0'
+    if ARGV[at] == '1' then
+      stored = 1
+      id, previous = append(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 5])
+    end
     if sent then redis.call('SET', sent, id .. ' ' .. previous .. ' ' .. hash, 'PX', window_ms) end
   end
-  for _, value in ipairs({conflict, duplicate, stored, id, previous}) do reply[#reply + 1] = value end
+  reply[told + 1], reply[told + 2], reply[told + 3], reply[told + 4], reply[told + 5] = conflict, duplicate, stored, id, previous
+  told = told + 5
 end
 if last then
+  if not is_one then redis.call('XTRIM', inbox, 'MAXLEN', inbox_max) end
   redis.call('HSET', read, unpack(newest))
   redis.call('PEXPIRE', inbox, inbox_ttl_ms)
   redis.call('PEXPIRE', read, inbox_ttl_ms) -- cursors must not go before the messages that they are about
 end
-reply[#reply + 1] = wants_sessions and redis.call('HGETALL', registry) or {}
+reply[told + 1] = wants_sessions and redis.call('HGETALL', registry) or {}
 return reply

@@ -297,6 +297,9 @@ def test_user_of_the_manual_may_do_all_that_is_done(make_stack, user, redis_clas
     client.ack(client.receive_message()["id"])
     for call in (f"/unread?userId={user}", f"/history?userId={user}", f"/status?userId={user}&messageId=m", f"/online?userId={user}", "/nodes"):
         assert stack.web.request("GET", call).status == 200
+    late = {"userId": f"{user}-2", "json": 1}
+    assert stack.web.post({"messages": [late, {**late, "messageId": "m"}, late]}).data["failed"] == 0
+    assert stack.web.request("POST", "/socketClose", {"userId": f"{user}-2"}).status == 200
     stack.nodes[1].kill()
     stack.web.send(userId=user, json=2)  # unreachable, a hint and a ghost
     assert client.receive_message()["json"] == 2

@@ -239,9 +239,26 @@ static void parse_percent_decodes_and_refuses_broken_escapes(void **state)
     assert_int_equal(parse_percent((struct slice){"a\0b", 3}, out, sizeof(out)), ERR_BAD_PATH);
 }
 
+static void numbers_are_written_as_they_are_read(void **state)
+{
+    static const char *const numbers[] = {
+        "0", "7", "10", "999", "1000", "1764000000000", "18446744073709551615"};
+    char digits[DECIMAL_BYTES_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        uint64_t value = 0;
+
+        assert_int_equal(parse_u64(slice_of(numbers[i]), UINT64_MAX, &value), ERR_OK);
+        assert_int_equal(format_u64(value, digits), strlen(numbers[i]));
+        assert_memory_equal(digits, numbers[i], strlen(numbers[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_written_as_they_are_read),
         cmocka_unit_test(parse_u64_takes_digits_up_to_the_maximum),
         cmocka_unit_test(parse_octal_takes_modes),
         cmocka_unit_test(parse_duration_wants_a_unit),
