@@ -185,6 +185,8 @@ def test_sender_may_ask_for_a_name_instead_of_the_ip(make_node, make_sender, ca,
     by_name = make_sender({**sender_options(ca, sender_cert), "send.tls_name": NAME})
     assert statuses(send(by_name, userId=user, msgInfo="by name", durable=False)) == ["written"]
     assert client.receive_message()["msgInfo"] == "by name"
+    assert by_name.request("POST", "/socketClose", json.dumps({"userId": user}).encode()).data["closed"] == 1
+    assert client.wait_closed() == 4010
 
 
 def test_secret_is_enough_where_no_client_ca_is_set(make_node, make_sender, ca, connect, user):

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 from harness import RedisCluster, wait_until
+from harness.process import can_connect
 
 
 def batch(web, messages, **how):
@@ -219,6 +220,7 @@ def test_session_that_is_gone_is_said_to_be(make_stack, user):
     stack = make_stack()
     clients = [stack.connect(n, f"/websocket/{user}") for n in range(2)]
     stack.nodes[1].kill()
+    wait_until(lambda: not can_connect(stack.nodes[1].internal_port), what="the end of the worker")
     assert close(stack.web, userId=user) == {clients[0].session_id: "closed", clients[1].session_id: "gone"}
     stack.wait_online(user, 0)
 
