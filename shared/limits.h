@@ -36,9 +36,9 @@
 #define ENVELOPE_WAIT_MS_MAX 600000
 /* Messages to one user that one script call takes: what is left of its cost for each is small
  * then, and Redis is not held up for long (a message of send.message_max is 64k by default). */
-#define INBOX_ITEMS_MAX 16
+#define INBOX_ITEMS_MAX 32
 /* Arguments of one Redis command; the largest, a send script's, needs 10 and 7 for each message. */
-#define COMMAND_ARGS_MAX 128
+#define COMMAND_ARGS_MAX 240
 /* All arguments of one Redis command: the largest message (send.message_max: 16m) and what goes
  * with it. */
 #define COMMAND_BYTES_MAX (32L * 1024 * 1024)

@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TIMEOUT_DEFAULT_MS 2000
@@ -143,6 +144,10 @@ static enum err parse_exclude(const struct fields *f, struct message *m, struct 
     if (count > MESSAGE_EXCLUDE_MAX) {
         return refuse(f, "exclude", ERR_OUT_OF_RANGE, "has more than 100 elements", p);
     }
+    m->exclude = count > 0 ? calloc(count, sizeof(*m->exclude)) : NULL;
+    if (count > 0 && !m->exclude) {
+        return problem_set(p, ERR_NO_MEMORY, "", NULL);
+    }
     for (; m->exclude_count < count; m->exclude_count++) {
         struct json_object *element = json_object_array_get_idx(array, m->exclude_count);
         char name[sizeof("exclude[18446744073709551615]")];
@@ -247,6 +252,9 @@ enum err message_parse(struct slice text, struct json_object *object, const char
 void message_finish(struct message *m)
 {
     buf_finish(&m->payload);
+    free(m->exclude);
+    m->exclude = NULL;
+    m->exclude_count = 0;
 }
 
 enum err message_set_id(struct message *m, struct slice id, const char *field, struct problem *p)

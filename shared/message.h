@@ -22,8 +22,8 @@ struct target {
 struct message {
     struct target target;
     char message_id[CLIENT_MESSAGE_ID_BYTES_MAX + 1]; /* "" where the caller gave none */
-    struct buf payload; /* owned: what message_encode_payload() makes */
-    char exclude[MESSAGE_EXCLUDE_MAX][SESSION_ID_BYTES];
+    struct buf payload;                /* owned: what message_encode_payload() makes */
+    char (*exclude)[SESSION_ID_BYTES]; /* owned; NULL: none */
     size_t exclude_count;
     bool durable;
     int64_t ttl_s; /* 0: as long as the inbox keeps it */
