@@ -211,7 +211,8 @@ enum err close_serve(
     if (err) {
         return err;
     }
-    if (!(err = order(w, &c)) && !(err = tell_nodes(w, &c))) {
+    if (!(err = auth_check_reach(req->caller, c.target.server_client, p)) &&
+        !(err = order(w, &c)) && !(err = tell_nodes(w, &c))) {
         ghosts_remove(w, c.sessions, c.session_count);
         encode(&c, &res->data);
     }

@@ -123,6 +123,13 @@ def test_limited_key_sends_to_its_server_clients_only(stack, fcgi, user, target,
     assert stored == (status == 200)
 
 
+def test_limited_key_reaches_no_further_in_a_batch(fcgi, user):
+    messages = [{"userId": user, "serverClient": name, "msgInfo": "x"} for name in ("pc", "web", "app")] + [{"userId": user, "msgInfo": "x"}]
+    answers = fcgi.request("POST", "/socketSend", json.dumps({"messages": messages}).encode(), key=PC_KEY).data["messages"]
+    assert [answer["code"] for answer in answers] == [0, 40301, 0, 40301]
+    assert answers[1]["data"] == {"field": "messages[1].serverClient"}
+
+
 def test_limited_key_is_shown_nobody_elses_sessions(fcgi, connect, user):
     connect(server_client="pc")
     connect(server_client="web")
