@@ -16,9 +16,8 @@
  *                         written by ack; read by open, /unread
  * P{userId}:sent:<msgId>  string: "<id> <id before> <payload hash>"
  *                         expires after idempotency_window; written by send; read by send, /status
- * P{userId}:close         hash: sessionId or narrowing -> "<ms when ordered> <code> <reason>"
- *                         expires DISMISSAL_TTL_MS after the last order
- *                         written by dismiss; read by refresh
+ * P{userId}:close         hash: sessionId or narrowing -> "<ms when ordered> <code> <narrowing>
+ * <reason>" expires DISMISSAL_TTL_MS after the last order written by dismiss; read by refresh
  * Pnodes                  hash: nodeId -> heartbeat (nodes.h)
  *                         does not expire; written by wsnode; read by fcgi-send, wsnode
  * Pnode:<nodeId>          string: boot; the lease

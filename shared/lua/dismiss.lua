@@ -10,14 +10,17 @@
 local registry, close = KEYS[1], KEYS[2]
 local session_id, narrowing, code, reason, ttl_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local entries = redis.call('HGETALL', registry)
-local order = string.format('%.0f %s %s', now_ms(), code, reason)
+local order = string.format('%.0f %s %s %s', now_ms(), code, narrowing, reason)
 
 local function is_meant(entry)
   return narrowing == '*' or narrowing == string.match(entry.key, '^[^:]*') or narrowing == string.match(entry.key, '^[^:]*:[^:]*')
 end
 
 if session_id ~= '' then
-  redis.call('HSET', close, session_id, order)
+  local json = redis.call('HGET', registry, session_id)
+  local entry = json and decode_entry(json)
+  -- Whether one that is not there is meant, its refresh knows.
+  if not entry or is_meant(entry) then redis.call('HSET', close, session_id, order) end
 else
   redis.call('HSET', close, narrowing, order) -- for those whose entry is gone because their node seemed dead
   for i = 1, #entries, 2 do

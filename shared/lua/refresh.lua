@@ -34,17 +34,21 @@ end
 -- What dismiss has ordered of this session: by its id; or by its place, where its entry is not there any more and it is older than the order.
 local function find_order()
   if redis.call('EXISTS', close) == 0 then return nil end
-  local order = redis.call('HGET', close, session_id)
-  if order or redis.call('HEXISTS', registry, session_id) == 1 then return order end
   local places = {'*', string.match(own.key, '^[^:]*'), string.match(own.key, '^[^:]*:[^:]*')}
+  local order = redis.call('HGET', close, session_id)
+  for _, place in ipairs(places) do
+    if order and place == string.match(order, '^%d+ %d+ (%S+) ') then return order end
+  end
+  if redis.call('HEXISTS', registry, session_id) == 1 then return nil end
   for _, found in ipairs(redis.call('HMGET', close, unpack(places))) do
-    if found and own.since <= tonumber(string.match(found, '^%d+')) then return found end
+    local at = found and string.match(found, '^(%d+) %d+ %S+ ')
+    if at and own.since <= tonumber(at) then return found end
   end
 end
 
 local order = find_order()
 if order then
-  local code, reason = string.match(order, '^%d+ (%d+) (.*)$')
+  local code, reason = string.match(order, '^%d+ (%d+) %S+ (.*)$')
   return {0, '0-0', tonumber(code), reason}
 end
 

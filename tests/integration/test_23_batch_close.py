@@ -187,6 +187,7 @@ CLOSES = [
     ("key", lambda clients, user: {"key": f"app:home:{user}"}, [2]),
     ("session", lambda clients, user: {"userId": user, "sessionId": clients[1].session_id}, [1]),
     ("nobody", lambda clients, user: {"userId": user, "serverClient": "tv"}, []),
+    ("session that is elsewhere", lambda clients, user: {"userId": user, "serverClient": "app", "sessionId": clients[1].session_id}, []),
 ]
 
 

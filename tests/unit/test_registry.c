@@ -552,6 +552,14 @@ static void only_the_sessions_that_are_meant_are_dismissed(void **state)
     dismiss(&session, 4001, "");
     assert_int_equal(code_for(&home) + code_for(&shop), 0);
     assert_int_equal(code_for(&app), 4001);
+    memcpy(session.session_id, shop.session_id, sizeof(session.session_id));
+    strcpy(session.server_client, "app");
+    dismiss(&session, 4005, ""); /* it is elsewhere */
+    assert_int_equal(code_for(&shop), 0);
+    memcpy(session.session_id, app.session_id, sizeof(session.session_id));
+    strcpy(session.server_client, "pc");
+    dismiss(&session, 4005, ""); /* takes nothing back either */
+    assert_int_equal(code_for(&app), 4001);
     dismiss(&(struct target){.user_id = "u1", .server_client = "pc", .page = "shop"}, 4002, "");
     assert_int_equal(code_for(&home), 0);
     assert_int_equal(code_for(&shop), 4002);
@@ -602,6 +610,10 @@ static void order_that_nobody_may_send_is_none(void **state)
     (void)state;
     enter(&e);
     dismiss(&(struct target){.user_id = "u1"}, 1005, "");
+    assert_int_equal(code_for(&e), 0);
+    redis_server_do(&server, "HSET %s{u1}:close %s nonsense * nonsense", PREFIX, e.session_id);
+    assert_int_equal(code_for(&e), 0);
+    assert_int_equal(close_session(&e), 1);
     assert_int_equal(code_for(&e), 0);
 }
 
