@@ -9,15 +9,15 @@
 #include "shared/registry.h"
 #include "tests/fuzz/fuzz.h"
 
-static void check_sent(const redisReply *reply)
+static void check_sent(const redisReply *reply, size_t count)
 {
-    struct inbox_sent sent;
+    struct inbox_sent sent[2];
 
-    if (inbox_send_decode(reply, 1000, &sent) == ERR_OK) {
-        for (size_t i = 0; i < sent.session_count; i++) {
-            assert(id_is_session(slice_of(sent.sessions[i].session_id)));
+    if (inbox_send_decode(reply, 1000, count, sent) == ERR_OK) {
+        for (size_t i = 0; i < sent[count - 1].session_count; i++) {
+            assert(id_is_session(slice_of(sent[count - 1].sessions[i].session_id)));
         }
-        inbox_sent_finish(&sent);
+        inbox_sent_finish(&sent[count - 1]);
     }
 }
 
@@ -61,7 +61,8 @@ void fuzz(struct slice input)
     redisReply *reply = fuzz_reply(input);
 
     if (reply) {
-        check_sent(reply);
+        check_sent(reply, 1);
+        check_sent(reply, 2);
         check_fetched(reply);
         check_history(reply);
         freeReplyObject(reply);
