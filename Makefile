@@ -46,7 +46,7 @@ endif
 
 COMPILE = $(CC) $(STD) $(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS) -I. -DSOCKETSEND_VERSION='"$(VERSION)"' -MMD -MP
 
-SHARED_LIBS = -lhiredis -ljson-c -linih -lssl -lcrypto -lpthread
+SHARED_LIBS = -lhiredis -ljson-c -linih -ljwt -lssl -lcrypto -lpthread
 NODE_LIBS   = -lwebsockets -luv
 SEND_LIBS   = -lfcgi -lcurl
 

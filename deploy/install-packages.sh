@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run_packages=(gcc make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libhiredis-dev
-    libjson-c-dev libinih-dev libssl-dev libfcgi-dev libcurl4-openssl-dev uthash-dev redis-server
+    libjson-c-dev libinih-dev libjwt-dev libssl-dev libfcgi-dev libcurl4-openssl-dev uthash-dev redis-server
     lighttpd curl)
 test_packages=(libcmocka-dev apache2 python3-pytest python3-websockets python3-redis chromium iproute2
     iptables nginx-light openssl systemd

@@ -257,7 +257,7 @@ static char *read_line(char *out, int out_bytes, void *user)
     }
     if (len >= out_bytes) {
         fail(l, place, "",
-            "the line is longer than %d bytes; send.api_keys may go on in indented lines",
+            "the line is longer than %d bytes; lists of keys may go on in indented lines",
             out_bytes - 1);
         return NULL;
     }

@@ -1,6 +1,7 @@
 /*
  * One line per rule: what a program could not start with, or could not work with, is refused here,
- * so that --check-config says of it what a start says. send.api_keys has a parser of its own.
+ * so that --check-config says of it what a start says. send.api_keys and token.keys have parsers of
+ * their own.
  */
 #include "shared/option_check.h"
 
@@ -18,6 +19,7 @@
 #include "shared/privileges.h"
 #include "shared/redis_url.h"
 #include "shared/tls_files.h"
+#include "shared/token_keys.h"
 
 #define SECRET_CHARS_MIN 16
 /* What goes before a message in a forward: the ids of some 2,600 sessions. */
@@ -355,6 +357,23 @@ static enum err check_tls_files(
     return err;
 }
 
+static enum err check_token_keys(
+    const struct config *c, enum option_index *blamed, struct problem *p)
+{
+    struct token_keys keys;
+
+    if (c->node_auth != NODE_AUTH_TOKEN) {
+        return ERR_OK;
+    }
+    *blamed = OPTION_token_keys;
+    enum err err =
+        token_keys_load(&keys, (enum token_algorithm)c->token_algorithm, c->token_keys, p);
+    if (!err) {
+        token_keys_finish(&keys);
+    }
+    return err;
+}
+
 enum err option_check(
     const struct config *c, enum program program, enum option_index *blamed, struct problem *p)
 {
@@ -367,7 +386,8 @@ enum err option_check(
         }
     }
     if (program == PROGRAM_NODE) {
-        return check_tls_files(c, TLS_INTERNAL, blamed, p);
+        enum err err = check_token_keys(c, blamed, p);
+        return err ? err : check_tls_files(c, TLS_INTERNAL, blamed, p);
     }
     enum err err = check_api_keys(c, blamed, p);
     return err ? err : check_tls_files(c, TLS_SENDER, blamed, p);

@@ -21,7 +21,9 @@ struct format_connected {
     bool recovered;
     int64_t unread;
     int64_t missed;
-    int64_t ping_ms; /* a sign of life comes at least so often */
+    int64_t ping_ms;       /* a sign of life comes at least so often */
+    int64_t expires_ms;    /* wall clock: the token's end; 0: it has none */
+    int64_t expires_in_ms; /* until then */
 };
 struct format_message {
     struct message_id id; /* {0,0}: non-durable, no id is shown */
@@ -38,12 +40,13 @@ enum format_event_type {
     FORMAT_NOTHING,
     FORMAT_ACK,
     FORMAT_PONG,
+    FORMAT_AUTH,
     FORMAT_TEXT /* for the application: the upstream */
 };
 struct format_event {
     enum format_event_type type;
     struct message_id id; /* FORMAT_ACK */
-    struct slice text;    /* FORMAT_TEXT: borrowed from the frame */
+    struct slice text;    /* FORMAT_TEXT; FORMAT_AUTH: the token. Borrowed from the frame */
     /* The frame's "ref" as JSON, borrowed from it; at == NULL: none. Set also where parse() fails.
      */
     struct slice ref;
@@ -69,6 +72,8 @@ struct format {
         const struct format_session *s, const struct format_message *m, struct buf *out);
     void (*echo)(const struct format_session *s, struct slice text, struct buf *out);
     void (*ping)(struct buf *out);
+    /* The answer to FORMAT_AUTH, for formats whose parse() makes that; times as in connected. */
+    void (*renewed)(int64_t expires_ms, int64_t expires_in_ms, struct buf *out);
     void (*error)(const struct format_error *e, struct buf *out);
     /* One complete text frame (valid UTF-8) from the client. On an error the session is told and
      * goes on. ERR_NOT_JSON …, ERR_MISSING_FIELD, ERR_UNKNOWN_FIELD, ERR_WRONG_TYPE, ERR_BAD_VALUE.

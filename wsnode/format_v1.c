@@ -18,6 +18,12 @@ static const char *text_of(bool yes)
     return yes ? "true" : "false";
 }
 
+static void add_expiry(int64_t expires_ms, int64_t expires_in_ms, struct buf *out)
+{
+    buf_addf(out, ",\"expires\":%" PRId64 ",\"expiresIn\":%" PRId64, expires_ms,
+        expires_in_ms > 0 ? expires_in_ms : 0);
+}
+
 static void connected(
     const struct format_session *s, const struct format_connected *c, struct buf *out)
 {
@@ -29,7 +35,11 @@ static void connected(
     buf_add_json_string(out, key, strlen(key));
     buf_addf(out, ",\"unread\":%" PRId64 ",\"ping\":%" PRId64, c->unread, c->ping_ms);
     buf_addf(out, ",\"position\":\"%s\"", message_id_format(c->position, position));
-    buf_addf(out, ",\"recovered\":%s,\"missed\":%" PRId64 "}", text_of(c->recovered), c->missed);
+    buf_addf(out, ",\"recovered\":%s,\"missed\":%" PRId64, text_of(c->recovered), c->missed);
+    if (c->expires_ms != 0) {
+        add_expiry(c->expires_ms, c->expires_in_ms, out);
+    }
+    buf_add_char(out, '}');
 }
 
 /* `connected` has the number. */
@@ -75,6 +85,13 @@ static void echo(const struct format_session *s, struct slice text, struct buf *
 static void ping(struct buf *out)
 {
     buf_add_str(out, "{\"type\":\"ping\"}");
+}
+
+static void renewed(int64_t expires_ms, int64_t expires_in_ms, struct buf *out)
+{
+    buf_add_str(out, "{\"type\":\"auth\"");
+    add_expiry(expires_ms, expires_in_ms, out);
+    buf_add_char(out, '}');
 }
 
 static void error(const struct format_error *e, struct buf *out)
@@ -145,6 +162,25 @@ static enum err parse_send(
     return ERR_OK;
 }
 
+/* A token has no character that JSON would escape, so the raw text is the token, or no token. */
+static enum err parse_auth(
+    struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
+{
+    struct slice text = {NULL, 0};
+
+    enum err err = json_get_string((struct json_field){o, "", "token"}, &text, p);
+    if (err) {
+        return err;
+    }
+    if (!text.at) {
+        return problem_set(p, ERR_MISSING_FIELD, "token", NULL);
+    }
+    struct slice quoted = json_raw_member(frame, "token");
+    out->text = (struct slice){quoted.at + 1, quoted.len - 2};
+    out->type = FORMAT_AUTH;
+    return ERR_OK;
+}
+
 static enum err refuse(
     struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
 {
@@ -160,7 +196,7 @@ static const struct frame_type frame_types[] = {
     {"send", {"type", "to", "json", "ref"}, parse_send},
     {"subscribe", {"type", "topic", "lastId", "ref"}, refuse},
     {"unsubscribe", {"type", "topic", "ref"}, refuse},
-    {"auth", {"type", "token", "ref"}, refuse},
+    {"auth", {"type", "token", "ref"}, parse_auth},
 };
 
 static const struct frame_type *find_frame_type(struct slice name)
@@ -230,6 +266,7 @@ const struct format format_v1 = {
     .message = message,
     .echo = echo,
     .ping = ping,
+    .renewed = renewed,
     .error = error,
     .parse = parse,
 };

@@ -30,6 +30,7 @@ enum err node_init_tables(struct node *n, const struct config *config)
     ring_init(&n->refreshes, refresh_interval_ms(config));
     ring_init(&n->slow, config->node_slow_timeout_ms);
     ring_init(&n->idles, config->node_idle_timeout_ms);
+    wheel_init(&n->expiries, 0);
     return ERR_OK;
 }
 

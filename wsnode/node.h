@@ -13,6 +13,7 @@
 #include "wsnode/ring.h"
 #include "wsnode/session_table.h"
 #include "wsnode/stats.h"
+#include "wsnode/wheel.h"
 
 struct node {
     const struct config *config; /* borrowed from main */
@@ -24,7 +25,8 @@ struct node {
     bool draining;              /* not ready, on the way to its end: node_stop.c */
     bool refusing;              /* and handshakes that are not finished get 503 */
     int64_t now_ms; /* monotonic, as of the last event that told it: for rings, good to a tick */
-    bool was_ready; /* the log has it */
+    int64_t wall_offset_ms; /* wall clock less monotonic clock, as of the last tick */
+    bool was_ready;         /* the log has it */
 
     /* Sessions, and when which of them is due for what. */
     struct session_table table;
@@ -35,10 +37,12 @@ struct node {
     struct ring refreshes; /* min(session_ttl / 3, resync_interval) */
     struct ring slow;      /* slow_timeout: the queue is full */
     struct ring idles;     /* idle_timeout: last message; struct session_limits */
+    struct wheel expiries; /* when tokens end */
     /* Entries last refreshed before this (monotonic) are refreshed early, at registry.refresh_rate.
      */
     int64_t register_again_before_ms;
 
+    struct admission *admission;         /* owned: admission.c; NULL: everybody may connect */
     struct deliveries *deliveries;       /* owned: deliver.c */
     struct presence *presence;           /* owned: presence.c */
     struct heartbeat *heartbeat;         /* owned: heartbeat.c */
@@ -49,6 +53,12 @@ struct node {
     struct loop *loop;                   /* owned: libuv and libwebsockets */
     struct node_stop *stop;              /* owned; NULL until the node is told to stop */
 };
+
+/* Since 1970, as good as now_ms. */
+static inline int64_t node_wall_ms(const struct node *n)
+{
+    return n->now_ms + n->wall_offset_ms;
+}
 
 /* What the unit tests need: boot, tables and rings, from the configuration. The rest stays empty.
  */

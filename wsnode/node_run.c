@@ -9,6 +9,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "wsnode/accept.h"
+#include "wsnode/admission.h"
 #include "wsnode/deliver.h"
 #include "wsnode/heartbeat.h"
 #include "wsnode/internal_http.h"
@@ -49,6 +50,7 @@ void node_on_tick(struct node *n, int64_t now_ms)
     const char *obstacles[READY_OBSTACLES_MAX];
 
     n->now_ms = now_ms;
+    n->wall_offset_ms = clock_wall_ms() - now_ms;
     redis_async_on_tick(n->redis, now_ms);
     heartbeat_on_tick(n, now_ms);
     presence_on_tick(n, now_ms);
@@ -111,7 +113,12 @@ static enum err create_all(struct node *n, int number, int listen_fd, struct pro
 {
     uint16_t internal_port;
 
-    enum err err = create_loop(n, listen_fd);
+    enum err err = admission_create(n, p);
+    if (err) {
+        (void)close(listen_fd);
+        return err;
+    }
+    err = create_loop(n, listen_fd);
     if (err) {
         return problem_set(p, err, "", NULL);
     }
@@ -149,6 +156,7 @@ static void destroy_all(struct node *n)
     internal_http_destroy(n);
     ws_protocol_destroy(n);
     acceptor_destroy(n);
+    admission_destroy(n);
     node_stop_finish(n);
     node_finish_tables(n);
 }
@@ -166,6 +174,8 @@ int node_run(
     }
     n.tls = tls;
     n.supervisor_pid = supervisor_pid;
+    n.now_ms = clock_mono_ms();
+    n.wall_offset_ms = clock_wall_ms() - n.now_ms;
     err = create_all(&n, number, listen_fd, &p);
     if (!err) {
         err = loop_run(&n);

@@ -25,6 +25,7 @@
 #include "wsnode/hash.h"
 #include "wsnode/node.h"
 #include "wsnode/outbox.h"
+#include "wsnode/session_grant.h"
 #include "wsnode/socket.h"
 
 #define STATE(name, ...) SESSION_##name,
@@ -63,6 +64,7 @@ struct session {
     struct message_id early_ack; /* of what the replay has yet to reach */
     struct inbox_cursors *replay;  /* owned; only while the first replay runs with a filter */
     struct session_limits *limits; /* owned; NULL: no option asks for it */
+    struct session_grant *grant;   /* owned; until its token ends; NULL: there is none */
     char id[SESSION_ID_BYTES];
     unsigned char state; /* enum session_state */
     bool fetching;       /* an answer of the registry is awaited */
@@ -73,7 +75,7 @@ struct session {
     bool excepted;  /* it was led past messages that except it: its acks are not for these */
 };
 /* There are many of them: what a session does not need while it is idle hangs on a pointer. */
-_Static_assert(sizeof(struct session) <= 376, "a session must stay small");
+_Static_assert(sizeof(struct session) <= 384, "a session must stay small");
 
 #define HANDSHAKE_KEY_BYTES 25 /* 16 bytes in base64, and a NUL */
 
@@ -89,6 +91,13 @@ struct handshake_source {
     size_t url_bytes;
 };
 
+/* Where a handshake may have a token; at == NULL: nothing there. Borrowed from the head. */
+struct session_credentials {
+    struct slice query_token; /* percent-encoded */
+    struct slice authorization;
+    struct slice cookies;
+};
+
 /* What the handshake asked for. */
 struct session_handshake {
     struct address address;
@@ -98,6 +107,8 @@ struct session_handshake {
     struct handshake_source source;
     client_number client; /* if has_client: who it comes from, found out by gate_check() */
     bool has_client;
+    struct session_credentials credentials; /* for admission_decide(), which has the head still */
+    struct token token;                     /* what that made of them; expires_ms == 0: none */
 };
 
 /* Events of the connection. */

@@ -25,6 +25,7 @@ static void drop_queues(struct session *s)
 static void leave(struct node *n, struct session *s)
 {
     session_stop_rings(n, s);
+    session_grant_end(n, s);
     s->state = SESSION_CLOSING;
     drop_queues(s);
     if (s->registered) {

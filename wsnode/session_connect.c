@@ -30,6 +30,11 @@ static struct session *create(
     return s;
 }
 
+static enum err start_grant(struct node *n, struct session *s, const struct session_handshake *h)
+{
+    return h->token.expires_ms == 0 ? ERR_OK : session_grant_set(n, s, &h->token);
+}
+
 struct session *session_on_open(
     struct node *n, struct socket *socket, const struct session_handshake *h, int64_t now_ms)
 {
@@ -43,7 +48,8 @@ struct session *session_on_open(
         free(s);
         return NULL;
     }
-    if (session_limits_start(n, s) != ERR_OK) {
+    if (start_grant(n, s, h) != ERR_OK || session_limits_start(n, s) != ERR_OK) {
+        session_grant_end(n, s);
         session_table_remove(&n->table, s);
         free(s);
         return NULL;

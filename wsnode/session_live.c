@@ -206,6 +206,9 @@ void session_on_text(struct node *n, struct session *s, struct slice frame, int6
         session_limits_on_message(n, s);
         take_ack(n, s, &event);
         break;
+    case FORMAT_AUTH:
+        session_on_auth(n, s, &event);
+        break;
     case FORMAT_TEXT:
         session_limits_on_message(n, s);
         take_text(n, s, &event);

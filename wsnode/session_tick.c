@@ -162,6 +162,7 @@ void session_on_tick(struct node *n, int64_t now_ms)
 {
     n->now_ms = now_ms;
     tick_openings(n);
+    session_grant_on_tick(n);
     tick_slow(n);
     tick_pongs(n);
     tick_pings(n);

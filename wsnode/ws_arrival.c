@@ -11,6 +11,7 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "wsnode/admission.h"
 #include "wsnode/http_answer.h"
 #include "wsnode/wire.h"
 #include "wsnode/ws_protocol.h"
@@ -56,6 +57,7 @@ static int choose_retry_after_s(void)
 static void count_refusal(enum err err)
 {
     node_stat_add(refused, 1);
+    node_stat_add(unauthorized, err_http_status(err) == 401 || err == ERR_TOKEN_ELSEWHERE);
     node_stat_add(limited_all, err == ERR_CONNECTS_LIMITED);
     node_stat_add(limited_address, err == ERR_ADDRESS_LIMITED);
     node_stat_add(limited_user, err == ERR_USER_LIMITED);
@@ -98,7 +100,8 @@ static enum err check_gate(
     return gate_check(&as->gate, known ? address : NULL, h, p);
 }
 
-/* The rates come last: what is refused anyway does not count. */
+/* The rates come late: what is refused anyway does not count. Tokens cost more than all else; and
+ * only who has a good one counts as its user. */
 static enum err check(
     struct arrivals *as, int fd, struct slice head, struct session_handshake *h, struct problem *p)
 {
@@ -120,6 +123,10 @@ static enum err check(
         return problem_set(p, ERR_NODE_FULL, "", NULL);
     }
     err = gate_count(&as->gate, h, now_ms, p);
+    if (err) {
+        return err;
+    }
+    err = admission_decide(n, h, clock_wall_ms(), p);
     if (err) {
         return err;
     }

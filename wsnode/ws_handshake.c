@@ -32,6 +32,8 @@ struct request {
     struct slice key;
     struct slice ws_version;
     struct slice content_length;
+    struct slice authorization;
+    struct slice cookies;
     char subprotocols[SUBPROTOCOLS_BYTES_MAX + 1]; /* all headers of that name, joined (11.3.4) */
     bool connection_upgrade;
     bool has_transfer_encoding;
@@ -174,7 +176,8 @@ static enum err read_header(struct slice line, struct request *r, struct problem
         struct slice *place;
     } once[] = {{"Host", &r->source.host}, {"Origin", &r->source.origin}, {"Upgrade", &r->upgrade},
         {"Sec-WebSocket-Key", &r->key}, {"Sec-WebSocket-Version", &r->ws_version},
-        {"Content-Length", &r->content_length}};
+        {"Content-Length", &r->content_length}, {"Authorization", &r->authorization},
+        {"Cookie", &r->cookies}};
     for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
         if (equals_no_case(name, once[i].name)) {
             return set_once(once[i].place, value, once[i].name, p);
@@ -276,6 +279,17 @@ static enum err read_last_id(struct slice value, struct session_handshake *out, 
     return ERR_OK;
 }
 
+static enum err take_token(struct slice value, struct session_handshake *out, struct problem *p)
+{
+    struct slice *token = &out->credentials.query_token;
+
+    if (token->at) {
+        return problem_set(p, ERR_BAD_QUERY, "token", "token stands twice");
+    }
+    *token = value;
+    return ERR_OK;
+}
+
 static enum err read_query(struct slice query, struct session_handshake *out, struct problem *p)
 {
     char ignored[QUERY_VALUE_BYTES_MAX];
@@ -284,6 +298,13 @@ static enum err read_query(struct slice query, struct session_handshake *out, st
         struct slice value = slice_until(&query, "&");
         struct slice whole = value;
         struct slice name = slice_until(&value, "=");
+        if (slice_equal(name, "token")) {
+            enum err err = take_token(value, out, p);
+            if (err) {
+                return err;
+            }
+            continue; /* it is long, and decoded by those who know how long it may be */
+        }
         if (slice_equal(name, "lastId")) {
             enum err err = read_last_id(value, out, p);
             if (err) {
@@ -361,6 +382,8 @@ enum err handshake_parse(struct slice head, struct session_handshake *out, struc
     }
     h.source = r.source;
     (void)snprintf(h.key, sizeof(h.key), "%.*s", (int)r.key.len, r.key.at);
+    h.credentials.authorization = r.authorization;
+    h.credentials.cookies = r.cookies;
     *out = h;
     return ERR_OK;
 }

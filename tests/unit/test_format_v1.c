@@ -180,7 +180,8 @@ static void frames_that_are_not_valid_are_refused(void **state)
         {"{\"type\":\"send\",\"to\":\"x\"}", ERR_MISSING_FIELD, "json"},
         {"{\"type\":\"subscribe\",\"topic\":\"t\"}", ERR_BAD_VALUE, "type"},
         {"{\"type\":\"unsubscribe\",\"topic\":\"t\"}", ERR_BAD_VALUE, "type"},
-        {"{\"type\":\"auth\",\"token\":\"t\"}", ERR_BAD_VALUE, "type"},
+        {"{\"type\":\"auth\"}", ERR_MISSING_FIELD, "token"},
+        {"{\"type\":\"auth\",\"token\":7}", ERR_WRONG_TYPE, "token"},
         {"{'type':'pong'}", ERR_NOT_JSON, ""},
     };
 

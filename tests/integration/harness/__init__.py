@@ -9,12 +9,13 @@ from .process import BUILD, Process, free_port, live_processes, wait_until, writ
 from .redis_groups import RedisCluster, RedisSentinels
 from .redis_server import RedisServer
 from .stack import CLUSTER_SECRET, Stack
+from .token import TOKEN_SECRET, make_token
 from .web import API_KEY, ApacheWeb, CgiWeb, FcgiSend, LighttpdWeb
 from .wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, frame, frame_head, masked
 
 __all__ = [
-    "API_KEY", "BINARY", "BUILD", "CLOSE", "CLUSTER_SECRET", "CONTINUATION", "PING", "PONG", "TEXT", "Answer", "ApacheWeb", "Authority", "CgiWeb",
+    "API_KEY", "BINARY", "BUILD", "CLOSE", "CLUSTER_SECRET", "CONTINUATION", "PING", "PONG", "TEXT", "TOKEN_SECRET", "Answer", "ApacheWeb", "Authority", "CgiWeb",
     "Client", "FcgiSend", "LighttpdWeb", "Node", "Process", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path",
-    "fastcgi_request", "frame", "frame_head", "free_port", "handshake", "live_processes", "masked", "request", "send_raw", "wait_until",
+    "fastcgi_request", "frame", "frame_head", "free_port", "handshake", "live_processes", "make_token", "masked", "request", "send_raw", "wait_until",
     "write_sanitizer_reports_to",
 ]  # fmt: skip

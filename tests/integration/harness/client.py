@@ -48,7 +48,7 @@ class Refused(Exception):
 class Client:
     """subprotocol: None for the plain format. answers_pings: as a live client of socketsend.v1 does. keeps_text: texts has the frames as they came."""
 
-    def __init__(self, url, subprotocol="socketsend.v1", last_id=None, answers_pings=True, keeps_text=False, origin=None):
+    def __init__(self, url, subprotocol="socketsend.v1", last_id=None, token=None, headers=None, answers_pings=True, keeps_text=False, origin=None):
         self.subprotocol = subprotocol
         self.answers_pings = answers_pings
         self.origin = origin
@@ -58,18 +58,26 @@ class Client:
         self.close_reason = None
         self._frames = queue.Queue()
         self._ended = threading.Event()
-        if last_id is not None:
-            url += f"?lastId={urllib.parse.quote(last_id)}"
+        query = {name: value for name, value in (("lastId", last_id), ("token", token)) if value is not None}
+        if query:
+            url += "?" + urllib.parse.urlencode(query)
         try:
-            self._socket = _run(self._connect(url))
+            self._socket = _run(self._connect(url, headers or {}))
         except websockets.InvalidStatusCode as refusal:
             raise Refused(refusal.status_code, refusal.headers) from None
         asyncio.run_coroutine_threadsafe(self._read(), _loop)
 
-    async def _connect(self, url):
+    async def _connect(self, url, headers):
         subprotocols = [self.subprotocol] if self.subprotocol else None
         return await websockets.connect(
-            url, origin=self.origin, subprotocols=subprotocols, compression=None, ping_interval=None, close_timeout=2, max_size=None
+            url,
+            origin=self.origin,
+            subprotocols=subprotocols,
+            extra_headers=headers,
+            compression=None,
+            ping_interval=None,
+            close_timeout=2,
+            max_size=None,
         )
 
     async def _read(self):

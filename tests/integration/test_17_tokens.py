@@ -1,0 +1,147 @@
+"""Who may connect: tokens before the upgrade, their end and their renewal."""
+
+import json
+import time
+
+import pytest
+from harness import TOKEN_SECRET, Refused, Stack, make_token, request
+from harness.client import HANDSHAKE
+
+TOKENS = {
+    "node.auth": "token",
+    "token.keys": f"k1:{TOKEN_SECRET} k2:another-{TOKEN_SECRET}",
+    "token.leeway": "0",
+    "token.cookie": "sid",
+    "token.issuer": "tests",
+}
+
+
+def token_for(user, *args, **claims):
+    return make_token(user, *args, **{"header": {"kid": "k1"}, "iss": "tests", **claims})
+
+
+@pytest.fixture(scope="module")
+def guarded(directory):
+    made = Stack(directory / "guarded", options=TOKENS)
+    try:
+        yield made.start()
+        made.stop()
+    finally:
+        made.kill()
+
+
+def path_of(user):
+    return f"/screenWebsocket/pc/home/{user}"
+
+
+def refusal(stack, user, token=None):
+    """The answer to a handshake that is not to be let in: (status, code, field)."""
+    query = "" if token is None else f"?token={token}"
+    answer = request(stack.nodes[0].public_port, "GET", path_of(user) + query, headers=HANDSHAKE)
+    body = json.loads(answer.body)
+    assert body["code"] // 100 == answer.status
+    if answer.status == 401:
+        assert answer.headers["www-authenticate"] == "Bearer"
+    return answer.status, body["code"], body["data"].get("field")
+
+
+def test_a_token_lets_its_user_in(guarded, user):
+    client = guarded.connect(0, path_of(user), token=token_for(user))
+    assert client.key == f"pc:home:{user}"
+    assert 3590_000 < client.connected["expiresIn"] < 3600_100
+    assert abs(client.connected["expires"] / 1000 - time.time() - 3600) < 10
+    guarded.web.post({"userId": user, "msgInfo": "hello"})
+    assert client.receive_message()["msgInfo"] == "hello"
+
+
+@pytest.mark.parametrize("place", ["Authorization", "Cookie"])
+def test_a_token_in_a_header(guarded, user, place):
+    token = token_for(user)
+    headers = {"Authorization": f"Bearer {token}"} if place == "Authorization" else {"Cookie": f"a=b; sid={token}"}
+    assert guarded.connect(1, path_of(user), headers=headers).is_open
+
+
+def test_no_token(guarded, user):
+    assert refusal(guarded, user) == (401, 40103, None)
+    with pytest.raises(Refused) as refused:
+        guarded.connect(0, path_of(user), subprotocol=None)
+    assert refused.value.status == 401
+
+
+@pytest.mark.parametrize(
+    "claims, expected",
+    [
+        ({"lifetime": -1}, (401, 40105, "exp")),
+        ({"exp": None}, (401, 40104, "exp")),
+        ({"lifetime": 2 * 86400}, (401, 40104, "exp")),
+        ({"nbf": 4102444800}, (401, 40104, "nbf")),
+        ({"iss": "somebody"}, (401, 40104, "iss")),
+        ({"aud": "somebody"}, (401, 40104, "aud")),
+        ({"sub": None}, (401, 40104, "sub")),
+        ({"secret": "a-stranger's-secret-of-good-length"}, (401, 40104, None)),
+        ({"header": {"kid": "k1", "alg": "none"}}, (401, 40104, "alg")),
+        ({"header": {"kid": "k2"}}, (401, 40104, None)),
+        ({"header": {"kid": "k3"}}, (401, 40104, "kid")),
+        ({"header": {}}, (401, 40104, "kid")),
+        ({"sub": "somebody-else"}, (403, 40303, "sub")),
+        ({"page": "shop"}, (403, 40303, "page")),
+        ({"serverClient": "app"}, (403, 40303, "serverClient")),
+    ],
+)
+def test_a_token_that_does_not_do(guarded, user, claims, expected):
+    assert refusal(guarded, user, token_for(user, **claims)) == expected
+
+
+def test_what_is_no_token(guarded, user):
+    for text in ("", "x", "a.b.c", "e30.e30.", "%zz", "x" * 3500):
+        assert refusal(guarded, user, text)[:2] == (401, 40104)
+
+
+def test_logs_have_no_token(guarded, user):
+    token = token_for(user)
+    client = guarded.connect(0, path_of(user), token=token)
+    client.send({"type": "auth", "token": token})
+    assert client.receive()["type"] == "auth"
+    assert refusal(guarded, "u2", token)[0] == 403
+    for process in (*guarded.nodes, guarded.web):
+        assert token[-20:] not in process.log(lines=100_000)
+
+
+@pytest.mark.parametrize("subprotocol", ["socketsend.v1", None])
+def test_a_session_ends_with_its_token(guarded, user, subprotocol):
+    client = guarded.connect(0, path_of(user), token=token_for(user, 1.2), subprotocol=subprotocol)
+    end = time.time() + 1.2
+    assert client.wait_closed(5) == 4101
+    assert -0.3 < time.time() - end < 1.5
+    guarded.wait_online(user, 0)
+
+
+def test_a_renewed_session_goes_on(guarded, user):
+    client = guarded.connect(0, path_of(user), token=token_for(user, 2))
+    client.send({"type": "auth", "token": token_for("somebody-else"), "ref": "1"})
+    error = client.receive()
+    assert (error["code"], error["temporary"], error["ref"]) == (40303, False, "1")
+    client.send({"type": "auth", "token": token_for(user, 4)})
+    answer = client.receive()
+    assert answer["type"] == "auth"
+    assert 3000 < answer["expiresIn"] < 4100
+    time.sleep(3.1)
+    assert client.is_open
+    assert client.wait_closed(5) == 4101
+
+
+def test_a_node_does_not_start_without_a_key(guarded, test_directory):
+    node = guarded.make_node("keyless", {"token.keys": ""})
+    assert "token.keys: must have a key" in node.refuse_to_start()
+    node = guarded.make_node("fileless", {"token.keys": "k1:file:/nonexistent"})
+    assert 'key "k1": /nonexistent: No such file' in node.refuse_to_start()
+
+
+def test_counters(guarded, user):
+    before = guarded.nodes[0].metrics()
+    refusal(guarded, user)
+    client = guarded.connect(0, path_of(user), token=token_for(user, 0.5))
+    assert client.wait_closed(5) == 4101
+    after = guarded.nodes[0].metrics()
+    for name in ("handshakes_unauthorized_total", "handshakes_refused_total", "sessions_expired_total"):
+        assert after[f"socketsend_node_{name}"] == before[f"socketsend_node_{name}"] + 1

@@ -1,0 +1,143 @@
+/*
+ * Finds the token of a handshake and has it verified.
+ */
+#include "wsnode/admission.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "shared/parse.h"
+#include "wsnode/session.h"
+
+struct admission {
+    struct token_verifier verifier;
+};
+
+enum err admission_create(struct node *n, struct problem *p)
+{
+    if (n->config->node_auth == NODE_AUTH_NONE) {
+        return ERR_OK;
+    }
+    struct admission *a = calloc(1, sizeof(*a));
+    if (!a) {
+        return problem_set(p, ERR_NO_MEMORY, "", NULL);
+    }
+    enum err err = token_verifier_init(&a->verifier, n->config, p);
+    if (err) {
+        free(a);
+        return err;
+    }
+    n->admission = a;
+    return ERR_OK;
+}
+
+void admission_destroy(struct node *n)
+{
+    if (n->admission) {
+        token_verifier_finish(&n->admission->verifier);
+        free(n->admission);
+        n->admission = NULL;
+    }
+}
+
+static struct slice skip_spaces(struct slice s)
+{
+    while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
+        s = (struct slice){s.at + 1, s.len - 1};
+    }
+    return s;
+}
+
+/* RFC 6750 2.1; at == NULL for another scheme. */
+static struct slice bearer_of(struct slice authorization)
+{
+    static const char scheme[] = "Bearer ";
+    size_t len = strlen(scheme);
+
+    if (authorization.len < len || strncasecmp(authorization.at, scheme, len) != 0) {
+        return (struct slice){NULL, 0};
+    }
+    return skip_spaces((struct slice){authorization.at + len, authorization.len - len});
+}
+
+/* RFC 6265 4.2.1: name=value, separated by semicolons; the value may be quoted. The first one of
+ * the name, which is the most specific one (5.4). */
+static struct slice cookie_of(struct slice cookies, const char *name)
+{
+    size_t name_len = strlen(name);
+
+    while (cookies.len > 0) {
+        const char *end = memchr(cookies.at, ';', cookies.len);
+        size_t len = end ? (size_t)(end - cookies.at) : cookies.len;
+        struct slice pair = skip_spaces((struct slice){cookies.at, len});
+
+        if (pair.len > name_len && memcmp(pair.at, name, name_len) == 0 &&
+            pair.at[name_len] == '=') {
+            struct slice value = {pair.at + name_len + 1, pair.len - name_len - 1};
+            bool is_quoted = value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"';
+            return is_quoted ? (struct slice){value.at + 1, value.len - 2} : value;
+        }
+        len += end != NULL;
+        cookies = (struct slice){cookies.at + len, cookies.len - len};
+    }
+    return (struct slice){NULL, 0};
+}
+
+/* space takes a token that had to be decoded. */
+static enum err find_token(const struct config *config, const struct session_credentials *c,
+    char space[static TOKEN_BYTES_MAX + 1], struct slice *out, struct problem *p)
+{
+    if (c->query_token.at) {
+        if (parse_percent(c->query_token, space, TOKEN_BYTES_MAX + 1) != ERR_OK) {
+            return problem_set(p, ERR_TOKEN_INVALID, "token", NULL);
+        }
+        *out = slice_of(space);
+        return ERR_OK;
+    }
+    *out = c->authorization.at ? bearer_of(c->authorization) : (struct slice){NULL, 0};
+    if (!out->at && c->cookies.at && *config->token_cookie) {
+        *out = cookie_of(c->cookies, config->token_cookie);
+    }
+    return out->at ? ERR_OK : problem_set(p, ERR_TOKEN_MISSING, "", NULL);
+}
+
+static enum err verify(const struct admission *a, struct slice text, const struct address *address,
+    int64_t now_ms, struct token *out, struct problem *p)
+{
+    struct token token;
+
+    enum err err = token_verify(&a->verifier, text, now_ms, &token, p);
+    if (!err) {
+        err = token_check_address(&token, address, p);
+    }
+    if (!err) {
+        *out = token;
+    }
+    return err;
+}
+
+enum err admission_decide(
+    const struct node *n, struct session_handshake *h, int64_t now_ms, struct problem *p)
+{
+    char space[TOKEN_BYTES_MAX + 1];
+    struct slice text = {NULL, 0};
+
+    if (!n->admission) {
+        return ERR_OK;
+    }
+    enum err err = find_token(n->config, &h->credentials, space, &text, p);
+    if (!err) {
+        err = verify(n->admission, text, &h->address, now_ms, &h->token, p);
+    }
+    return err;
+}
+
+enum err admission_renew(const struct node *n, struct slice text, const struct address *address,
+    int64_t now_ms, struct token *out, struct problem *p)
+{
+    if (!n->admission) {
+        return problem_set(p, ERR_BAD_VALUE, "type", "no tokens are asked for here");
+    }
+    return verify(n->admission, text, address, now_ms, out, p);
+}
