@@ -43,6 +43,17 @@ struct command *pipeline_add(struct pipeline *p)
     return command;
 }
 
+void pipeline_add_wait(struct pipeline *p, const struct config *config)
+{
+    struct command *command = pipeline_add(p);
+
+    command->follows = true;
+    command_add_str(command, "WAIT");
+    command_add_int(command, config->redis_wait_replicas);
+    /* The answer is to come before the pipeline's own time is up. */
+    command_add_int(command, config->redis_command_timeout_ms * 3 / 4);
+}
+
 enum err pipeline_run(struct pipeline *p, struct redis_sync *redis, bool repeatable)
 {
     if (p->count == 0) {

@@ -19,6 +19,8 @@ enum err pipeline_init(struct pipeline *p, size_t max) MUST_CHECK;
 void pipeline_finish(struct pipeline *p);
 
 struct command *pipeline_add(struct pipeline *p); /* borrowed, empty; more than max is an assert */
+/* WAIT for redis.wait_replicas, after a write: its reply is how many have that. */
+void pipeline_add_wait(struct pipeline *p, const struct config *config);
 /* As redis_sync_run(); once per pipeline. Nothing to run is fine. */
 enum err pipeline_run(struct pipeline *p, struct redis_sync *redis, bool repeatable) MUST_CHECK;
 /* As redis_sync_run_each(): the fates tell. */

@@ -39,17 +39,6 @@ static void add_touch(struct pipeline *pipeline, const struct config *config, co
     }
 }
 
-static void add_wait(struct pipeline *pipeline, const struct config *config)
-{
-    struct command *command = pipeline_add(pipeline);
-
-    command->follows = true;
-    command_add_str(command, "WAIT");
-    command_add_int(command, config->redis_wait_replicas);
-    /* The answer is to come before the pipeline's own time is up. */
-    command_add_int(command, config->redis_command_timeout_ms * 3 / 4);
-}
-
 static int place_of(const struct worker *w, const struct sending *s)
 {
     struct command command;
@@ -95,7 +84,7 @@ static void ask_place(
         add_touch(pipeline, config, list[i].sending->message.target.user_id);
     }
     size_t wait = pipeline->count;
-    add_wait(pipeline, config);
+    pipeline_add_wait(pipeline, config);
     for (size_t i = 0; i < count; i++) {
         const struct sending *s = list[i].sending;
 

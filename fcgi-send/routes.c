@@ -28,6 +28,7 @@ static const struct route routes[] = {
     {"unread", METHOD_GET, AUTH_PRESENCE, SEND_STAT_requests_unread, unread_serve},
     {"history", METHOD_GET, AUTH_PRESENCE, SEND_STAT_requests_history, history_serve},
     {"status", METHOD_GET, AUTH_PRESENCE, SEND_STAT_requests_status, status_serve},
+    {"revoke", METHOD_POST, AUTH_ADMIN, SEND_STAT_requests_revoke, revoke_serve},
     {"nodes", METHOD_GET, AUTH_ADMIN, SEND_STAT_requests_nodes, nodes_serve},
     {"metrics", METHOD_GET, AUTH_ADMIN, SEND_STAT_requests_metrics, metrics_serve},
     {"healthz", METHOD_GET, ANYBODY, SEND_STAT_requests_healthz, healthz_serve},

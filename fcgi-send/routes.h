@@ -26,6 +26,7 @@ call_serve online_serve;  /* GET, POST /online */
 call_serve unread_serve;  /* GET /unread */
 call_serve history_serve; /* GET /history */
 call_serve status_serve;  /* GET /status */
+call_serve revoke_serve;  /* POST /revoke */
 call_serve nodes_serve;   /* GET /nodes */
 call_serve healthz_serve; /* GET /healthz */
 call_serve metrics_serve; /* GET /metrics */

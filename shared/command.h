@@ -21,7 +21,7 @@ struct script {
 };
 /* One per .lua file that is not only included (generated: build/…/scripts.c). */
 extern const struct script script_open, script_send, script_fetch, script_refresh, script_close,
-    script_ack, script_release, script_unread, script_dismiss;
+    script_ack, script_release, script_unread, script_dismiss, script_revoke;
 
 struct command {
     const struct script *script; /* NULL: a plain command */

@@ -77,15 +77,41 @@ enum err registry_decode_entry(
     return err;
 }
 
+/* Of refresh. */
+enum { ANSWER_OK, ANSWER_REPLACED, ANSWER_REVOKED };
+
+static void add_token(struct command *c, const struct registry_token *token)
+{
+    command_add_str(c, token ? token->id : "");
+    if (token) {
+        command_add_int(c, token->issued_ms);
+    } else {
+        command_add_str(c, "");
+    }
+}
+
+static enum err read_reason(struct reply_reader *r, char out[static CLOSE_REASON_BYTES_MAX + 1])
+{
+    struct slice reason = reply_next_text(r);
+
+    if (reply_reader_err(r) || reason.len > CLOSE_REASON_BYTES_MAX) {
+        return ERR_INTERNAL;
+    }
+    memcpy(out, reason.at, reason.len);
+    out[reason.len] = '\0';
+    return ERR_OK;
+}
+
 void registry_open_command(struct command *c, const char *prefix, const struct registry_open *o)
 {
     const struct registry_entry *e = o->entry;
     char key[ADDRESS_KEY_BYTES];
 
-    command_start_script(c, &script_open, 3);
+    command_start_script(c, &script_open, 4);
     schema_add_registry(c, prefix, e->address.user_id);
     schema_add_inbox(c, prefix, e->address.user_id);
     schema_add_read(c, prefix, e->address.user_id);
+    schema_add_revoked(c, prefix, e->address.user_id);
     command_add_str(c, e->session_id);
     registry_encode_entry(e, command_begin(c));
     command_end(c);
@@ -99,6 +125,7 @@ void registry_open_command(struct command *c, const char *prefix, const struct r
     inbox_add_limits(c, &o->limits);
     command_add_int(c, o->max_of_user);
     command_add_int(c, o->max_of_key);
+    add_token(c, o->token);
 }
 
 static struct inbox_cursors read_cursors(const struct redisReply *reply, bool *broken)
@@ -125,6 +152,13 @@ enum err registry_open_decode(const struct redisReply *reply, struct registry_op
         return ERR_INTERNAL;
     }
     opened.verdict = (enum registry_verdict)verdict;
+    if (opened.verdict == REGISTRY_REVOKED) {
+        err = read_reason(&r, opened.reason);
+        if (!err) {
+            *out = opened;
+        }
+        return err;
+    }
     /* The script has left out what is past `until`. */
     err = registry_lookup_decode(reply_next(&r), 0, &opened.duplicates, &opened.duplicate_count);
     if (err) {
@@ -152,17 +186,20 @@ void registry_opened_finish(struct registry_opened *o)
 }
 
 void registry_refresh_command(struct command *c, const char *prefix,
-    const struct registry_entry *entry, int64_t ttl_ms, enum on_duplicate_mode mode)
+    const struct registry_entry *entry, int64_t ttl_ms, enum on_duplicate_mode mode,
+    const struct registry_token *token)
 {
-    command_start_script(c, &script_refresh, 3);
+    command_start_script(c, &script_refresh, 4);
     schema_add_registry(c, prefix, entry->address.user_id);
     schema_add_inbox(c, prefix, entry->address.user_id);
     schema_add_close(c, prefix, entry->address.user_id);
+    schema_add_revoked(c, prefix, entry->address.user_id);
     command_add_str(c, entry->session_id);
     registry_encode_entry(entry, command_begin(c));
     command_end(c);
     command_add_int(c, ttl_ms);
     command_add_str(c, mode_words[mode]);
+    add_token(c, token);
 }
 
 /* Somebody else may have written it: what may not be sent is no order. */
@@ -183,9 +220,18 @@ static struct dismissal read_dismissal(struct reply_reader *r)
 enum err registry_refresh_decode(const struct redisReply *reply, struct registry_refreshed *out)
 {
     struct reply_reader r = reply_reader_of(reply);
-    struct registry_refreshed refreshed;
+    struct registry_refreshed refreshed = {.replaced = false};
+    int64_t answer = reply_next_int(&r);
 
-    refreshed.replaced = reply_next_int(&r) != 0;
+    refreshed.replaced = answer == ANSWER_REPLACED;
+    refreshed.revoked = answer == ANSWER_REVOKED;
+    if (refreshed.revoked) {
+        enum err err = read_reason(&r, refreshed.reason);
+        if (!err) {
+            *out = refreshed;
+        }
+        return err;
+    }
     refreshed.position = reply_next_id(&r);
     refreshed.dismissal = read_dismissal(&r);
     if (reply_reader_err(&r)) {

@@ -41,6 +41,12 @@ void registry_encode_entry(
 enum err registry_decode_entry(
     struct slice session_id, struct slice json, struct registry_entry *out) MUST_CHECK;
 
+/* The token that a session was admitted with, to be compared with those that were revoked. */
+struct registry_token {
+    const char *id;    /* "": it has none */
+    int64_t issued_ms; /* wall clock; 0: unknown, so that it counts as issued long ago */
+};
+
 struct registry_open {
     const struct registry_entry *entry;
     int64_t ttl_ms;
@@ -52,6 +58,7 @@ struct registry_open {
     /* Most live sessions, this one included; 0: no limit. */
     int64_t max_of_user;
     int64_t max_of_key;
+    const struct registry_token *token; /* NULL: none was asked for */
 };
 void registry_open_command(struct command *c, const char *prefix, const struct registry_open *o);
 
@@ -61,11 +68,13 @@ enum registry_verdict {
     REGISTRY_IS_DUPLICATE, /* mode is reject, and there is another one */
     REGISTRY_TOO_MANY_OF_USER,
     REGISTRY_TOO_MANY_OF_KEY,
+    REGISTRY_REVOKED, /* the token; nothing but the reason is said */
     REGISTRY_VERDICT_COUNT
 };
 
 struct registry_opened {
     enum registry_verdict verdict;
+    char reason[CLOSE_REASON_BYTES_MAX + 1]; /* if it was revoked: the caller's, or "" */
     /* Owned; older live sessions of the same key (mode allow: none are told). With replace they are
      * no longer in the registry. */
     struct registry_entry *duplicates;
@@ -85,8 +94,11 @@ void registry_opened_finish(struct registry_opened *o);
 
 /* Writes the entry (again) and tells the inbox's last id, so that a session sees what it missed. */
 void registry_refresh_command(struct command *c, const char *prefix,
-    const struct registry_entry *entry, int64_t ttl_ms, enum on_duplicate_mode mode);
+    const struct registry_entry *entry, int64_t ttl_ms, enum on_duplicate_mode mode,
+    const struct registry_token *token);
 struct registry_refreshed {
+    bool revoked; /* the token; nothing was written */
+    char reason[CLOSE_REASON_BYTES_MAX + 1];
     /* A newer session of the same key is there and mode is replace: nothing was written; close with
      * 4009. */
     bool replaced;

@@ -34,6 +34,12 @@ void schema_add_sent(
     command_end(c);
 }
 
+void schema_add_revoked(struct command *c, const char *prefix, const char *user_id)
+{
+    buf_addf(command_begin(c), "%s{%s}:revoked", prefix, user_id);
+    command_end(c);
+}
+
 void schema_add_nodes(struct command *c, const char *prefix)
 {
     buf_addf(command_begin(c), "%snodes", prefix);

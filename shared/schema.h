@@ -18,6 +18,10 @@
  *                         expires after idempotency_window; written by send; read by send, /status
  * P{userId}:close         hash: sessionId or narrowing -> "<ms when ordered> <code> <narrowing>
  * <reason>" expires DISMISSAL_TTL_MS after the last order written by dismiss; read by refresh
+ * P{userId}:revoked       hash: "all" -> "<ms> <reason>": tokens issued up to then are refused;
+ *                         "id <jti>" -> "<ms> <reason>": that token is, and may be forgotten then
+ *                         expires as the last token could (token.lifetime_max); written by revoke;
+ *                         read by open refresh
  * Pnodes                  hash: nodeId -> heartbeat (nodes.h)
  *                         does not expire; written by wsnode; read by fcgi-send, wsnode
  * Pnode:<nodeId>          string: boot; the lease
@@ -36,6 +40,7 @@ void schema_add_read(struct command *c, const char *prefix, const char *user_id)
 void schema_add_close(struct command *c, const char *prefix, const char *user_id);
 void schema_add_sent(
     struct command *c, const char *prefix, const char *user_id, const char *message_id);
+void schema_add_revoked(struct command *c, const char *prefix, const char *user_id);
 void schema_add_nodes(struct command *c, const char *prefix);
 void schema_add_lease(struct command *c, const char *prefix, const char *node_id);
 void schema_add_control(struct command *c, const char *prefix, const char *node_id);

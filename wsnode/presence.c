@@ -58,6 +58,16 @@ void presence_describe(const struct node *n, const struct session *s, struct reg
     e->until_ms = clock_wall_ms() + n->config->registry_session_ttl_ms;
 }
 
+const struct registry_token *presence_describe_token(
+    const struct session *s, struct registry_token *out)
+{
+    if (!s->grant) {
+        return NULL;
+    }
+    *out = (struct registry_token){.id = s->grant->texts, .issued_ms = s->grant->issued_ms};
+    return out;
+}
+
 struct inbox_limits presence_page_limits(const struct node *n)
 {
     return (struct inbox_limits){
@@ -83,6 +93,7 @@ static void after_refresh(struct node *n, enum err err, const struct redisReply 
 void presence_refresh(struct node *n, struct session *s)
 {
     struct registry_entry entry;
+    struct registry_token token;
     struct command c;
 
     struct request *r = presence_request_create(s);
@@ -93,7 +104,8 @@ void presence_refresh(struct node *n, struct session *s)
     presence_describe(n, s, &entry);
     command_init(&c);
     registry_refresh_command(&c, n->config->redis_prefix, &entry,
-        n->config->registry_session_ttl_ms, (enum on_duplicate_mode)n->config->node_on_duplicate);
+        n->config->registry_session_ttl_ms, (enum on_duplicate_mode)n->config->node_on_duplicate,
+        presence_describe_token(s, &token));
     if (presence_run(n, &c, after_refresh, r)) {
         n->presence->refresh_failed = true;
         free(r);

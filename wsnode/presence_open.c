@@ -63,6 +63,7 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
 {
     struct presence *p = n->presence;
     struct registry_entry entry;
+    struct registry_token token;
     struct command c;
 
     const char *alive = p->live_nodes ? live_nodes_text(p->live_nodes, now_ms) : "";
@@ -73,6 +74,7 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
     struct registry_open open = {.entry = &entry,
         .ttl_ms = n->config->registry_session_ttl_ms,
         .mode = (enum on_duplicate_mode)n->config->node_on_duplicate,
+        .token = presence_describe_token(s, &token),
         .alive = alive,
         .last_id = o->last_id,
         .limits = presence_page_limits(n),

@@ -89,6 +89,9 @@ enum err presence_run_confirmed(
 /* The answer to a request came: frees it and returns the session, if it is still there. */
 struct session *presence_take_answer(struct node *n, struct request *r);
 void presence_describe(const struct node *n, const struct session *s, struct registry_entry *e);
+/* Returns out, borrowing from the session; NULL: it has no token. */
+const struct registry_token *presence_describe_token(
+    const struct session *s, struct registry_token *out);
 /* A page is about what a session's queue takes. */
 struct inbox_limits presence_page_limits(const struct node *n);
 

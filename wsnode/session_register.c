@@ -82,10 +82,22 @@ static void refuse(struct node *n, struct session *s, enum registry_verdict verd
     session_close(n, s, is_duplicate ? CLOSE_REPLACED : CLOSE_TOO_MANY_SESSIONS);
 }
 
+static void close_revoked(struct node *n, struct session *s, const char *reason)
+{
+    node_stat_add(revoked, 1);
+    session_close_with(
+        n, s, CLOSE_TOKEN_REVOKED, *reason ? reason : close_reason_text(CLOSE_TOKEN_REVOKED));
+}
+
 void session_after_open(struct node *n, struct session *s, const struct registry_opened *opened)
 {
     if (s->state == SESSION_CLOSING) {
         presence_close(n, s); /* it ended while the registry was asked: what that wrote must go */
+        return;
+    }
+    if (opened->verdict == REGISTRY_REVOKED) {
+        s->registered = false;
+        close_revoked(n, s, opened->reason);
         return;
     }
     if (opened->verdict != REGISTRY_OPENED) {
@@ -119,6 +131,10 @@ void session_after_refresh(struct node *n, struct session *s,
     const struct registry_refreshed *refreshed, struct message_id watermark)
 {
     if (s->state == SESSION_OPENING || s->state == SESSION_CLOSING) {
+        return;
+    }
+    if (refreshed->revoked) {
+        close_revoked(n, s, refreshed->reason);
         return;
     }
     if (refreshed->dismissal.code) {

@@ -1,19 +1,24 @@
 -- open: registers a session and reads what must be replayed to it, atomically: every send is either before (its entry is in the reply)
 -- or after (the sender sees the session).
 --
--- KEYS: registry, inbox, read
+-- KEYS: registry, inbox, read, revoked
 -- ARGV: sessionId, entry, ttl ms, key, mode (allow notify replace reject), "nodeId boot\n…" of live nodes, serverClient, last id or "",
--- entries and bytes that a page may have, most live sessions of the user and of the key (0: no limit)
--- Returns {verdict (0 opened; nothing was written: 1 duplicate, 2 too many of the user, 3 of the key), {duplicate sessionId, entry, …}, position, recovered, unread, missed, start,
+-- entries and bytes that a page may have, most live sessions of the user and of the key (0: no limit),
+-- the token's id and when it was issued (ms; "": there is no token)
+-- Returns {4, reason} if the token was revoked, else {verdict (0 opened; nothing was written: 1 duplicate, 2 too many of the user, 3 of the key), {duplicate sessionId, entry, …}, position, recovered, unread, missed, start,
 --          {filter, cursors of the classes *, sc, sc:page and of the same with except}, {id, payload, …}, last, more, skipped, excepted}
 
 -- include: entries.lua
 -- include: registry.lua
+-- include: revoked.lua
 
 local registry, inbox, read = KEYS[1], KEYS[2], KEYS[3]
 local max_of_user, max_of_key = tonumber(ARGV[11]), tonumber(ARGV[12])
 local session_id, entry, ttl_ms, key, mode, alive, server_client, last_known, page_entries, page_bytes =
   ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+
+local reason = revocation_of(KEYS[4], ARGV[13], ARGV[14])
+if reason then return {4, reason} end
 
 -- The user's other sessions, but for those of nodes that are dead; and as {sessionId, entry, …} those of the same key that have to be told.
 local function live_others()

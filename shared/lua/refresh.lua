@@ -1,16 +1,20 @@
 -- refresh: writes a live session's entry again and tells the inbox's last id, unless the session is to end. Entries that nobody refreshed in time
 -- go.
 --
--- KEYS: registry, inbox, close
--- ARGV: sessionId, entry, ttl ms, mode
--- Returns {replaced, position, code to close with or 0, reason}
+-- KEYS: registry, inbox, close, revoked
+-- ARGV: sessionId, entry, ttl ms, mode, the token's id and when it was issued (ms; "": there is no token)
+-- Returns {2, reason} if the token was revoked, else {replaced, position, code to close with or 0, reason}
 
 -- include: entries.lua
 -- include: registry.lua
+-- include: revoked.lua
 
 local registry, inbox, close = KEYS[1], KEYS[2], KEYS[3]
 local session_id, entry, ttl_ms, mode = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local own = cjson.decode(entry)
+
+local reason = revocation_of(KEYS[4], ARGV[5], ARGV[6])
+if reason then return {2, reason} end
 
 -- Two sessions of one millisecond: the id decides, so that exactly one of them stays.
 local function is_newer(other_id, other)

@@ -69,6 +69,7 @@ CALLS = [
     (OLD_KEY, "GET", "/nodes", 200),
     (NEW_KEY, "GET", "/nodes", 200),
     (READER_KEY, "GET", "/nodes", 403),
+    (READER_KEY, "POST", "/revoke", 403),
     (READER_KEY, "GET", "/metrics", 403),
     (READER_KEY, "POST", "/socketClose", 403),
     (API_KEY, "GET", "/nodes", 401),

@@ -1,16 +1,16 @@
-"""Who may connect: tokens before the upgrade, their end and their renewal."""
+"""Who may connect: tokens before the upgrade, their end, their renewal, and how they are revoked."""
 
 import json
 import time
 
 import pytest
-from harness import TOKEN_SECRET, Refused, Stack, make_token, request
+from harness import TOKEN_SECRET, Client, Refused, Stack, make_token, request
 from harness.client import HANDSHAKE
 
 TOKENS = {
     "node.auth": "token",
     "token.keys": f"k1:{TOKEN_SECRET} k2:another-{TOKEN_SECRET}",
-    "token.leeway": "0",
+    "token.leeway": "100ms",
     "token.cookie": "sid",
     "token.issuer": "tests",
 }
@@ -125,7 +125,7 @@ def test_a_renewed_session_goes_on(guarded, user):
     answer = client.receive()
     assert answer["type"] == "auth"
     assert 3000 < answer["expiresIn"] < 4100
-    time.sleep(3.1)
+    time.sleep(2.9)
     assert client.is_open
     assert client.wait_closed(5) == 4101
 
@@ -145,3 +145,88 @@ def test_counters(guarded, user):
     after = guarded.nodes[0].metrics()
     for name in ("handshakes_unauthorized_total", "handshakes_refused_total", "sessions_expired_total"):
         assert after[f"socketsend_node_{name}"] == before[f"socketsend_node_{name}"] + 1
+
+
+def revoke(stack, **body):
+    answer = stack.web.request("POST", "/revoke", body=body)
+    assert answer.status == 200, answer.body
+    return json.loads(answer.body)["data"]
+
+
+def assert_revoked(stack, user, token, node=0, reason="token revoked"):
+    """The handshake goes well, as the node alone does not know; the registry does."""
+    client = Client(stack.nodes[node].url + path_of(user), token=token)
+    assert client.wait_closed(5) == 4001
+    assert client.close_reason == reason
+    assert client.frames_so_far() == []
+
+
+def test_a_users_tokens_are_revoked_everywhere(guarded, user):
+    token = token_for(user, iat=time.time() - 5)
+    clients = [guarded.connect(node, path_of(user), token=token) for node in (0, 1)]
+    others = guarded.connect(0, path_of(f"{user}-2"), token=token_for(f"{user}-2", iat=time.time() - 5))
+    done = revoke(guarded, userId=user, reason="logged out")
+    assert done["sessions"] == 2
+    assert 86_390 < done["until"] / 1000 - time.time() < 86_410
+    for client in clients:
+        assert client.wait_closed(3) == 4001
+        assert client.close_reason == "logged out"
+    for node in (0, 1):
+        assert_revoked(guarded, user, token, node, "logged out")
+    assert guarded.connect(0, path_of(user), token=token_for(user)).is_open
+    others.ping()
+    guarded.wait_online(user, 1)
+
+
+def test_one_token_is_revoked(guarded, user):
+    stolen, other = token_for(user, jti="phone/1"), token_for(user, jti="desk/1")
+    phone = guarded.connect(0, path_of(user), token=stolen)
+    desk = guarded.connect(1, path_of(user), token=other)
+    assert revoke(guarded, userId=user, tokenId="phone/1")["sessions"] == 2
+    assert phone.wait_closed(3) == 4001
+    assert_revoked(guarded, user, stolen, 1)
+    desk.ping()
+    assert guarded.connect(0, path_of(user), token=other).is_open
+
+
+def test_a_session_that_has_renewed_a_revoked_token_stays(guarded, user):
+    client = guarded.connect(0, path_of(user), token=token_for(user, jti="1"))
+    client.send({"type": "auth", "token": token_for(user, jti="2")})
+    assert client.receive()["type"] == "auth"
+    revoke(guarded, userId=user, tokenId="1")
+    revoke(guarded, userId=user, tokenId="3")
+    client.ping()
+    client.send({"type": "auth", "token": token_for(user, jti="3")})
+    assert client.receive()["type"] == "auth"
+    assert client.wait_closed(3) == 4001, "nor does a revoked one renew"
+
+
+def test_a_revocation_needs_no_hint(make_stack, user):
+    """Without pub/sub the next refresh of the session notices."""
+    stack = make_stack(options={**TOKENS, "inbox.resync_interval": "1s"})
+    stack.redis.client.execute_command("ACL", "SETUSER", "default", "-publish", "-subscribe")
+    client = stack.connect(1, path_of(user), token=token_for(user))
+    revoke(stack, userId=user)
+    assert client.wait_closed(4) == 4001
+
+
+@pytest.mark.parametrize(
+    "body, error",
+    [
+        ({}, (400, 40007, "userId")),
+        ({"tokenId": "t"}, (400, 40007, "userId")),
+        ({"userId": "a:b"}, (400, 40010, "userId")),
+        ({"userId": "u", "tokenId": ""}, (400, 40010, "tokenId")),
+        ({"userId": "u", "tokenId": 7}, (400, 40008, "tokenId")),
+        ({"userId": "u", "reason": "x" * 124}, (400, 40014, "reason")),
+        ({"userId": "u", "reason": "a\nb"}, (400, 40014, "reason")),
+        ({"userId": "u", "all": True}, (400, 40006, "all")),
+    ],
+)
+def test_what_revoke_does_not_take(guarded, body, error):
+    assert guarded.web.request("POST", "/revoke", body=body).error == error
+
+
+def test_revoke_is_for_admins(guarded):
+    assert guarded.web.request("POST", "/revoke", body={"userId": "u"}, key=None).status == 401
+    assert guarded.web.request("GET", "/revoke").status == 405

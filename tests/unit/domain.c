@@ -214,7 +214,7 @@ struct registry_refreshed refresh(const struct registry_entry *e, enum on_duplic
     redisReply *reply;
 
     command_init(&c);
-    registry_refresh_command(&c, PREFIX, e, TTL_MS, mode);
+    registry_refresh_command(&c, PREFIX, e, TTL_MS, mode, NULL);
     reply = run(&c);
     assert_int_equal(registry_refresh_decode(reply, &refreshed), ERR_OK);
     freeReplyObject(reply);

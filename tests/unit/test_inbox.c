@@ -439,7 +439,7 @@ static void replay_comes_in_pages_until_the_position(void **state)
                                   : "{" TO_ALICE ",\"serverClient\":\"app\",\"json\":2}");
         }
         opened = open_as(
-            &(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {10, 1 << 20}, 0, 0});
+            &(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {10, 1 << 20}, 0, 0, NULL});
         assert_int_equal(opened.page.count, 5);
         assert_int_equal(opened.missed, total / 2);
         assert_int_equal(opened.page.more, total > 10);
@@ -674,8 +674,8 @@ static void large_inbox_is_counted_by_its_numbers(void **state)
     for (int i = 0; i < 40; i++) {
         send_and_forget(message);
     }
-    struct registry_opened opened =
-        open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {100, 100000}, 0, 0});
+    struct registry_opened opened = open_as(
+        &(struct registry_open){&e, TTL_MS, REGISTRY_ALLOW, "", "", {100, 100000}, 0, 0, NULL});
     assert_int_equal(opened.unread, 40);
     assert_int_equal(opened.page.count, 1);
     assert_true(opened.page.more);

@@ -193,8 +193,8 @@ static void open_passes_over_foreign_values(void **state)
 
     (void)state;
     add_foreign_values();
-    opened =
-        open_as(&(struct registry_open){&e, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}, 0, 0});
+    opened = open_as(
+        &(struct registry_open){&e, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}, 0, 0, NULL});
     assert_int_equal(opened.verdict, REGISTRY_OPENED);
     assert_int_equal(opened.duplicate_count, 0);
     registry_opened_finish(&opened);
@@ -298,8 +298,8 @@ static void own_node_counts_as_alive_without_being_listed(void **state)
 
     (void)state;
     enter(&older);
-    opened = open_as(
-        &(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}, 0, 0});
+    opened = open_as(&(struct registry_open){
+        &newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}, 0, 0, NULL});
     assert_int_equal(opened.verdict, REGISTRY_IS_DUPLICATE);
     registry_opened_finish(&opened);
 }
@@ -312,8 +312,8 @@ static void another_page_is_no_duplicate(void **state)
 
     (void)state;
     enter(&older);
-    opened = open_as(
-        &(struct registry_open){&newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}, 0, 0});
+    opened = open_as(&(struct registry_open){
+        &newer, TTL_MS, REGISTRY_REJECT, "", "", {100, 1 << 20}, 0, 0, NULL});
     assert_int_equal(opened.verdict, REGISTRY_OPENED);
     registry_opened_finish(&opened);
 }

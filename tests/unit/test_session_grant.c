@@ -170,6 +170,24 @@ static void a_shorter_token_shortens(void **state)
     assert_int_equal(s->socket->close_code, CLOSE_TOKEN_EXPIRED);
 }
 
+static void a_revoked_token_is_closed_with_the_callers_reason(void **state)
+{
+    struct session *opening = connect_for(&format_v1, 60);
+    struct session *live = live_for(&format_v1, 60);
+    struct registry_opened opened = {.verdict = REGISTRY_REVOKED, .reason = "logged out"};
+    struct registry_refreshed refreshed = {.revoked = true};
+
+    (void)state;
+    session_after_open(&rig.node, opening, &opened);
+    assert_int_equal(opening->socket->close_code, CLOSE_TOKEN_REVOKED);
+    assert_string_equal(opening->socket->close_reason, "logged out");
+    assert_int_equal(fake_presence.closes, 0); /* it was never registered */
+    session_after_refresh(&rig.node, live, &refreshed, live->watermark);
+    assert_int_equal(live->socket->close_code, CLOSE_TOKEN_REVOKED);
+    assert_string_equal(live->socket->close_reason, "token revoked");
+    assert_int_equal(fake_presence.closes, 1);
+}
+
 static void topics_are_kept_and_told_apart_from_none(void **state)
 {
     struct session *s = live_for(&format_v1, 60);
@@ -215,6 +233,7 @@ int main(void)
         TEST(a_renewal_moves_the_end),
         TEST(a_bad_renewal_is_told_and_leaves_the_end_where_it_was),
         TEST(a_shorter_token_shortens),
+        TEST(a_revoked_token_is_closed_with_the_callers_reason),
         TEST(topics_are_kept_and_told_apart_from_none),
         TEST(sessions_without_tokens_have_nothing_of_it),
         TEST(a_closed_session_is_in_no_wheel),

@@ -1,0 +1,174 @@
+/*
+ * POST /revoke: a user's tokens, or one of them, count no more. From the moment in which Redis has
+ * it, nobody gets in with them; nodes that have sessions of the user are told to look, and look by
+ * themselves at the next refresh of each session.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi-send/pipeline.h"
+#include "fcgi-send/routes.h"
+#include "fcgi-send/stats.h"
+#include "shared/clock.h"
+#include "shared/json.h"
+#include "shared/revocation.h"
+#include "shared/token.h"
+
+#define FIELD(name) ((struct json_field){body, "", name})
+
+struct asked {
+    char user_id[ADDRESS_PART_BYTES_MAX + 1];
+    char token_id[TOKEN_ID_BYTES];
+    char reason[CLOSE_REASON_BYTES_MAX + 1];
+};
+
+static enum err read_user(struct json_object *body, struct asked *out, struct problem *p)
+{
+    struct slice text = {NULL, 0};
+    enum err err = json_get_string(FIELD("userId"), &text, p);
+
+    if (err) {
+        return err;
+    }
+    if (!text.at) {
+        return problem_set(p, ERR_MISSING_FIELD, "userId",
+            "userId is missing; tokens are revoked under their user, also one by its tokenId");
+    }
+    return address_copy_part(text, "userId", out->user_id, p);
+}
+
+static enum err read_token_id(struct json_object *body, struct asked *out, struct problem *p)
+{
+    struct slice text = {NULL, 0};
+    enum err err = json_get_string(FIELD("tokenId"), &text, p);
+
+    if (err || !text.at) {
+        return err;
+    }
+    err = address_check_message_id(text, "tokenId", p);
+    if (!err) {
+        memcpy(out->token_id, text.at, text.len);
+    }
+    return err;
+}
+
+/* It goes into a close frame. */
+static enum err read_reason(struct json_object *body, struct asked *out, struct problem *p)
+{
+    struct slice text = {NULL, 0};
+    enum err err = json_get_string(FIELD("reason"), &text, p);
+
+    if (err || !text.at) {
+        return err;
+    }
+    if (text.len > CLOSE_REASON_BYTES_MAX) {
+        return problem_set(p, ERR_BAD_VALUE, "reason", "reason has %zu bytes; at most %d fit",
+            text.len, CLOSE_REASON_BYTES_MAX);
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f) {
+            return problem_set(p, ERR_BAD_VALUE, "reason", "reason has a control character");
+        }
+    }
+    memcpy(out->reason, text.at, text.len);
+    return ERR_OK;
+}
+
+static enum err read_body(const struct request *req, struct asked *out, struct problem *p)
+{
+    static const char *const names[] = {"userId", "tokenId", "reason", NULL};
+    struct json_object *body;
+    enum err err = json_parse_object((struct slice){buf_str(&req->body), req->body.len}, &body, p);
+
+    if (err) {
+        return err;
+    }
+    if (!(err = json_only(body, "", names, p)) && !(err = read_user(body, out, p)) &&
+        !(err = read_token_id(body, out, p))) {
+        err = read_reason(body, out, p);
+    }
+    json_object_put(body);
+    return err;
+}
+
+static enum err store(
+    struct worker *w, const struct asked *a, struct revocation_done *out, struct problem *p)
+{
+    const struct config *config = w->service->config;
+    struct revocation revocation = {.user_id = a->user_id,
+        .token_id = a->token_id,
+        .reason = a->reason,
+        .lifetime_ms = config->token_lifetime_max_ms + 2 * config->token_leeway_ms};
+    struct pipeline pipeline;
+    int64_t confirmed = 0;
+    enum err err = pipeline_init(&pipeline, 2);
+
+    if (err) {
+        return err;
+    }
+    revocation_command(pipeline_add(&pipeline), config->redis_prefix, &revocation);
+    if (config->redis_wait_replicas > 0) {
+        pipeline_add_wait(&pipeline, config);
+    }
+    err = pipeline_run(&pipeline, w->redis, true);
+    if (!err && config->redis_wait_replicas > 0) {
+        err = redis_reply_int(pipeline.replies[1], &confirmed);
+    }
+    if (!err && confirmed < config->redis_wait_replicas) {
+        err = problem_set(
+            p, ERR_TOO_FEW_REPLICAS, "", "revoked, but too few replicas confirmed it; repeat it");
+    }
+    if (!err) {
+        err = revocation_decode(pipeline.replies[0], clock_wall_ms(), out);
+    }
+    pipeline_finish(&pipeline);
+    return err;
+}
+
+static bool is_first_of_its_node(const struct registry_entry *entries, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (strcmp(entries[i].node_id, entries[at].node_id) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Nothing depends on the arrival of a hint, so nothing is made of a failure. */
+static void hint(struct worker *w, const char *user_id, const struct revocation_done *done)
+{
+    struct pipeline pipeline;
+
+    if (pipeline_init(&pipeline, done->entry_count)) {
+        return;
+    }
+    for (size_t i = 0; i < done->entry_count; i++) {
+        if (is_first_of_its_node(done->entries, i)) {
+            registry_hint_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
+                done->entries[i].node_id, HINT_CLOSE, user_id);
+        }
+    }
+    if (!pipeline_run(&pipeline, w->redis, true)) {
+        send_stat_add(hints, (int64_t)pipeline.count);
+    }
+    pipeline_finish(&pipeline);
+}
+
+enum err revoke_serve(
+    struct worker *w, const struct request *req, struct response *res, struct problem *p)
+{
+    struct asked asked = {.user_id = ""};
+    struct revocation_done done;
+    enum err err = read_body(req, &asked, p);
+
+    if (err || (err = store(w, &asked, &done, p))) {
+        return err;
+    }
+    hint(w, asked.user_id, &done);
+    buf_addf(
+        &res->data, "{\"sessions\":%zu,\"until\":%" PRId64 "}", done.entry_count, done.until_ms);
+    free(done.entries);
+    return ERR_OK;
+}
