@@ -65,7 +65,7 @@ UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard test
         lint format asan tsan bench-ledger bench-hosts bench-memory \
         bench-node-killed bench-flushall bench-slow-readers bench-slowloris bench-storm bench-send bench-batch bench-tls docs install clean
 
-all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send ## build both programs
+all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send $(BUILD)/wsctl/wsctl ## build the programs
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -113,6 +113,9 @@ $(BUILD)/wsnode/wsnode: $(BUILD)/wsnode/main.o $(BUILD)/libnode.a $(BUILD)/libsh
 $(BUILD)/fcgi-send/fcgi-send: $(BUILD)/fcgi-send/main.o $(BUILD)/libsend.a $(BUILD)/libshared.a
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SEND_LIBS) $(SHARED_LIBS)
 
+$(BUILD)/wsctl/wsctl: $(call objects,wsctl) $(BUILD)/libshared.a
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS)
+
 # Unit tests link neither libwebsockets nor libfcgi nor libcurl: what needs them is not unit-tested, and STYLE rule 4 holds by itself.
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtest.a $(BUILD)/libnode.a $(BUILD)/libsend.a $(BUILD)/libshared.a
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
@@ -159,7 +162,7 @@ lint: deps-lint ## what the compiler cannot check: dependencies, lengths, format
 	@tests/lint.sh
 
 format: ## clang-format on all C files
-	clang-format -i $(wildcard shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] bench/ledger/*.[ch] bench/poster/*.[ch])
+	clang-format -i $(wildcard shared/*.[ch] wsnode/*.[ch] fcgi-send/*.[ch] wsctl/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] bench/ledger/*.[ch] bench/poster/*.[ch])
 
 $(BUILD)/bench/ledger: $(wildcard bench/ledger/*.[ch])
 	@mkdir -p $(@D)
@@ -211,7 +214,7 @@ docs: $(BUILD)/wsnode/wsnode ## write the tables of docs/configuration.md
 
 install: all ## to DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/socketsend/www
-	install -m 755 $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send $(BUILD)/wsctl/wsctl $(DESTDIR)$(PREFIX)/bin
 	install -m 644 www/* $(DESTDIR)$(PREFIX)/share/socketsend/www
 	cp -R deploy/apache deploy/lighttpd deploy/nginx deploy/systemd deploy/socketsend.conf $(DESTDIR)$(PREFIX)/share/socketsend
 

@@ -1,10 +1,11 @@
 """Who may connect: tokens before the upgrade, their end, their renewal, and how they are revoked."""
 
 import json
+import subprocess
 import time
 
 import pytest
-from harness import TOKEN_SECRET, Client, Refused, Stack, make_token, request
+from harness import BUILD, TOKEN_SECRET, Client, Refused, Stack, make_token, request
 from harness.client import HANDSHAKE
 
 TOKENS = {
@@ -230,3 +231,50 @@ def test_what_revoke_does_not_take(guarded, body, error):
 def test_revoke_is_for_admins(guarded):
     assert guarded.web.request("POST", "/revoke", body={"userId": "u"}, key=None).status == 401
     assert guarded.web.request("GET", "/revoke").status == 405
+
+
+def wsctl(*arguments):
+    return subprocess.run([BUILD / "wsctl" / "wsctl", *arguments], capture_output=True, text=True)
+
+
+def wsctl_token(node, *arguments):
+    return wsctl("token", "-c", node.directory / "socketsend.conf", *arguments)
+
+
+def test_wsctl_makes_tokens_that_the_node_takes(guarded, user):
+    made = wsctl_token(guarded.nodes[0], "--user", user, "--page", "home", "--topic", "news/*", "--expires", "10m", "--kid", "k2", "--id", "t")
+    assert made.returncode == 0, made.stderr
+    client = guarded.connect(0, path_of(user), token=made.stdout.strip())
+    assert 590_000 < client.connected["expiresIn"] < 600_100
+    assert refusal(guarded, user, make_token(user, header={"kid": "k2"}, iss="tests"))[:2] == (401, 40104), "k2 has a secret of its own"
+    revoke(guarded, userId=user, tokenId="t")
+    assert client.wait_closed(3) == 4001
+
+
+def test_wsctl_says_what_is_missing(guarded, user, test_directory):
+    node = guarded.nodes[0]
+    assert "--kid" in wsctl_token(node, "--user", user).stderr
+    assert "no such key" in wsctl_token(node, "--user", user, "--kid", "k3").stderr
+    assert "token.lifetime_max" in wsctl_token(node, "--user", user, "--kid", "k1", "--expires", "2d").stderr
+    assert "sub " in wsctl_token(node, "--user", "a:b", "--kid", "k1").stderr
+    for usage in (["token"], ["token", "--user", user, "--expires", "soon"], ["token", "--user", user, "more"], ["nothing"], []):
+        assert wsctl(*usage).returncode == 2
+    for help_ in (["--help"], ["token", "--help"]):
+        assert "usage: wsctl" in wsctl(*help_).stdout
+
+
+@pytest.mark.parametrize(
+    "algorithm, generate", [("RS256", ["genrsa", "2048"]), ("ES256", ["ecparam", "-name", "prime256v1", "-genkey", "-noout"])]
+)
+def test_tokens_signed_with_a_private_key(make_stack, test_directory, user, algorithm, generate):
+    private, public = test_directory / "private.pem", test_directory / "public.pem"
+    private.write_bytes(subprocess.run(["openssl", *generate], capture_output=True, check=True).stdout)
+    public.write_bytes(subprocess.run(["openssl", "pkey", "-in", private, "-pubout"], capture_output=True, check=True).stdout)
+    stack = make_stack(nodes=["node-a"], options={"node.auth": "token", "token.algorithm": algorithm, "token.keys": f"k1:file:{public}"})
+    made = wsctl_token(stack.nodes[0], "--user", user, "--key", private)
+    assert made.returncode == 0, made.stderr
+    assert stack.connect(0, path_of(user), token=made.stdout.strip()).is_open
+    forged = make_token(user, secret=public.read_text(), header={"kid": "k1"})
+    assert refusal(stack, user, forged) == (401, 40104, "alg"), "a public key is no secret"
+    assert refusal(stack, user, make_token(user, secret=public.read_text(), header={"kid": "k1", "alg": algorithm}))[:2] == (401, 40104)
+    assert "--key" in wsctl_token(stack.nodes[0], "--user", user).stderr
