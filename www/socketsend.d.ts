@@ -29,6 +29,10 @@ export interface Connected {
     readonly recovered: boolean;
     /** A sign of life comes at least so often, in milliseconds. */
     readonly ping: number;
+    /** With a token: when it ends, in milliseconds since 1970 by the node's clock. */
+    readonly expires?: number;
+    /** With a token: how long the node still takes it, in milliseconds. */
+    readonly expiresIn?: number;
 }
 
 export interface Close {
@@ -77,7 +81,7 @@ export interface Clock {
 export interface Options {
     /** "auto" (default): a message counts as handled when its listeners are done. */
     ack?: "auto" | "manual";
-    /** Asked at each connect if it is a function; sent as the query's `token`. */
+    /** Asked at each connect, and before the token ends, if it is a function; sent as the query's `token`. */
     token?: string | null | (() => string | null | undefined | Promise<string | null | undefined>);
     storage?: PositionStorage | null;
     /** A class like the browser's; needed where there is no global one. */

@@ -7,7 +7,8 @@
  *     client.on("message", (message) => show(message.msgInfo, message.json));
  *
  * Emitter calls the application's listeners, Progress knows how far the application is in its inbox,
- * Delivery brings messages to it and acknowledges them, SocketSend keeps the connection.
+ * Delivery brings messages to it and acknowledges them, Renewal brings new tokens to the node,
+ * SocketSend keeps the connection.
  */
 
 const SUBPROTOCOL = "socketsend.v1";
@@ -18,6 +19,15 @@ const SOCKET_OPEN = 1; // WebSocket.OPEN, which not every implementation has on 
 /** At most one acknowledgement per so many milliseconds, or so many messages. */
 const ACK_INTERVAL_MS = 100;
 const ACK_MESSAGES = 50;
+/** A token is renewed so long before its end, or, if it is short, when a fifth of it is left. */
+const RENEW_AHEAD_MS = 60_000;
+const RENEW_AHEAD_SHARE = 0.2;
+/** Between two renewals, whatever comes of them. */
+const RENEW_PAUSE_MS = 1_000;
+const RENEW_REF = "renewal";
+/** What setTimeout can count to. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
 /** A connection that lasted so long was a good one: the next back-off starts from its beginning. */
 const STABLE_MS = 5_000;
 
@@ -428,6 +438,66 @@ class Delivery {
     }
 }
 
+/**
+ * Brings a new token to the node before the session's one ends. Only a function makes new ones; with
+ * a string the session ends, and the next connection shows the same again.
+ */
+class Renewal {
+    #clock;
+    #fetchToken;
+    #send;
+    #report;
+    #timer = null;
+    #endsAt = 0;
+    #number = 0; // of the newest start or stop: a token that was fetched before it is void
+
+    constructor({ clock, fetchToken, send, report }) {
+        this.#clock = clock;
+        this.#fetchToken = fetchToken;
+        this.#send = send;
+        this.#report = report;
+    }
+
+    /** The node takes the present token for so long. */
+    start(expiresInMs) {
+        const aheadMs = Math.min(RENEW_AHEAD_MS, expiresInMs * RENEW_AHEAD_SHARE);
+        this.#endsAt = this.#clock.now() + expiresInMs;
+        this.#schedule(expiresInMs - aheadMs);
+    }
+
+    stop() {
+        this.#clock.clearTimeout(this.#timer);
+        this.#timer = null;
+        this.#number++;
+    }
+
+    /** There may be time for another one. */
+    retry() {
+        this.#schedule((this.#endsAt - this.#clock.now()) / 2);
+    }
+
+    #schedule(ms) {
+        this.stop();
+        const waitMs = Math.min(Math.max(ms, RENEW_PAUSE_MS), TIMER_MAX_MS);
+        this.#timer = this.#clock.setTimeout(() => this.#renew(), waitMs);
+    }
+
+    async #renew() {
+        const number = this.#number;
+        try {
+            const token = await this.#fetchToken();
+            if (number === this.#number) {
+                this.#send({ type: "auth", token, ref: RENEW_REF });
+            }
+        } catch (cause) {
+            if (number === this.#number) {
+                this.#report("cannot renew the token", { cause });
+                this.retry();
+            }
+        }
+    }
+}
+
 export class SocketSend {
     #options;
     #url;
@@ -435,6 +505,7 @@ export class SocketSend {
     #events = new Emitter();
     #progress;
     #delivery;
+    #renewal;
     #state = "connecting";
     #session = null; // what the node said in `connected`
     #socket = null;
@@ -465,6 +536,12 @@ export class SocketSend {
             progress: this.#progress,
             isAutomatic: this.#options.ack === "auto",
             sendAck: (id) => this.#state === "open" && this.#send({ type: "ack", id }),
+        });
+        this.#renewal = new Renewal({
+            clock: this.#clock,
+            fetchToken: () => this.#fetchToken(),
+            send: (frame) => this.#send(frame),
+            report: (text, details) => this.#report(text, details),
         });
         this.#stopFollowing = this.#followBrowser();
         this.#connect();
@@ -532,8 +609,7 @@ export class SocketSend {
         await this.#progress.load().catch((cause) => {
             this.#report("cannot read the stored position", { cause });
         });
-        const { token } = this.#options;
-        const value = typeof token === "function" ? await token() : token;
+        const value = await this.#fetchToken();
         const url = new URL(this.#url);
         if (value !== null && value !== undefined) {
             url.searchParams.set("token", value);
@@ -542,6 +618,11 @@ export class SocketSend {
             url.searchParams.set("lastId", this.#progress.position);
         }
         return url.href;
+    }
+
+    async #fetchToken() {
+        const { token } = this.#options;
+        return typeof token === "function" ? token() : token;
     }
 
     #attach(socket) {
@@ -584,6 +665,7 @@ export class SocketSend {
         }
         this.#socket = null;
         this.#session = null;
+        this.#renewal.stop();
         this.#connectNumber++;
         return socket;
     }
@@ -656,8 +738,14 @@ export class SocketSend {
         case "duplicate":
             this.#events.emit("duplicate", { msgInfo: frame.msgInfo });
             break;
+        case "auth":
+            this.#awaitExpiry(frame);
+            break;
         case "error":
             this.#report(frame.msg, frame);
+            if (frame.ref === RENEW_REF) {
+                this.#renewal.retry();
+            }
             break;
         case undefined:
             this.#report("the node sent a frame without a type");
@@ -676,9 +764,16 @@ export class SocketSend {
         this.#session = session;
         this.#openedAt = this.#clock.now();
         this.#lookForLife(frame.ping + this.#options.graceMs);
+        this.#awaitExpiry(frame);
         this.#setState("open");
         this.#events.emit("connected", { ...session });
         this.#delivery.onConnected(session);
+    }
+
+    #awaitExpiry({ expiresIn }) {
+        if (Number.isFinite(expiresIn) && typeof this.#options.token === "function") {
+            this.#renewal.start(expiresIn);
+        }
     }
 
     #onMessage(frame) {

@@ -288,3 +288,109 @@ test("tells of another session of the same key", async () => {
     await t.socket.say({ type: "duplicate", msgInfo: "You are connected elsewhere too" });
     assert.deepEqual(t.named("duplicate"), [{ msgInfo: "You are connected elsewhere too" }]);
 });
+
+const auths = (t) => t.socket.sent.filter((frame) => frame.type === "auth");
+const numbered = () => {
+    let count = 0;
+    return async () => `token-${++count}`;
+};
+
+test("renews the token a minute before its end", async () => {
+    const t = await startClient({ token: numbered(), graceMs: 1e9 });
+    await t.connect({ expires: 1, expiresIn: 600_000 });
+    await t.clock.pass(539_999);
+    assert.deepEqual(auths(t), []);
+    await t.clock.pass(1);
+    assert.deepEqual(auths(t), [{ type: "auth", token: "token-2", ref: "renewal" }]);
+    await t.socket.say({ type: "auth", expires: 2, expiresIn: 120_000 });
+    await t.clock.pass(95_999);
+    assert.equal(auths(t).length, 1);
+    await t.clock.pass(1);
+    assert.equal(auths(t)[1].token, "token-3", "a short token: when a fifth is left");
+});
+
+test("a renewal that fails is reported, and tried again in half of the time that is left", async () => {
+    let isBroken = false;
+    const token = async () => {
+        if (isBroken) {
+            throw new Error("logged out");
+        }
+        return "good";
+    };
+    const t = await startClient({ token });
+    await t.connect({ expires: 1, expiresIn: 40_000, ping: 60_000 });
+    isBroken = true;
+    await t.clock.pass(32_000);
+    assert.equal(t.named("error")[0].cause.message, "logged out");
+    isBroken = false;
+    await t.clock.pass(4_000);
+    assert.equal(auths(t).length, 1);
+    await t.socket.say({ type: "error", code: 40104, msg: "no", temporary: false, ref: "renewal" });
+    assert.equal(t.named("error")[1].code, 40104);
+    await t.clock.pass(2_000);
+    assert.equal(auths(t).length, 2);
+});
+
+test("an error frame that is about something else renews nothing", async () => {
+    const t = await startClient({ token: numbered() });
+    await t.connect({ expires: 1, expiresIn: 20_000 });
+    await t.socket.say({ type: "error", code: 40014, msg: "no", temporary: false });
+    await t.clock.pass(15_000);
+    assert.deepEqual(auths(t), []);
+});
+
+test("the same token again and again is shown once per second at most", async () => {
+    const t = await startClient({ token: () => "same" });
+    await t.connect({ expires: 1, expiresIn: 1_000 });
+    for (let i = 0; i < 3; i++) {
+        await t.clock.pass(1_000);
+        await t.socket.say({ type: "auth", expires: 1, expiresIn: 0 });
+    }
+    assert.equal(auths(t).length, 3);
+});
+
+test("a string, or a session without an end, is not renewed", async () => {
+    for (const [options, members] of [
+        [{ token: "fixed" }, { expires: 1, expiresIn: 1_000 }],
+        [{ token: numbered() }, {}],
+    ]) {
+        const t = await startClient(options);
+        await t.connect(members);
+        await t.clock.pass(20_000);
+        assert.deepEqual(auths(t), []);
+    }
+});
+
+test("a token of a year does not overflow the timer", async () => {
+    const t = await startClient({ token: numbered() });
+    await t.connect({ expires: 1, expiresIn: 365 * 86_400_000, ping: 2e9 });
+    await t.clock.pass(86_400_000);
+    assert.deepEqual(auths(t), []);
+    assert.ok(t.clock.longestMs < 2 ** 31);
+});
+
+test("a token that comes when its connection has gone is sent nowhere", async () => {
+    const given = [];
+    const t = await startClient({ token: () => new Promise((resolve) => given.push(resolve)) });
+    given[0]("first");
+    await settle();
+    await t.connect({ expires: 1, expiresIn: 5_000 });
+    await t.clock.pass(4_000);
+    await t.socket.end(1006);
+    given[1]("late");
+    await t.clock.pass(500);
+    given[2]("third");
+    await settle();
+    await t.connect();
+    assert.deepEqual(auths(t), []);
+    assert.equal(t.socket.url.searchParams.get("token"), "third");
+});
+
+test("a revoked token ends it", async () => {
+    const t = await startClient({ token: numbered() });
+    await t.connect({ expires: 1, expiresIn: 600_000 });
+    await t.socket.end(4001, "logged out");
+    assert.equal(t.client.state, "closed");
+    assert.deepEqual(t.named("close"), [{ code: 4001, reason: "logged out" }]);
+    assert.equal(t.clock.timerCount, 0);
+});

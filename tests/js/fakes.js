@@ -9,7 +9,11 @@ export class FakeClock {
 
     now = () => this.#now;
 
+    /** The longest time that a timer was ever set to. */
+    longestMs = 0;
+
     setTimeout = (callback, ms) => {
+        this.longestMs = Math.max(this.longestMs, ms);
         this.#timers.set(this.#nextId, { callback, at: this.#now + ms });
         return this.#nextId++;
     };

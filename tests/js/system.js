@@ -44,7 +44,8 @@ export class System {
     #stateDir;
     #ready;
 
-    static async start() {
+    /** settings: environment variables of the programs. */
+    static async start(settings = {}) {
         const system = new System();
         system.#stateDir = await mkdtemp(join(tmpdir(), "socketsend-js-"));
         const reports = `log_path=${system.#stateDir}/${REPORT}`;
@@ -60,6 +61,7 @@ export class System {
                 REDIS_PORT: redis,
                 ASAN_OPTIONS: reports,
                 UBSAN_OPTIONS: reports,
+                ...settings,
             },
             stdio: ["ignore", "pipe", "inherit"],
         });
@@ -108,11 +110,15 @@ export class System {
     }
 
     /** POST /socketSend; resolves to `data` of the answer. */
-    async send(message) {
-        const answer = await fetch(`${this.#ready.http}/socketSend`, {
+    send(message) {
+        return this.post("/socketSend", message);
+    }
+
+    async post(path, body) {
+        const answer = await fetch(`${this.#ready.http}${path}`, {
             method: "POST",
             headers: { "Content-Type": "application/json", "X-Api-Key": this.#ready.key },
-            body: JSON.stringify(message),
+            body: JSON.stringify(body),
         });
         const { msg, data } = await answer.json();
         if (!answer.ok) {

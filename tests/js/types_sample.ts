@@ -40,7 +40,7 @@ const end: () => void = client.on("message", async (message: Message) => {
 });
 end();
 client.on("gap", ({ position }) => position.length);
-client.on("connected", (connected: Connected) => connected.missed + connected.unread + connected.ping);
+client.on("connected", (connected: Connected) => connected.missed + connected.unread + connected.ping + (connected.expiresIn ?? 0));
 client.on("state", ({ state, previous, delayMs, code, reason }) => [state, previous, delayMs ?? 0, code, reason]);
 client.on("duplicate", ({ msgInfo }) => msgInfo.length);
 client.on("error", (error) => {

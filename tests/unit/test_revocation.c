@@ -43,11 +43,11 @@ static bool opens_with(const struct registry_token *token, char *reason)
         .last_id = "",
         .limits = {100, 1 << 20}});
 
-    if ((opened.verdict == REGISTRY_REVOKED) && reason) {
+    if (opened.verdict == REGISTRY_REVOKED && reason) {
         strcpy(reason, opened.reason);
     }
     registry_opened_finish(&opened);
-    return !(opened.verdict == REGISTRY_REVOKED);
+    return opened.verdict != REGISTRY_REVOKED;
 }
 
 static struct registry_token token_of(const char *id, int64_t issued_ms)
