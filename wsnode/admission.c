@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shared/log.h"
 #include "shared/parse.h"
 #include "wsnode/session.h"
 
@@ -39,6 +40,23 @@ void admission_destroy(struct node *n)
         free(n->admission);
         n->admission = NULL;
     }
+}
+
+void admission_reload(struct node *n)
+{
+    struct token_verifier verifier;
+    struct problem p;
+
+    if (!n->admission) {
+        return;
+    }
+    if (token_verifier_init(&verifier, n->config, &p)) {
+        log_error("token keys not read again: the old ones stay", "why=\"%s %s\"", p.field, p.msg);
+        return;
+    }
+    token_verifier_finish(&n->admission->verifier);
+    n->admission->verifier = verifier;
+    log_info("token keys read again", "count=%zu", verifier.keys.count);
 }
 
 static struct slice skip_spaces(struct slice s)

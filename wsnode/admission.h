@@ -18,6 +18,9 @@ struct session_handshake;
  * token_verifier_init(). */
 enum err admission_create(struct node *n, struct problem *p) MUST_CHECK;
 void admission_destroy(struct node *n);
+/* Reads the files of keys again, for tokens from now on. If one is bad, all stays as it was, and
+ * the log says why. */
+void admission_reload(struct node *n);
 
 /*
  * To be asked last, as it costs the most. now_ms: wall clock. Fills in h->token and does not look

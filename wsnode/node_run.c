@@ -73,6 +73,7 @@ void node_on_signal(struct node *n, int signal)
 
     if (signal == SIGHUP) {
         tls_reload(n->tls);
+        admission_reload(n);
     } else if (signal == SIGTERM || signal == SIGUSR2) {
         node_stop_begin(n, now_ms);
     } else {

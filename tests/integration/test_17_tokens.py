@@ -1,11 +1,12 @@
 """Who may connect: tokens before the upgrade, their end, their renewal, and how they are revoked."""
 
 import json
+import signal
 import subprocess
 import time
 
 import pytest
-from harness import BUILD, TOKEN_SECRET, Client, Refused, Stack, make_token, request
+from harness import BUILD, TOKEN_SECRET, Client, Refused, Stack, make_token, request, wait_until
 from harness.client import HANDSHAKE
 
 TOKENS = {
@@ -278,3 +279,23 @@ def test_tokens_signed_with_a_private_key(make_stack, test_directory, user, algo
     assert refusal(stack, user, forged) == (401, 40104, "alg"), "a public key is no secret"
     assert refusal(stack, user, make_token(user, secret=public.read_text(), header={"kid": "k1", "alg": algorithm}))[:2] == (401, 40104)
     assert "--key" in wsctl_token(stack.nodes[0], "--user", user).stderr
+
+
+def test_files_of_keys_are_read_again_on_sighup(make_stack, test_directory, user):
+    path = test_directory / "secret"
+    path.write_text(TOKEN_SECRET)
+    stack = make_stack(nodes=["node-a"], options={"node.auth": "token", "token.keys": f"k1:file:{path}"})
+    node, next_secret = stack.nodes[0], f"next-{TOKEN_SECRET}"
+    client = stack.connect(0, path_of(user), token=make_token(user))
+
+    def reload(text, said):
+        path.write_text(text)
+        node.signal(signal.SIGHUP)
+        wait_until(lambda: said in node.log(), what=said)
+
+    reload("too short", "token keys not read again")
+    assert stack.connect(0, path_of(user), token=make_token(user)).is_open
+    reload(next_secret + "\n", "token keys read again")
+    assert refusal(stack, user, make_token(user))[:2] == (401, 40104)
+    assert stack.connect(0, path_of(user), token=make_token(user, secret=next_secret)).is_open
+    client.ping()
