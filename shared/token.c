@@ -135,7 +135,7 @@ static enum err verify_signature(const struct token_verifier *v, struct slice te
     const struct slice parts[static 3], struct problem *p)
 {
     const struct token_key *key = NULL;
-    struct json_object *header;
+    struct json_object *header = NULL;
 
     enum err err = decode_object(parts[0], "its header is no JSON object", &header, p);
     if (err) {
@@ -150,7 +150,7 @@ enum err token_verify(const struct token_verifier *v, struct slice text, int64_t
     struct token *out, struct problem *p)
 {
     struct slice parts[3];
-    struct json_object *claims;
+    struct json_object *claims = NULL;
     struct token t = {.expires_ms = 0};
 
     if (text.len > TOKEN_BYTES_MAX) {

@@ -155,6 +155,27 @@ static void send_is_for_the_application(void **state)
     assert_true(slice_equal(event.ref, "\"7\""));
 }
 
+static void tokens_have_an_end_and_may_be_renewed(void **state)
+{
+    struct format_connected c = {.expires_ms = 1700000060000, .expires_in_ms = 59500};
+    struct format_event event;
+    struct problem p;
+
+    format_v1.connected(&session, &c, *state);
+    assert_non_null(
+        strstr(buf_str(*state), "\"missed\":0,\"expires\":1700000060000,\"expiresIn\":59500}"));
+    buf_reset(*state);
+    format_v1.renewed(1700000060000, -3, *state);
+    assert_frame(*state, "{\"type\":\"auth\",\"expires\":1700000060000,\"expiresIn\":0}");
+    assert_int_equal(
+        parse("{\"type\":\"auth\",\"token\" : \"a.b-c_d\" ,\"ref\":\"7\"}", &event, &p), ERR_OK);
+    assert_int_equal(event.type, FORMAT_AUTH);
+    assert_true(slice_equal(event.text, "a.b-c_d"));
+    assert_true(slice_equal(event.ref, "\"7\""));
+    assert_int_equal(parse("{\"type\":\"auth\",\"token\":\"\"}", &event, &p), ERR_OK);
+    assert_true(slice_equal(event.text, ""));
+}
+
 static void frames_that_are_not_valid_are_refused(void **state)
 {
     static const struct {
@@ -263,6 +284,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(connected_tells_where_the_session_stands, start, stop),
+        cmocka_unit_test_setup_teardown(tokens_have_an_end_and_may_be_renewed, start, stop),
         cmocka_unit_test_setup_teardown(
             message_has_id_and_members_and_says_if_it_is_a_replay, start, stop),
         cmocka_unit_test_setup_teardown(message_that_is_not_durable_has_no_id, start, stop),

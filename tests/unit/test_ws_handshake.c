@@ -79,6 +79,30 @@ static void handshake_chooses_the_first_known_subprotocol(void **state)
         "Sec-WebSocket-Protocol");
 }
 
+static void places_of_a_token_are_found_as_they_were_written(void **state)
+{
+    char head[8192];
+    char token[4097];
+
+    (void)state;
+    struct session_handshake h =
+        take(WITH("authorization:  Bearer a.b.c \r\nCookie: a=1; b=2\r\n"));
+    assert_true(slice_equal(h.credentials.authorization, "Bearer a.b.c"));
+    assert_true(slice_equal(h.credentials.cookies, "a=1; b=2"));
+    assert_null(h.credentials.query_token.at);
+    h = take(AT("/websocket/u1?token=%61.b&lastId=1-0"));
+    assert_true(slice_equal(h.credentials.query_token, "%61.b"));
+    assert_null(h.credentials.authorization.at);
+    memset(token, 'x', sizeof(token) - 1);
+    token[sizeof(token) - 1] = '\0';
+    (void)snprintf(
+        head, sizeof(head), "GET /websocket/u1?token=%s HTTP/1.1\r\n" HEADERS "\r\n", token);
+    assert_int_equal(take(head).credentials.query_token.len, strlen(token));
+    refuse(AT("/websocket/u1?token=a&token=a"), ERR_BAD_QUERY, "token");
+    refuse(WITH("Authorization: a\r\nAuthorization: a\r\n"), ERR_BAD_UPGRADE, "Authorization");
+    refuse(WITH("Cookie: a=1\r\nCookie: a=1\r\n"), ERR_BAD_UPGRADE, "Cookie");
+}
+
 static void a_known_subprotocol_is_found_behind_long_and_many_others(void **state)
 {
     char head[2048];
@@ -263,6 +287,7 @@ int main(void)
         cmocka_unit_test(handshake_gives_address_format_and_last_id),
         cmocka_unit_test(handshake_decodes_each_segment_once),
         cmocka_unit_test(handshake_chooses_the_first_known_subprotocol),
+        cmocka_unit_test(places_of_a_token_are_found_as_they_were_written),
         cmocka_unit_test(a_known_subprotocol_is_found_behind_long_and_many_others),
         cmocka_unit_test(handshake_is_answered_with_its_accept_value_and_format),
         cmocka_unit_test(plain_requests_are_told_to_upgrade),
