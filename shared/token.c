@@ -1,7 +1,8 @@
 /*
  * Verifies a token: form, header, signature, claims, in this order. The signature is libjwt's
  * affair. Header and claims are read here, from the very bytes that were signed: libjwt would take
- * the algorithm from the token, and JSON with doubled names.
+ * the algorithm from the token, and JSON with doubled names. It sees a token only after our own
+ * JSON reader took both.
  */
 #include "shared/token.h"
 
@@ -104,6 +105,15 @@ static enum err check_signature(const struct token_verifier *v, struct slice tex
     return is_good ? ERR_OK : token_refuse(p, "", "its signature is wrong");
 }
 
+static enum err check_signed(const struct token_verifier *v, struct slice text,
+    struct json_object *header, struct problem *p)
+{
+    const struct token_key *key = NULL;
+
+    enum err err = check_header(v, header, &key, p);
+    return key ? check_signature(v, text, key, p) : err;
+}
+
 /* Three parts between two dots. */
 static bool split(struct slice text, struct slice parts[static 3])
 {
@@ -131,27 +141,14 @@ static bool is_base64url(struct slice text)
     return is_good;
 }
 
-static enum err verify_signature(const struct token_verifier *v, struct slice text,
-    const struct slice parts[static 3], struct problem *p)
-{
-    const struct token_key *key = NULL;
-    struct json_object *header = NULL;
-
-    enum err err = decode_object(parts[0], "its header is no JSON object", &header, p);
-    if (err) {
-        return err;
-    }
-    err = check_header(v, header, &key, p);
-    json_object_put(header);
-    return key ? check_signature(v, text, key, p) : err;
-}
-
 enum err token_verify(const struct token_verifier *v, struct slice text, int64_t now_ms,
     struct token *out, struct problem *p)
 {
     struct slice parts[3];
+    struct json_object *header = NULL;
     struct json_object *claims = NULL;
     struct token t = {.expires_ms = 0};
+    enum err err;
 
     if (text.len > TOKEN_BYTES_MAX) {
         return token_refuse(p, "", "it is too long");
@@ -159,19 +156,16 @@ enum err token_verify(const struct token_verifier *v, struct slice text, int64_t
     if (!split(text, parts) || !is_base64url(parts[2])) {
         return token_refuse(p, "", "it is not three parts of base64url between dots");
     }
-    enum err err = verify_signature(v, text, parts, p);
-    if (err) {
-        return err;
+    if ((err = decode_object(parts[0], "its header is no JSON object", &header, p)) ||
+        (err = decode_object(parts[1], "its claims are no JSON object", &claims, p)) ||
+        (err = check_signed(v, text, header, p)) ||
+        (err = token_read_claims(v->config, claims, now_ms, &t, p))) {
+        goto out;
     }
-    err = decode_object(parts[1], "its claims are no JSON object", &claims, p);
-    if (err) {
-        return err;
-    }
-    err = token_read_claims(v->config, claims, now_ms, &t, p);
+    *out = t;
+out:
+    json_object_put(header);
     json_object_put(claims);
-    if (!err) {
-        *out = t;
-    }
     return err;
 }
 

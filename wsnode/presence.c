@@ -64,7 +64,7 @@ const struct registry_token *presence_describe_token(
     if (!s->grant) {
         return NULL;
     }
-    *out = (struct registry_token){.id = s->grant->texts, .issued_ms = s->grant->issued_ms};
+    *out = (struct registry_token){.id = s->grant->id, .issued_ms = s->grant->issued_ms};
     return out;
 }
 

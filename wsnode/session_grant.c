@@ -32,7 +32,7 @@ enum err session_grant_set(struct node *n, struct session *s, const struct token
     g->session = s;
     g->expires_ms = t->expires_ms;
     g->issued_ms = t->issued_ms;
-    memcpy(g->texts, t->id, id_bytes);
+    g->id = memcpy(g->texts, t->id, id_bytes);
     memcpy(g->texts + id_bytes, t->topics, topics_bytes);
     g->topics = t->has_topics ? g->texts + id_bytes : NULL;
     session_grant_end(n, s);

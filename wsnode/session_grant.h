@@ -17,6 +17,7 @@ struct session_grant {
     struct session *session;   /* borrowed: it owns this */
     int64_t expires_ms;        /* wall clock: the token's exp */
     int64_t issued_ms;         /* wall clock; 0: unknown */
+    const char *id;            /* inside of texts: the token's, or "" */
     const char *topics; /* inside of texts: patterns, each ended by a line feed; NULL: not said */
     char texts[];       /* the token's id or "", and the topics */
 };
