@@ -163,7 +163,7 @@ enum err revoke_serve(
     struct revocation_done done;
     enum err err = read_body(req, &asked, p);
 
-    if (err || (err = store(w, &asked, &done, p))) {
+    if (err || (err = auth_check_reach(req->caller, "", p)) || (err = store(w, &asked, &done, p))) {
         return err;
     }
     hint(w, asked.user_id, &done);

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from harness import BUILD, TOKEN_SECRET, Client, Refused, Stack, make_token, request, wait_until
+from harness import BUILD, TOKEN_SECRET, Client, FcgiSend, Refused, Stack, make_token, request, wait_until
 from harness.client import HANDSHAKE
 
 TOKENS = {
@@ -232,6 +232,14 @@ def test_what_revoke_does_not_take(guarded, body, error):
 def test_revoke_is_for_admins(guarded):
     assert guarded.web.request("POST", "/revoke", body={"userId": "u"}, key=None).status == 401
     assert guarded.web.request("GET", "/revoke").status == 405
+
+
+def test_a_key_that_is_limited_to_some_applications_revokes_nothing(guarded, test_directory, user):
+    options = {**guarded.web.send_options, "send.api_keys": "pc:a-key-for-the-application-pc:admin:pc"}
+    process = FcgiSend(test_directory, options).start()
+    answer = process.request("POST", "/revoke", json.dumps({"userId": user}).encode(), key="a-key-for-the-application-pc")
+    assert answer.error == (403, 40301, "serverClient")
+    process.stop()
 
 
 def wsctl(*arguments):
