@@ -3,7 +3,6 @@
  * where being lenient would let two readers of the same bytes (a proxy, this) see different
  * requests: folded lines, bare line feeds, doubled headers, bodies.
  */
-#define _GNU_SOURCE /* memmem */
 #include "wsnode/ws_handshake.h"
 
 #include <assert.h>
@@ -11,9 +10,9 @@
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "shared/parse.h"
+#include "wsnode/http_text.h"
 
 /* Browsers behind a few proxies send less than half of it. */
 #define HEADERS_MAX 100
@@ -39,71 +38,6 @@ struct request {
     bool has_transfer_encoding;
 };
 
-static struct slice slice_until(struct slice *rest, const char *separator)
-{
-    const char *end = memmem(rest->at, rest->len, separator, strlen(separator));
-    struct slice part = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
-    size_t taken = end ? part.len + strlen(separator) : part.len;
-
-    *rest = (struct slice){rest->at + taken, rest->len - taken};
-    return part;
-}
-
-static struct slice slice_trim(struct slice s)
-{
-    while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
-        s = (struct slice){s.at + 1, s.len - 1};
-    }
-    while (s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t')) {
-        s.len--;
-    }
-    return s;
-}
-
-static bool equals_no_case(struct slice s, const char *text)
-{
-    return s.len == strlen(text) && strncasecmp(s.at, text, s.len) == 0;
-}
-
-/* A character of a token: RFC 9110 5.6.2. */
-static bool is_token_char(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool is_token(struct slice s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        if (!is_token_char(s.at[i])) {
-            return false;
-        }
-    }
-    return s.len > 0;
-}
-
-static bool has_control_char(struct slice s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.at[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Is word in a comma-separated list, without regard to case? */
-static bool list_has(struct slice list, const char *word)
-{
-    while (list.len > 0) {
-        if (equals_no_case(slice_trim(slice_until(&list, ",")), word)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum err malformed(struct problem *p, const char *field, const char *what)
 {
     return problem_set(p, ERR_BAD_UPGRADE, field, "the handshake is malformed: %s", what);
@@ -111,18 +45,18 @@ static enum err malformed(struct problem *p, const char *field, const char *what
 
 static enum err read_request_line(struct slice line, struct request *r, struct problem *p)
 {
-    r->method = slice_until(&line, " ");
-    struct slice target = slice_until(&line, " ");
+    r->method = http_text_until(&line, " ");
+    struct slice target = http_text_until(&line, " ");
     r->version = line;
-    if (!is_token(r->method) || target.len == 0 || r->version.len != strlen("HTTP/1.1") ||
+    if (!http_text_is_token(r->method) || target.len == 0 || r->version.len != strlen("HTTP/1.1") ||
         strncmp(r->version.at, "HTTP/1.", 7) != 0) {
         return malformed(p, "", "the first line is not METHOD /path HTTP/1.1");
     }
-    if (has_control_char(target) || memchr(target.at, '#', target.len)) {
+    if (http_text_has_control(target) || memchr(target.at, '#', target.len)) {
         return problem_set(p, ERR_BAD_PATH, "", "the path has a character that must be escaped");
     }
     r->source.url_bytes = target.len;
-    r->path = slice_until(&target, "?");
+    r->path = http_text_until(&target, "?");
     r->query = target;
     return ERR_OK;
 }
@@ -164,13 +98,13 @@ static void add_forwarded_for(struct handshake_source *s, struct slice value)
 static enum err read_header(struct slice line, struct request *r, struct problem *p)
 {
     struct slice value = line;
-    struct slice name = slice_until(&value, ":");
+    struct slice name = http_text_until(&value, ":");
 
     /* A token has no space, so this refuses folded lines and "Name : value" too (RFC 9112 5). */
-    if (!is_token(name) || name.len == line.len || has_control_char(value)) {
+    if (!http_text_is_token(name) || name.len == line.len || http_text_has_control(value)) {
         return malformed(p, "", "a header line is not \"Name: value\"");
     }
-    value = slice_trim(value);
+    value = http_text_trim(value);
     struct {
         const char *name;
         struct slice *place;
@@ -179,17 +113,17 @@ static enum err read_header(struct slice line, struct request *r, struct problem
         {"Content-Length", &r->content_length}, {"Authorization", &r->authorization},
         {"Cookie", &r->cookies}};
     for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
-        if (equals_no_case(name, once[i].name)) {
+        if (http_text_equals(name, once[i].name)) {
             return set_once(once[i].place, value, once[i].name, p);
         }
     }
-    if (equals_no_case(name, "Connection")) {
-        r->connection_upgrade |= list_has(value, "upgrade");
-    } else if (equals_no_case(name, "Transfer-Encoding")) {
+    if (http_text_equals(name, "Connection")) {
+        r->connection_upgrade |= http_text_list_has(value, "upgrade");
+    } else if (http_text_equals(name, "Transfer-Encoding")) {
         r->has_transfer_encoding = true;
-    } else if (equals_no_case(name, "X-Forwarded-For")) {
+    } else if (http_text_equals(name, "X-Forwarded-For")) {
         add_forwarded_for(&r->source, value);
-    } else if (equals_no_case(name, "Sec-WebSocket-Protocol")) {
+    } else if (http_text_equals(name, "Sec-WebSocket-Protocol")) {
         return add_subprotocols(r, value, p);
     }
     return ERR_OK;
@@ -197,12 +131,12 @@ static enum err read_header(struct slice line, struct request *r, struct problem
 
 static enum err read_head(struct slice head, struct request *r, struct problem *p)
 {
-    enum err err = read_request_line(slice_until(&head, "\r\n"), r, p);
+    enum err err = read_request_line(http_text_until(&head, "\r\n"), r, p);
     if (err) {
         return err;
     }
     for (int count = 0;; count++) {
-        struct slice line = slice_until(&head, "\r\n");
+        struct slice line = http_text_until(&head, "\r\n");
         if (line.len == 0) {
             return ERR_OK;
         }
@@ -238,7 +172,7 @@ static enum err check_handshake(const struct request *r, struct problem *p)
     if (!slice_equal(r->method, "GET")) {
         return problem_set(p, ERR_WRONG_METHOD, "", NULL);
     }
-    if (!r->upgrade.at || !equals_no_case(r->upgrade, "websocket")) {
+    if (!r->upgrade.at || !http_text_equals(r->upgrade, "websocket")) {
         return problem_set(p, ERR_UPGRADE_REQUIRED, "Upgrade", NULL);
     }
     if (!slice_equal(r->version, "HTTP/1.1")) {
@@ -295,9 +229,9 @@ static enum err read_query(struct slice query, struct session_handshake *out, st
     char ignored[QUERY_VALUE_BYTES_MAX];
 
     while (query.len > 0) {
-        struct slice value = slice_until(&query, "&");
+        struct slice value = http_text_until(&query, "&");
         struct slice whole = value;
-        struct slice name = slice_until(&value, "=");
+        struct slice name = http_text_until(&value, "=");
         if (slice_equal(name, "token")) {
             enum err err = take_token(value, out, p);
             if (err) {
@@ -327,7 +261,7 @@ static enum err choose_format(struct request *r, struct session_handshake *out, 
     struct slice rest = names;
 
     while (rest.len > 0) {
-        if (!is_token(slice_trim(slice_until(&rest, ",")))) {
+        if (!http_text_is_token(http_text_trim(http_text_until(&rest, ",")))) {
             return malformed(p, "Sec-WebSocket-Protocol", "a subprotocol's name is not a token");
         }
     }
