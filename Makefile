@@ -56,7 +56,7 @@ NODE_OBJECTS   = $(filter-out $(BUILD)/wsnode/main.o,$(call objects,wsnode))
 SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send))
 TEST_OBJECTS   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 # What the fuzz targets need besides shared/: a target for another module adds it here.
-FUZZED         = wsnode/format wsnode/format_plain wsnode/format_v1 wsnode/http_text wsnode/ws_handshake \
+FUZZED         = wsnode/format wsnode/format_plain wsnode/format_v1 wsnode/http_text wsnode/payload wsnode/ws_frame wsnode/ws_handshake \
                  fcgi-send/media_type fcgi-send/path fcgi-send/query fcgi-send/records tests/fuzz/fuzz
 FUZZ_TARGETS   = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -156,7 +156,7 @@ fuzz-targets: $(FUZZ_TARGETS)
 	@tests/fuzz/run.sh $(BUILD)/tests/fuzz $(FUZZ_TIME) $(notdir $^)
 
 valgrind: deps-test all ## sessions' lives and sends under memcheck
-	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q tests/integration/test_23_valgrind.py
+	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q tests/integration/test_30_valgrind.py
 
 lint: deps-lint ## what the compiler cannot check: dependencies, lengths, format, clang-tidy
 	@tests/lint.sh
