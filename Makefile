@@ -47,7 +47,7 @@ endif
 COMPILE = $(CC) $(STD) $(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS) -I. -DSOCKETSEND_VERSION='"$(VERSION)"' -MMD -MP
 
 SHARED_LIBS = -lhiredis -ljson-c -linih -ljwt -lssl -lcrypto -lpthread
-NODE_LIBS   = -lwebsockets -luv
+NODE_LIBS   = -lwebsockets -luv -lcurl
 SEND_LIBS   = -lfcgi -lcurl
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
