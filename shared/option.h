@@ -40,7 +40,7 @@ enum on_duplicate {
     ON_DUPLICATE_REPLACE,
     ON_DUPLICATE_REJECT
 };
-enum node_auth { NODE_AUTH_TOKEN, NODE_AUTH_NONE };
+enum node_auth { NODE_AUTH_TOKEN, NODE_AUTH_HOOK, NODE_AUTH_NONE };
 
 enum program { PROGRAM_SEND = 1, PROGRAM_NODE = 2 };
 

@@ -1,25 +1,21 @@
 /*
  * One line per rule: what a program could not start with, or could not work with, is refused here,
- * so that --check-config says of it what a start says. send.api_keys and token.keys have parsers of
- * their own.
+ * so that --check-config says of it what a start says.
  */
 #include "shared/option_check.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
-#include "shared/auth.h"
 #include "shared/client_address.h"
 #include "shared/limits.h"
 #include "shared/origin.h"
 #include "shared/parse.h"
 #include "shared/privileges.h"
 #include "shared/redis_url.h"
-#include "shared/tls_files.h"
-#include "shared/token_keys.h"
 
 #define SECRET_CHARS_MIN 16
 /* What goes before a message in a forward: the ids of some 2,600 sessions. */
@@ -179,6 +175,34 @@ static bool proxies_are_networks(const struct config *c)
     return true;
 }
 
+static bool hook_url_is_one(const struct config *c)
+{
+    bool is_url = strncmp(c->hook_url, "http://", strlen("http://")) == 0 ||
+                  strncmp(c->hook_url, "https://", strlen("https://")) == 0;
+
+    return is_url || (!*c->hook_url && c->node_auth != NODE_AUTH_HOOK);
+}
+
+/* What a request is made of, or what we add ourselves, is not for clients to write. */
+static bool hook_headers_are_the_clients(const struct config *c)
+{
+    static const char *const ours[] = {"host", "connection", "upgrade", "content-length",
+        "transfer-encoding", "te", "trailer", "expect", "content-type", "x-socketsend-secret"};
+    const char *at = c->hook_headers;
+
+    while (*(at += strspn(at, " "))) {
+        size_t len = strcspn(at, " ");
+
+        for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+            if (len == strlen(ours[i]) && strncasecmp(at, ours[i], len) == 0) {
+                return false;
+            }
+        }
+        at += len;
+    }
+    return true;
+}
+
 static bool head_takes_the_url(const struct config *c)
 {
     return c->node_url_max_bytes <= c->node_head_max_bytes;
@@ -298,6 +322,11 @@ static const struct rule {
     {OPTION_node_byte_rate, rate_takes_the_largest_message,
         "must be 0 or at least node.message_max, or the largest messages never pass"},
     {OPTION_node_unread_text, unread_text_has_one_number, "must have one %d and no other %"},
+    {OPTION_hook_url, hook_url_is_one,
+        "must be http://… or https://…; it is needed with node.auth = hook"},
+    {OPTION_hook_headers, hook_headers_are_the_clients,
+        "must not have Host, Connection, Upgrade, Content-…, Transfer-Encoding, TE, Trailer, "
+        "Expect or X-Socketsend-Secret"},
     {OPTION_send_listen, send_listen_is_known,
         "must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"},
     {OPTION_send_listen_mode, listen_mode_is_octal, "must be an octal number up to 0777"},
@@ -314,66 +343,6 @@ static const struct rule {
     {OPTION_send_tls_only, tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
 };
 
-static enum err check_api_keys(const struct config *c, enum option_index *blamed, struct problem *p)
-{
-    const struct auth_source from = {
-        c->send_api_keys, c->send_api_keys_file, c->send_allow_anonymous};
-    struct auth_keys keys;
-    enum err err = auth_keys_load(&keys, &from, p);
-
-    if (!err) {
-        auth_keys_finish(&keys);
-        return ERR_OK;
-    }
-    bool in_file = strcmp(p->field, options[OPTION_send_api_keys_file].name) == 0;
-    *blamed = in_file ? OPTION_send_api_keys_file : OPTION_send_api_keys;
-    return err;
-}
-
-static enum option_index index_of(const char *name)
-{
-    size_t i = 0;
-
-    while (strcmp(options[i].name, name) != 0) {
-        i++;
-    }
-    return (enum option_index)i;
-}
-
-static enum err check_tls_files(
-    const struct config *c, enum tls_end end, enum option_index *blamed, struct problem *p)
-{
-    const struct tls_files files = tls_files_of(c, end);
-    SSL_CTX *loaded;
-    enum err err = tls_files_load(&files, &loaded, p);
-
-    if (err == ERR_BAD_VALUE) {
-        *blamed = index_of(p->field);
-    }
-    if (!err) {
-        tls_files_warn(&files, loaded);
-        SSL_CTX_free(loaded);
-    }
-    return err;
-}
-
-static enum err check_token_keys(
-    const struct config *c, enum option_index *blamed, struct problem *p)
-{
-    struct token_keys keys;
-
-    if (c->node_auth != NODE_AUTH_TOKEN) {
-        return ERR_OK;
-    }
-    *blamed = OPTION_token_keys;
-    enum err err =
-        token_keys_load(&keys, (enum token_algorithm)c->token_algorithm, c->token_keys, p);
-    if (!err) {
-        token_keys_finish(&keys);
-    }
-    return err;
-}
-
 enum err option_check(
     const struct config *c, enum program program, enum option_index *blamed, struct problem *p)
 {
@@ -385,10 +354,5 @@ enum err option_check(
             return problem_set(p, ERR_BAD_VALUE, o->name, "%s", rules[i].must);
         }
     }
-    if (program == PROGRAM_NODE) {
-        enum err err = check_token_keys(c, blamed, p);
-        return err ? err : check_tls_files(c, TLS_INTERNAL, blamed, p);
-    }
-    enum err err = check_api_keys(c, blamed, p);
-    return err ? err : check_tls_files(c, TLS_SENDER, blamed, p);
+    return option_check_files(c, program, blamed, p);
 }

@@ -14,4 +14,8 @@
 enum err option_check(const struct config *c, enum program program, enum option_index *blamed,
     struct problem *p) MUST_CHECK;
 
+/* Its last step, the same way: the files. */
+enum err option_check_files(const struct config *c, enum program program, enum option_index *blamed,
+    struct problem *p) MUST_CHECK;
+
 #endif

@@ -44,7 +44,7 @@ struct token {
     char page[ADDRESS_PART_BYTES_MAX + 1];          /* "": any */
     char id[TOKEN_ID_BYTES];                        /* "": none */
     int64_t issued_ms;                              /* 0: it does not say */
-    int64_t expires_ms;
+    int64_t expires_ms;                             /* 0: it does not; never of a JWT */
     bool has_topics; /* false: it says nothing about topics, which is not the same as none */
     char topics[TOKEN_TOPICS_BYTES];
 };

@@ -190,7 +190,7 @@ static bool add_topic(struct json_object *pattern, struct buf *out)
     return true;
 }
 
-static enum err read_topics(struct json_object *object, struct token *t, struct problem *p)
+enum err token_read_topics(struct json_object *object, struct token *t, struct problem *p)
 {
     struct json_object *list = NULL;
     struct buf topics;
@@ -224,7 +224,7 @@ enum err token_read_claims(const struct config *c, struct json_object *object, i
         (err = read_part(object, "sub", t->user_id, p)) ||
         (err = read_part(object, "serverClient", t->server_client, p)) ||
         (err = read_part(object, "page", t->page, p)) || (err = read_id(object, t->id, p)) ||
-        (err = read_topics(object, t, p))) {
+        (err = token_read_topics(object, t, p))) {
         return err;
     }
     return *t->user_id ? ERR_OK : token_refuse(p, "sub", "is missing");

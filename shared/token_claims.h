@@ -1,5 +1,5 @@
 /*
- * What token.c and token_claims.c share, and nobody else includes.
+ * What token.c and token_claims.c share; and for whoever reads topics elsewhere.
  */
 #ifndef SHARED_TOKEN_CLAIMS_H
 #define SHARED_TOKEN_CLAIMS_H
@@ -15,6 +15,10 @@ enum err token_refuse_as(enum err err, struct problem *p, const char *field, con
 /* A member that is a string; an absent one leaves *out as it is. Borrowed from the object. */
 enum err token_read_text(
     struct json_object *object, const char *name, struct slice *out, struct problem *p) MUST_CHECK;
+
+/* A member "topics": has_topics, topics. */
+enum err token_read_topics(
+    struct json_object *object, struct token *t, struct problem *p) MUST_CHECK;
 
 /* t is all zero before, and half filled in after an error. */
 enum err token_read_claims(const struct config *c, struct json_object *object, int64_t now_ms,

@@ -74,6 +74,13 @@ int64_t acceptor_unfinished_count(const struct node *n)
     return arrivals_count(&n->acceptor->arrivals);
 }
 
+void acceptor_after_hook(struct node *n, uint64_t arrival, const struct hook_answer *answer)
+{
+    if (n->acceptor) {
+        arrivals_after_hook(&n->acceptor->arrivals, arrival, answer);
+    }
+}
+
 enum accept_result { ACCEPT_GO_ON, ACCEPT_NOT_NOW, ACCEPT_NOBODY };
 
 static enum accept_result accept_one(struct acceptor *a)

@@ -18,6 +18,9 @@ struct acceptor;
 enum err acceptor_create(struct node *n, int listen_fd) MUST_CHECK; /* n->acceptor */
 enum err acceptor_start(struct node *n) MUST_CHECK;
 int64_t acceptor_unfinished_count(const struct node *n); /* handshakes that are not done */
+/* The hook's answer about one of them: arrivals_after_hook(). */
+struct hook_answer;
+void acceptor_after_hook(struct node *n, uint64_t arrival, const struct hook_answer *answer);
 /* No new connections, but those that wait in the backlog are taken first, in turns of the loop. */
 void acceptor_drain(struct node *n);
 bool acceptor_is_open(const struct node *n); /* there is a listening socket: it accepts */

@@ -17,7 +17,7 @@ struct admission {
 
 enum err admission_create(struct node *n, struct problem *p)
 {
-    if (n->config->node_auth == NODE_AUTH_NONE) {
+    if (n->config->node_auth != NODE_AUTH_TOKEN) {
         return ERR_OK;
     }
     struct admission *a = calloc(1, sizeof(*a));

@@ -14,7 +14,7 @@
 
 struct session_handshake;
 
-/* n->admission; with node.auth = none that stays NULL, and everybody is admitted. Errors as
+/* n->admission; with another node.auth that stays NULL, and everybody is admitted here. Errors as
  * token_verifier_init(). */
 enum err admission_create(struct node *n, struct problem *p) MUST_CHECK;
 void admission_destroy(struct node *n);

@@ -48,6 +48,7 @@ struct node {
     struct heartbeat *heartbeat;         /* owned: heartbeat.c */
     struct redis_async *redis;           /* owned */
     struct acceptor *acceptor;           /* owned */
+    struct admission_hook *hook;         /* owned; NULL unless node.auth = hook */
     struct ws_protocol *ws;              /* owned */
     struct internal_http *internal_http; /* owned */
     struct loop *loop;                   /* owned: libuv and libwebsockets */

@@ -10,6 +10,7 @@
 #include "shared/log.h"
 #include "wsnode/accept.h"
 #include "wsnode/admission.h"
+#include "wsnode/admission_hook.h"
 #include "wsnode/deliver.h"
 #include "wsnode/heartbeat.h"
 #include "wsnode/internal_http.h"
@@ -123,6 +124,10 @@ static enum err create_all(struct node *n, int number, int listen_fd, struct pro
     if (err) {
         return problem_set(p, err, "", NULL);
     }
+    err = admission_hook_create(n, p);
+    if (err) {
+        return err;
+    }
     err = internal_http_create(n, number, &internal_port, p);
     if (err) {
         return err;
@@ -145,6 +150,7 @@ static void destroy_all(struct node *n)
     if (n->redis) {
         redis_async_stop(n->redis);
     }
+    admission_hook_stop(n);
     if (n->acceptor) {
         acceptor_close(n);
     }
@@ -157,6 +163,7 @@ static void destroy_all(struct node *n)
     internal_http_destroy(n);
     ws_protocol_destroy(n);
     acceptor_destroy(n);
+    admission_hook_destroy(n);
     admission_destroy(n);
     node_stop_finish(n);
     node_finish_tables(n);

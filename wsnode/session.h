@@ -108,7 +108,7 @@ struct session_handshake {
     client_number client; /* if has_client: who it comes from, found out by gate_check() */
     bool has_client;
     struct session_credentials credentials; /* for admission_decide(), which has the head still */
-    struct token token;                     /* what that made of them; expires_ms == 0: none */
+    struct token token; /* what admits it: a token, or the hook's answer; no user_id: nothing */
 };
 
 /* Events of the connection. */

@@ -32,7 +32,7 @@ static struct session *create(
 
 static enum err start_grant(struct node *n, struct session *s, const struct session_handshake *h)
 {
-    return h->token.expires_ms == 0 ? ERR_OK : session_grant_set(n, s, &h->token);
+    return *h->token.user_id ? session_grant_set(n, s, &h->token) : ERR_OK;
 }
 
 struct session *session_on_open(

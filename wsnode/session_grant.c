@@ -37,7 +37,9 @@ enum err session_grant_set(struct node *n, struct session *s, const struct token
     g->topics = t->has_topics ? g->texts + id_bytes : NULL;
     session_grant_end(n, s);
     s->grant = g;
-    wheel_add(&n->expiries, &g->expiry, due_s_of(n, g));
+    if (g->expires_ms > 0) {
+        wheel_add(&n->expiries, &g->expiry, due_s_of(n, g));
+    }
     return ERR_OK;
 }
 

@@ -15,7 +15,7 @@ struct format_event;
 struct session_grant {
     struct wheel_entry expiry; /* in node.expiries */
     struct session *session;   /* borrowed: it owns this */
-    int64_t expires_ms;        /* wall clock: the token's exp */
+    int64_t expires_ms;        /* wall clock: the token's exp; 0: never */
     int64_t issued_ms;         /* wall clock; 0: unknown */
     const char *id;            /* inside of texts: the token's, or "" */
     const char *topics; /* inside of texts: patterns, each ended by a line feed; NULL: not said */

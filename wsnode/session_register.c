@@ -55,7 +55,8 @@ static void greet(struct node *n, struct session *s, const struct registry_opene
         .missed = opened->missed,
         .ping_ms = n->config->node_ping_interval_ms,
         .expires_ms = s->grant ? s->grant->expires_ms : 0,
-        .expires_in_ms = s->grant ? s->grant->expires_ms - node_wall_ms(n) : 0,
+        .expires_in_ms =
+            s->grant && s->grant->expires_ms > 0 ? s->grant->expires_ms - node_wall_ms(n) : 0,
     };
     struct format_session description;
     struct buf frame;

@@ -322,6 +322,20 @@ enum err handshake_parse(struct slice head, struct session_handshake *out, struc
     return ERR_OK;
 }
 
+bool handshake_next_header(struct slice *head, struct slice *name, struct slice *value)
+{
+    while (head->len > 0) {
+        struct slice line = http_text_until(head, "\r\n");
+
+        *name = http_text_until(&line, ":");
+        *value = http_text_trim(line);
+        if (http_text_is_token(*name)) {
+            return true; /* which the first line's beginning is not: it has spaces */
+        }
+    }
+    return false;
+}
+
 /* RFC 6455 4.2.2: base64 of SHA-1 of the key and a constant. */
 static void make_accept(const char *key, char out[static ACCEPT_BYTES])
 {

@@ -295,6 +295,11 @@ static void config_refuses_options_that_do_not_go_together(void **state)
             "5: node.trusted_proxies: must have networks such as 10.0.0.0/8 or 2001:db8::/32, "
             "separated by spaces"},
         {PROGRAM_NODE, NEEDED "url_max = 8193\n", "5: node.url_max: must be at most node.head_max"},
+        {PROGRAM_NODE, NEEDED "[hook]\nurl = ftp://a.org\n",
+            "6: hook.url: must be http://… or https://…; it is needed with node.auth = hook"},
+        {PROGRAM_NODE, NEEDED "[hook]\nheaders = Cookie content-length\n",
+            "6: hook.headers: must not have Host, Connection, Upgrade, Content-…, "
+            "Transfer-Encoding, TE, Trailer, Expect or X-Socketsend-Secret"},
         {PROGRAM_NODE, NEEDED "byte_rate = 65535\n",
             "5: node.byte_rate: must be 0 or at least node.message_max, or the largest messages "
             "never pass"},

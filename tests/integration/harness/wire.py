@@ -1,5 +1,6 @@
 """A WebSocket as bytes on the wire, for what a client library would never send or would hide."""
 
+import select
 import socket
 
 from .client import handshake
@@ -47,6 +48,10 @@ class Wire:
         while self._bytes.readline() not in (b"\r\n", b""):
             pass
         return int(line.split()[1]) if line else 0
+
+    def is_quiet(self, seconds):
+        """Nothing comes for so long."""
+        return select.select([self._socket], [], [], seconds)[0] == []
 
     def receive(self):
         """(opcode, payload); None at the connection's end."""

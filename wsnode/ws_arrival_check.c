@@ -1,0 +1,52 @@
+/*
+ * What is asked of a handshake, in order.
+ */
+#include <sys/socket.h>
+
+#include "shared/clock.h"
+#include "wsnode/admission.h"
+#include "wsnode/ws_arrival_state.h"
+
+static enum err check_gate(
+    struct arrivals *as, int fd, struct session_handshake *h, struct problem *p)
+{
+    struct sockaddr_storage peer;
+    struct sockaddr *address = (struct sockaddr *)&peer;
+    socklen_t len = sizeof(peer);
+    bool known = getpeername(fd, address, &len) == 0;
+
+    return gate_check(&as->gate, known ? address : NULL, h, p);
+}
+
+/* The rates come late: what is refused anyway does not count. Tokens cost more than all else; and
+ * only who has a good one counts as its user. */
+enum err arrivals_check(
+    struct arrivals *as, int fd, struct slice head, struct session_handshake *h, struct problem *p)
+{
+    const struct node *n = as->node;
+    int64_t now_ms = clock_mono_ms();
+
+    enum err err = handshake_parse(head, h, p);
+    if (err) {
+        return err;
+    }
+    err = check_gate(as, fd, h, p);
+    if (err) {
+        return err;
+    }
+    if (n->refusing) {
+        return problem_set(p, ERR_NODE_DRAINING, "", NULL);
+    }
+    if (arrivals_full(as)) {
+        return problem_set(p, ERR_NODE_FULL, "", NULL);
+    }
+    err = gate_count(&as->gate, h, now_ms, p);
+    if (err) {
+        return err;
+    }
+    err = admission_decide(n, h, clock_wall_ms(), p);
+    if (err || n->hook) {
+        return err; /* whom the backend admits is counted then */
+    }
+    return gate_count_user(&as->gate, h, now_ms, p);
+}
