@@ -18,6 +18,7 @@ void batch_finish(struct batch *b)
     for (size_t i = 0; i < b->count; i++) {
         message_finish(&b->sendings[i].message);
         inbox_sent_finish(&b->sendings[i].sent);
+        broadcast_finish(&b->sendings[i].broadcast);
     }
     free(b->sendings);
     free(b->deliveries);

@@ -6,7 +6,7 @@
 #ifndef FCGI_SEND_BATCH_H
 #define FCGI_SEND_BATCH_H
 
-#include "fcgi-send/delivery.h"
+#include "fcgi-send/broadcast.h"
 
 struct sending {
     struct problem problem; /* not ERR_OK: the message's way ends there, others go on */
@@ -15,6 +15,7 @@ struct sending {
     char forward_id[SESSION_ID_BYTES]; /* of a message that is not stored */
     struct delivery *deliveries;       /* borrowed from the batch: the sessions that are meant */
     size_t delivery_count;
+    struct broadcast broadcast; /* owned; of a message for a group, which has no deliveries */
 };
 
 struct batch {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fcgi-send/group.h"
+#include "fcgi-send/outcome.h"
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/stats.h"
 #include "shared/clock.h"
@@ -70,34 +71,12 @@ static size_t pack(struct round *r, size_t piece)
 
 bool dispatch_settle(struct worker *w, struct group *group, const struct forward *forward)
 {
-    send_stat_add(forwards, 1);
-    switch (forward->outcome) {
-    case FORWARD_ANSWERED:
-        node_pool_forgive(w->service->nodes, group->node->boot);
-        return true;
-    case FORWARD_REFUSED:
-        send_stat_add(forwards_refused, 1);
-        group_set_status(group, DELIVERY_GONE);
-        node_pool_avoid(w->service->nodes, group->node->boot);
-        return false;
-    case FORWARD_WRONG_BOOT:
-        send_stat_add(forwards_wrong_boot, 1);
-        group_set_status(group, DELIVERY_GONE);
-        return false;
-    case FORWARD_BUSY:
-        send_stat_add(forwards_busy, 1);
-        node_pool_avoid(w->service->nodes, group->node->boot);
-        return false;
-    case FORWARD_DECLINED:
-        send_stat_add(forwards_declined, 1);
-        node_pool_forgive(w->service->nodes, group->node->boot);
-        return false;
-    case FORWARD_FAILED:
-        send_stat_add(forwards_failed, 1);
-        node_pool_avoid(w->service->nodes, group->node->boot);
-        return false;
+    enum delivery_status status = outcome_note(w, group->node->boot, forward->outcome);
+
+    if (status == DELIVERY_GONE) {
+        group_set_status(group, status);
     }
-    return false;
+    return forward->outcome == FORWARD_ANSWERED;
 }
 
 static void forward_piece(struct round *r, size_t piece)

@@ -98,7 +98,9 @@ static enum err queue_init(struct queue *q, const struct batch *b)
         return ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < b->count; i++) {
-        if (!b->sendings[i].problem.err) {
+        const struct sending *s = &b->sendings[i];
+
+        if (!s->problem.err && !s->message.target.group[0]) {
             q->items[q->count++] = &b->sendings[i];
         }
     }

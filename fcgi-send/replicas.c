@@ -67,7 +67,7 @@ static size_t list_stored(const struct worker *w, const struct batch *b, struct 
     for (size_t i = 0; i < b->count; i++) {
         struct sending *s = &b->sendings[i];
 
-        if (!s->problem.err && s->sent.stored) {
+        if (!s->problem.err && s->sent.stored && !s->message.target.group[0]) {
             list[count++] = (struct asked){.sending = s, .place = place_of(w, s)};
         }
     }

@@ -93,6 +93,10 @@ static void encode_sending(const struct sending *s, bool lists_sessions, struct 
 {
     char id[MESSAGE_ID_BYTES];
 
+    if (s->message.target.group[0]) {
+        broadcast_report(&s->broadcast, out);
+        return;
+    }
     buf_add_char(out, '{');
     if (s->sent.stored) {
         add_text(out, "id", message_id_format(s->sent.id, id));

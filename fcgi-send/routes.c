@@ -23,6 +23,8 @@ struct route {
 
 static const struct route routes[] = {
     {"socketSend", METHOD_POST, AUTH_SEND, SEND_STAT_requests_socketSend, send_serve},
+    {"subscribe", METHOD_POST, AUTH_SEND, SEND_STAT_requests_subscribe, subscribe_serve},
+    {"unsubscribe", METHOD_POST, AUTH_SEND, SEND_STAT_requests_unsubscribe, unsubscribe_serve},
     {"socketClose", METHOD_POST, AUTH_ADMIN, SEND_STAT_requests_socketClose, close_serve},
     {"online", METHOD_GET | METHOD_POST, AUTH_PRESENCE, SEND_STAT_requests_online, online_serve},
     {"unread", METHOD_GET, AUTH_PRESENCE, SEND_STAT_requests_unread, unread_serve},

@@ -20,15 +20,17 @@ void routes_serve(struct worker *w, struct request *req);
 typedef enum err call_serve(
     struct worker *w, const struct request *req, struct response *res, struct problem *p);
 
-call_serve send_serve;    /* POST /socketSend */
-call_serve close_serve;   /* POST /socketClose */
-call_serve online_serve;  /* GET, POST /online */
-call_serve unread_serve;  /* GET /unread */
-call_serve history_serve; /* GET /history */
-call_serve status_serve;  /* GET /status */
-call_serve revoke_serve;  /* POST /revoke */
-call_serve nodes_serve;   /* GET /nodes */
-call_serve healthz_serve; /* GET /healthz */
-call_serve metrics_serve; /* GET /metrics */
+call_serve send_serve;        /* POST /socketSend */
+call_serve close_serve;       /* POST /socketClose */
+call_serve subscribe_serve;   /* POST /subscribe */
+call_serve unsubscribe_serve; /* POST /unsubscribe */
+call_serve online_serve;      /* GET, POST /online */
+call_serve unread_serve;      /* GET /unread */
+call_serve history_serve;     /* GET /history */
+call_serve status_serve;      /* GET /status */
+call_serve revoke_serve;      /* POST /revoke */
+call_serve nodes_serve;       /* GET /nodes */
+call_serve healthz_serve;     /* GET /healthz */
+call_serve metrics_serve;     /* GET /metrics */
 
 #endif

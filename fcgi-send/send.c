@@ -2,6 +2,7 @@
  * POST /socketSend, from the body to the answer, for one message or many. routes.c has authorized
  * the caller before.
  */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,6 +13,7 @@
 #include "fcgi-send/routes.h"
 #include "fcgi-send/stats.h"
 #include "fcgi-send/validate.h"
+#include "shared/clock.h"
 
 static enum err validate(
     const struct config *config, const struct request *req, struct batch *b, struct problem *p)
@@ -20,22 +22,36 @@ static enum err validate(
         .payload_max_bytes = config->send_message_max_bytes,
         .timeout_max_ms = config->send_timeout_max_ms,
         .ttl_max_s = config->inbox_ttl_ms / 1000,
+        .history = config->topics_history,
+        .history_ttl_max_s = config->topics_history_ttl_ms / 1000,
     };
     const struct slice body = {buf_str(&req->body), req->body.len};
 
     return validate_send(body, req->idempotency_key, &rules, (size_t)config->send_batch_max, b, p);
 }
 
+/* The serverClient that a message is for; "": of all, or of any. */
+static const char *reach_of(const struct target *t, char of_group[GROUP_NAME_BYTES])
+{
+    if (!t->group[0]) {
+        return t->server_client;
+    }
+    size_t len = group_name_is_topic(t->group) ? 0 : strcspn(t->group, ":");
+    (void)snprintf(of_group, GROUP_NAME_BYTES, "%.*s", (int)len, t->group);
+    return of_group;
+}
+
 /* Which serverClients the caller may send to, message by message. */
 static void check_reach(const struct auth_key *caller, struct batch *b)
 {
+    char of_group[GROUP_NAME_BYTES];
     struct problem p;
 
     for (size_t i = 0; i < b->count; i++) {
         struct sending *s = &b->sendings[i];
 
         if (!s->problem.err &&
-            auth_check_reach(caller, s->message.target.server_client, &p) != ERR_OK) {
+            auth_check_reach(caller, reach_of(&s->message.target, of_group), &p) != ERR_OK) {
             batch_fail(b, s, p.err, p.field);
             memcpy(s->problem.msg, p.msg, sizeof(s->problem.msg));
         }
@@ -81,16 +97,43 @@ static void count(const struct batch *b)
     }
 }
 
+/* Those for groups, one after another. deadline_ms: of all that wait. */
+static void send_to_groups(struct worker *w, struct batch *b, int64_t deadline_ms)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        struct sending *s = &b->sendings[i];
+        struct message *m = &s->message;
+        int64_t left_ms = deadline_ms - clock_mono_ms();
+
+        if (s->problem.err || !m->target.group[0]) {
+            continue;
+        }
+        if (b->wait == MESSAGE_WAIT_ACK) {
+            batch_fail(b, s, ERR_BAD_VALUE, "wait"); /* acknowledgements are for users */
+            continue;
+        }
+        m->wait = left_ms > 0 ? b->wait : MESSAGE_WAIT_NONE;
+        m->timeout_ms = m->wait == MESSAGE_WAIT_NONE ? 0 : left_ms;
+        enum err err = broadcast_send(w, m, &s->broadcast);
+        if (err) {
+            batch_fail(b, s, err, err == ERR_IDEMPOTENCY_CONFLICT ? "messageId" : "");
+        }
+        s->sent.duplicate = s->broadcast.sent.duplicate;
+    }
+}
+
 /* Looks up, forwards, and reports. */
 static enum err send_messages(
     struct worker *w, struct batch *b, struct response *res, struct problem *p)
 {
+    int64_t deadline_ms = clock_mono_ms() + b->timeout_ms;
     enum err err;
 
     if ((err = lookup_send(w, b)) || (err = dispatch(w, b))) {
         return err;
     }
     ghosts_remove(w, b->deliveries, b->delivery_count);
+    send_to_groups(w, b, deadline_ms);
     count(b);
     if (!b->is_list && b->sendings[0].problem.err) {
         *p = b->sendings[0].problem;

@@ -71,6 +71,11 @@ enum err address_check_message_id(struct slice text, const char *field, struct p
     return check(text, " {}*", field, p);
 }
 
+enum err address_check_topic(struct slice text, const char *field, struct problem *p)
+{
+    return check(text, " :{}*", field, p);
+}
+
 enum err address_copy_part(struct slice part, const char *field, char *out, struct problem *p)
 {
     enum err err = address_check_part(part, field, p);

@@ -25,6 +25,8 @@ enum err address_check_part(struct slice part, const char *field, struct problem
  */
 enum err address_check_message_id(
     struct slice text, const char *field, struct problem *p) MUST_CHECK;
+/* A topic's name: the same rules, but / is allowed, so that "news/sport" is one. */
+enum err address_check_topic(struct slice text, const char *field, struct problem *p) MUST_CHECK;
 /* As address_check_part, and copies to out (ADDRESS_PART_BYTES_MAX + 1 bytes). */
 enum err address_copy_part(
     struct slice part, const char *field, char *out, struct problem *p) MUST_CHECK;

@@ -27,6 +27,16 @@ static void add_text(struct buf *out, const char *before, const char *text)
     buf_add_str(out, text);
 }
 
+/* Those that are meant, or of a group those that are not. */
+static void encode_sessions(const struct envelope_message *m, struct buf *out)
+{
+    buf_add_str(out, m->group[0] ? "\"exclude\":[" : "\"sessions\":[");
+    for (size_t i = 0; i < m->session_count; i++) {
+        add_text(out, i ? "\",\"" : "\"", m->sessions[i]);
+    }
+    buf_add_str(out, m->session_count > 0 ? "\"]," : "],");
+}
+
 static void encode_message(const struct envelope_message *m, struct buf *out)
 {
     char id[MESSAGE_ID_BYTES];
@@ -37,11 +47,16 @@ static void encode_message(const struct envelope_message *m, struct buf *out)
     } else {
         add_text(out, "{\"forwardId\":\"", m->forward_id);
     }
-    buf_add_str(out, "\",\"sessions\":[");
-    for (size_t i = 0; i < m->session_count; i++) {
-        add_text(out, i ? "\",\"" : "\"", m->sessions[i]);
+    buf_add_str(out, "\",");
+    if (m->group[0]) {
+        buf_add_str(out, "\"group\":");
+        buf_add_json_string(out, m->group, strlen(m->group));
+        buf_add_char(out, ',');
     }
-    buf_add_str(out, m->session_count > 0 ? "\"],\"bytes\":" : "],\"bytes\":");
+    if (!m->group[0] || m->session_count > 0) {
+        encode_sessions(m, out);
+    }
+    buf_add_str(out, "\"bytes\":");
     buf_add_u64(out, m->payload.len);
     buf_add_char(out, '}');
 }
@@ -131,10 +146,24 @@ static enum err parse_session_id(struct json_object *element, char out[SESSION_I
     return ERR_OK;
 }
 
+static enum err parse_group(
+    struct json_object *object, const char *path, struct envelope_message *m, struct problem *p)
+{
+    struct json_field field = {object, path, "group"};
+    struct slice name = {NULL, 0};
+    enum err err = json_get_string(field, &name, p);
+
+    if (err || !name.at) {
+        return err;
+    }
+    return group_name_copy(name, "", m->group, NULL) ? bad(p, field, "is not a group's name") : err;
+}
+
+/* Those that are meant, or of a group those that are not. */
 static enum err parse_sessions(
     struct json_object *object, const char *path, struct envelope_message *m, struct problem *p)
 {
-    struct json_field field = {object, path, "sessions"};
+    struct json_field field = {object, path, m->group[0] ? "exclude" : "sessions"};
     struct json_object *array = NULL;
     enum err err = json_get_array(field, &array, p);
     size_t count = array ? json_object_array_length(array) : 0;
@@ -143,7 +172,7 @@ static enum err parse_sessions(
         return err;
     }
     if (count == 0) {
-        return bad(p, field, "has no element");
+        return m->group[0] ? ERR_OK : bad(p, field, "has no element");
     }
     m->sessions = calloc(count, sizeof(*m->sessions));
     if (!m->sessions) {
@@ -155,7 +184,7 @@ static enum err parse_sessions(
         if (parse_session_id(element, m->sessions[m->session_count])) {
             char name[sizeof("sessions[18446744073709551615]")];
 
-            snprintf(name, sizeof(name), "sessions[%zu]", m->session_count);
+            snprintf(name, sizeof(name), "%s[%zu]", field.name, m->session_count);
             return bad(p, (struct json_field){object, path, name}, "is not a session id");
         }
     }
@@ -206,7 +235,8 @@ static enum err parse_message(struct json_object *object, const char *path, stru
     if (!json_object_is_type(object, json_type_object)) {
         return problem_set(p, ERR_WRONG_TYPE, path, "%s is not an object", path);
     }
-    if ((err = parse_identity(object, path, m, p)) || (err = parse_sessions(object, path, m, p))) {
+    if ((err = parse_identity(object, path, m, p)) || (err = parse_group(object, path, m, p)) ||
+        (err = parse_sessions(object, path, m, p))) {
         return err;
     }
     return take_payload(object, path, rest, m, p);

@@ -37,8 +37,46 @@ static void encode_status(const struct envelope_status *s, struct buf *out)
     buf_add_char(out, '}');
 }
 
+/* What a node tells of a group. */
+static const enum delivery_status told_of_groups[] = {
+    DELIVERY_QUEUED, DELIVERY_WRITTEN, DELIVERY_ACKED, DELIVERY_REJECTED};
+#define TOLD_OF_GROUPS (sizeof(told_of_groups) / sizeof(told_of_groups[0]))
+
+int64_t envelope_counts_matched(const struct envelope_counts *c)
+{
+    int64_t matched = 0;
+
+    for (size_t i = 0; i < TOLD_OF_GROUPS; i++) {
+        matched += c->with[told_of_groups[i]];
+    }
+    return matched;
+}
+
+void envelope_answer_count(struct envelope_answer_message *m)
+{
+    for (size_t i = 0; i < m->session_count; i++) {
+        m->counts.with[m->sessions[i].status]++;
+    }
+    free(m->sessions);
+    m->sessions = NULL;
+    m->session_count = 0;
+}
+
+static void encode_counts(const struct envelope_counts *c, struct buf *out)
+{
+    for (size_t i = 0; i < TOLD_OF_GROUPS; i++) {
+        buf_addf(out, "%s\"%s\":%" PRId64, i ? "," : "{", status_words[told_of_groups[i]],
+            c->with[told_of_groups[i]]);
+    }
+    buf_add_char(out, '}');
+}
+
 static void encode_message(const struct envelope_answer_message *m, struct buf *out)
 {
+    if (m->is_group) {
+        encode_counts(&m->counts, out);
+        return;
+    }
     buf_add_str(out, "{\"sessions\":[");
     for (size_t i = 0; i < m->session_count; i++) {
         if (i) {
@@ -95,6 +133,22 @@ static enum err parse_status(
     return bad(p, path, "a status is not known");
 }
 
+static enum err parse_counts(struct json_object *object, const char *path,
+    struct envelope_answer_message *out, struct problem *p)
+{
+    out->is_group = true;
+    for (size_t i = 0; i < TOLD_OF_GROUPS; i++) {
+        enum delivery_status status = told_of_groups[i];
+        enum err err = json_get_int((struct json_field){object, path, status_words[status]}, 0,
+            INT32_MAX, &out->counts.with[status], p);
+
+        if (err) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err parse_message(struct json_object *object, const char *path,
     struct envelope_answer_message *out, struct problem *p)
 {
@@ -104,6 +158,9 @@ static enum err parse_message(struct json_object *object, const char *path,
 
     if (!json_object_is_type(object, json_type_object)) {
         return bad(p, path, "not an object");
+    }
+    if (json_object_object_get_ex(object, "written", NULL)) {
+        return parse_counts(object, path, out, p);
     }
     err = json_get_array((struct json_field){object, path, "sessions"}, &array, p);
     if (err) {

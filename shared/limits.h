@@ -10,6 +10,8 @@
 #define ADDRESS_PART_BYTES_MAX 128
 /* serverClient:page:userId and the terminating NUL. */
 #define ADDRESS_KEY_BYTES (3 * ADDRESS_PART_BYTES_MAX + 2 + 1)
+/* A group's name, at most serverClient:page, and the NUL. */
+#define GROUP_NAME_BYTES (2 * ADDRESS_PART_BYTES_MAX + 1 + 1)
 /* 128 random bits in base64url without padding, and the NUL. */
 #define SESSION_ID_BYTES 23
 /* A node's start id: 64 random bits in base64url, and the NUL. */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/topic_pattern.h"
+
 #define TIMEOUT_DEFAULT_MS 2000
 #define FIELD(name) ((struct json_field){f->object, f->path, name})
 
@@ -33,48 +35,6 @@ static enum err refuse(
     return problem_set(p, err, path, "%s %s", path, what);
 }
 
-/* Leaves out as it is if there is no such member. */
-static enum err copy_part(const struct fields *f, const char *name, char *out, struct problem *p)
-{
-    struct slice part = {NULL, 0};
-    char path[sizeof(p->field)];
-    enum err err = json_get_string(FIELD(name), &part, p);
-
-    if (err || !part.at) {
-        return err;
-    }
-    json_path(path, sizeof(path), f->path, name);
-    return address_copy_part(part, path, out, p);
-}
-
-static enum err parse_key(const struct fields *f, struct target *t, struct problem *p)
-{
-    static const char *const parts[] = {"userId", "serverClient", "page", "sessionId"};
-    struct slice key = slice_of("");
-    struct address address;
-    char path[sizeof(p->field)];
-    enum err err;
-
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (has(f, parts[i])) {
-            return refuse(f, parts[i], ERR_TWO_TARGETS, "stands next to key, which says it all", p);
-        }
-    }
-    err = json_get_string(FIELD("key"), &key, p);
-    if (err) {
-        return err;
-    }
-    json_path(path, sizeof(path), f->path, "key");
-    err = address_parse_key(key, path, &address, p);
-    if (err) {
-        return err;
-    }
-    memcpy(t->user_id, address.user_id, sizeof(t->user_id));
-    memcpy(t->server_client, address.server_client, sizeof(t->server_client));
-    memcpy(t->page, address.page, sizeof(t->page));
-    return ERR_OK;
-}
-
 static enum err copy_session_id(
     const struct fields *f, const char *name, struct slice id, char *out, struct problem *p)
 {
@@ -84,39 +44,6 @@ static enum err copy_session_id(
     memcpy(out, id.at, id.len);
     out[id.len] = '\0';
     return ERR_OK;
-}
-
-static enum err parse_target(const struct fields *f, struct target *t, struct problem *p)
-{
-    struct slice session_id = {NULL, 0};
-    enum err err;
-
-    if (has(f, "key")) {
-        return parse_key(f, t, p);
-    }
-    if (!has(f, "userId")) {
-        return refuse(
-            f, "userId", ERR_NO_TARGET, "or key is required: the message has no target", p);
-    }
-    if (has(f, "page") && !has(f, "serverClient")) {
-        return refuse(f, "serverClient", ERR_MISSING_FIELD, "is required with page", p);
-    }
-    if ((err = copy_part(f, "userId", t->user_id, p)) ||
-        (err = copy_part(f, "serverClient", t->server_client, p)) ||
-        (err = copy_part(f, "page", t->page, p)) ||
-        (err = json_get_string(FIELD("sessionId"), &session_id, p))) {
-        return err;
-    }
-    return session_id.at ? copy_session_id(f, "sessionId", session_id, t->session_id, p) : ERR_OK;
-}
-
-enum err target_parse(
-    struct json_object *object, const char *path, struct target *out, struct problem *p)
-{
-    const struct fields fields = {.object = object, .path = path};
-
-    memset(out, 0, sizeof(*out));
-    return parse_target(&fields, out, p);
 }
 
 static enum err parse_message_id(const struct fields *f, struct message *m, struct problem *p)
@@ -167,20 +94,32 @@ static enum err parse_exclude(const struct fields *f, struct message *m, struct 
     return ERR_OK;
 }
 
+static bool keeps_history(const struct message_rules *rules, const char *group)
+{
+    return rules->history && group_name_is_topic(group) && topic_pattern_has(rules->history, group);
+}
+
 static enum err parse_durability(
     const struct fields *f, const struct message_rules *rules, struct message *m, struct problem *p)
 {
     bool to_session = m->target.session_id[0] != '\0';
+    bool to_group = m->target.group[0] != '\0';
+    bool is_kept = to_group ? keeps_history(rules, m->target.group) : !to_session;
+    int64_t ttl_max_s = to_group && is_kept ? rules->history_ttl_max_s : rules->ttl_max_s;
     enum err err;
 
-    m->durable = !to_session;
+    m->durable = is_kept;
     if ((err = json_get_bool(FIELD("durable"), &m->durable, p)) ||
-        (err = json_get_int(FIELD("ttl"), 1, rules->ttl_max_s, &m->ttl_s, p))) {
+        (err = json_get_int(FIELD("ttl"), 1, ttl_max_s, &m->ttl_s, p))) {
         return err;
     }
     if (m->durable && to_session) {
         return refuse(f, "durable", ERR_BAD_VALUE,
             "cannot be true with sessionId: a session's id never comes back", p);
+    }
+    if (m->durable && to_group && !is_kept) {
+        return refuse(f, "durable", ERR_BAD_VALUE,
+            "cannot be true for a group without history (topics.history)", p);
     }
     if (m->ttl_s && !m->durable) {
         return refuse(f, "ttl", ERR_BAD_VALUE, "needs a durable message", p);
@@ -228,21 +167,32 @@ enum err message_parse_wait(struct json_object *object, const char *path,
     return json_get_int(FIELD("timeoutMs"), 1, rules->timeout_max_ms, timeout_ms, p);
 }
 
+static enum err check_wait(const struct fields *f, const struct message *m, struct problem *p)
+{
+    if (m->wait == MESSAGE_WAIT_ACK && m->target.group[0]) {
+        return refuse(
+            f, "wait", ERR_BAD_VALUE, "\"ack\" is for users only; a group has \"written\"", p);
+    }
+    return ERR_OK;
+}
+
 enum err message_parse(struct slice text, struct json_object *object, const char *path,
     const struct message_rules *rules, struct message *out, struct problem *p)
 {
     static const char *const allowed[] = {"userId", "serverClient", "page", "sessionId", "key",
-        "json", "msgInfo", "msgTitle", "destUrl", "messageId", "exclude", "durable", "ttl", "wait",
-        "timeoutMs", NULL};
+        "topic", "all", "json", "msgInfo", "msgTitle", "destUrl", "messageId", "exclude", "durable",
+        "ttl", "wait", "timeoutMs", NULL};
     const struct fields f = {text, object, path};
     enum err err;
 
     memset(out, 0, sizeof(*out));
     buf_init(&out->payload, (size_t)rules->payload_max_bytes);
-    if ((err = json_only(object, path, allowed, p)) || (err = parse_target(&f, &out->target, p)) ||
+    if ((err = json_only(object, path, allowed, p)) ||
+        (err = target_parse(object, path, &out->target, p)) ||
         (err = parse_message_id(&f, out, p)) || (err = parse_exclude(&f, out, p)) ||
         (err = parse_durability(&f, rules, out, p)) ||
         (err = message_parse_wait(object, path, rules, &out->wait, &out->timeout_ms, p)) ||
+        (err = check_wait(&f, out, p)) ||
         (err = message_encode_payload(text, object, path, &out->payload, p))) {
         message_finish(out);
     }
@@ -320,15 +270,16 @@ enum err message_encode_payload(struct slice text, struct json_object *object, c
 enum err message_hash(const struct message *m, char out[MESSAGE_HASH_BYTES])
 {
     const struct target *t = &m->target;
-    const char *const parts[] = {
-        t->user_id, t->server_client, t->page, t->session_id, m->durable ? "durable" : ""};
+    const char *const parts[] = {t->user_id, t->server_client, t->page, t->session_id,
+        m->durable ? "durable" : "", t->group};
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned digest_bytes = 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     int ok = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
 
     /* Each with its NUL, which none of them can hold, so that no two targets run together. */
-    for (size_t i = 0; ok && i < sizeof(parts) / sizeof(parts[0]); i++) {
+    size_t count = sizeof(parts) / sizeof(parts[0]) - !t->group[0];
+    for (size_t i = 0; ok && i < count; i++) {
         ok = EVP_DigestUpdate(context, parts[i], strlen(parts[i]) + 1);
     }
     ok = ok && EVP_DigestUpdate(context, buf_str(&m->payload), m->payload.len) &&
@@ -341,20 +292,4 @@ enum err message_hash(const struct message *m, char out[MESSAGE_HASH_BYTES])
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
     }
     return ERR_OK;
-}
-
-bool target_matches(const struct target *t, const struct address *a, const char *session_id)
-{
-    return (!t->server_client[0] || strcmp(t->server_client, a->server_client) == 0) &&
-           (!t->page[0] || strcmp(t->page, a->page) == 0) &&
-           (!t->session_id[0] || strcmp(t->session_id, session_id) == 0);
-}
-
-void target_format_narrowing(const struct target *t, char *out, size_t out_bytes)
-{
-    if (t->page[0]) {
-        snprintf(out, out_bytes, "%s:%s", t->server_client, t->page);
-    } else {
-        snprintf(out, out_bytes, "%s", t->server_client[0] ? t->server_client : "*");
-    }
 }

@@ -5,19 +5,11 @@
 #ifndef SHARED_MESSAGE_H
 #define SHARED_MESSAGE_H
 
-#include "shared/address.h"
 #include "shared/id.h"
 #include "shared/json.h"
+#include "shared/target.h"
 
 enum message_wait { MESSAGE_WAIT_NONE, MESSAGE_WAIT_WRITTEN, MESSAGE_WAIT_ACK };
-
-/* What of a user's sessions a message is for. "": not narrowed. page needs server_client. */
-struct target {
-    char user_id[ADDRESS_PART_BYTES_MAX + 1];
-    char server_client[ADDRESS_PART_BYTES_MAX + 1];
-    char page[ADDRESS_PART_BYTES_MAX + 1];
-    char session_id[SESSION_ID_BYTES];
-};
 
 struct message {
     struct target target;
@@ -35,22 +27,24 @@ struct message_rules {
     int64_t payload_max_bytes;
     int64_t timeout_max_ms;
     int64_t ttl_max_s;
+    const char *history; /* patterns of topics that keep their messages; NULL: none does */
+    int64_t history_ttl_max_s;
 };
 
 /*
  * text: one JSON object that json_check() passed, and object its parsed form; path as in json.h.
- * Besides what json.h and address.h say of single fields (ERR_UNKNOWN_FIELD, ERR_WRONG_TYPE,
- * ERR_OUT_OF_RANGE, ERR_BAD_ADDRESS), with the field in p: ERR_NO_TARGET         neither userId nor
- * key ERR_TWO_TARGETS       key together with userId, serverClient, page or sessionId
- *   ERR_MISSING_FIELD     page without serverClient
- *   ERR_NO_PAYLOAD        neither json nor msgInfo
+ * Besides what json.h, address.h and target.h say of single fields (ERR_UNKNOWN_FIELD,
+ * ERR_WRONG_TYPE, ERR_OUT_OF_RANGE, ERR_BAD_ADDRESS, …), with the field in p:
+ *   ERR_NO_PAYLOAD         neither json nor msgInfo
  *   ERR_PAYLOAD_TOO_LARGE
- *   ERR_BAD_VALUE         sessionId or an element of exclude is no session id; durable with
- * sessionId (an id never comes back, so nothing could ever fetch it); ttl of a message that is not
- * durable; a wait that is not none, written or ack; timeoutMs without a wait ERR_OUT_OF_RANGE more
- * than MESSAGE_EXCLUDE_MAX elements in exclude; ttl not 1 to ttl_max_s; timeoutMs not 1 to
- * timeout_max_ms Defaults: durable true, but false with sessionId; wait none; timeoutMs 2000, cut
- * to timeout_max_ms. message_finish() is needed after ERR_OK only.
+ *   ERR_BAD_VALUE          an element of exclude is no session id; durable with sessionId (an id
+ *                          never comes back, so nothing could ever fetch it) or with a group that
+ *                          nothing is kept for; ttl of a message that is not durable; a wait that
+ *                          is not none, written or ack; ack with a group; timeoutMs without a wait
+ *   ERR_OUT_OF_RANGE       more than MESSAGE_EXCLUDE_MAX elements in exclude; ttl not 1 to
+ *                          ttl_max_s, or to history_ttl_max_s of a topic; timeoutMs not 1 to
+ * timeout_max_ms Defaults: durable true, but false with sessionId and for groups without history;
+ * wait none; timeoutMs 2000, cut to timeout_max_ms. message_finish() is needed after ERR_OK only.
  */
 enum err message_parse(struct slice text, struct json_object *object, const char *path,
     const struct message_rules *rules, struct message *out, struct problem *p) MUST_CHECK;
@@ -76,15 +70,5 @@ enum err message_encode_payload(struct slice text, struct json_object *object, c
 /* Hex SHA-256 of what must be equal in a retry: payload, target, durable. ERR_NO_MEMORY. */
 #define MESSAGE_HASH_BYTES 65
 enum err message_hash(const struct message *m, char out[MESSAGE_HASH_BYTES]) MUST_CHECK;
-
-/* Only the target of an object; where it stands, as in json.h. Errors as above. */
-enum err target_parse(
-    struct json_object *object, const char *path, struct target *out, struct problem *p) MUST_CHECK;
-/* Is a session at this address one that the target means? (its userId is not compared, its id is)
- */
-bool target_matches(const struct target *t, const struct address *a, const char *session_id);
-/* The narrowing as it is stored in the inbox: "*", "pc" or "pc:home". */
-#define NARROWING_BYTES (2 * ADDRESS_PART_BYTES_MAX + 2)
-void target_format_narrowing(const struct target *t, char *out, size_t out_bytes);
 
 #endif

@@ -16,6 +16,7 @@
 #include "shared/parse.h"
 #include "shared/privileges.h"
 #include "shared/redis_url.h"
+#include "shared/topic_pattern.h"
 
 #define SECRET_CHARS_MIN 16
 /* What goes before a message in a forward: the ids of some 2,600 sessions. */
@@ -243,6 +244,16 @@ static bool a_forward_takes_the_largest_message(const struct config *c)
     return c->send_message_max_bytes <= c->node_forward_max_bytes - FORWARD_HEAD_BYTES;
 }
 
+static bool allowed_topics_are_patterns(const struct config *c)
+{
+    return topic_pattern_is_valid(c->topics_allow);
+}
+
+static bool kept_topics_are_patterns(const struct config *c)
+{
+    return topic_pattern_is_valid(c->topics_history);
+}
+
 static bool internal_key_goes_with_cert(const struct config *c)
 {
     return !*c->node_internal_tls_key == !*c->node_internal_tls_cert;
@@ -327,6 +338,10 @@ static const struct rule {
     {OPTION_hook_headers, hook_headers_are_the_clients,
         "must not have Host, Connection, Upgrade, Content-…, Transfer-Encoding, TE, Trailer, "
         "Expect or X-Socketsend-Secret"},
+    {OPTION_topics_history, kept_topics_are_patterns,
+        "must be patterns of topics, separated by spaces, such as news/* chat/**"},
+    {OPTION_topics_allow, allowed_topics_are_patterns,
+        "must be patterns of topics, separated by spaces, such as news/* chat/**"},
     {OPTION_send_listen, send_listen_is_known,
         "must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"},
     {OPTION_send_listen_mode, listen_mode_is_octal, "must be an octal number up to 0777"},

@@ -9,11 +9,13 @@
 #include <string.h>
 
 #include "shared/json.h"
+#include "shared/parse.h"
 #include "shared/redis_reply.h"
 #include "shared/schema.h"
 
 static const char *const mode_words[] = {"allow", "notify", "replace", "reject"};
-static const char *const hint_words[] = {"resync", "notify", "replaced", "close"};
+static const char *const hint_words[] = {
+    "resync", "notify", "replaced", "close", "topics", "topic_log"};
 #define HINT_COUNT (sizeof(hint_words) / sizeof(hint_words[0]))
 #define FIELD(name) ((struct json_field){object, "", name})
 
@@ -107,11 +109,12 @@ void registry_open_command(struct command *c, const char *prefix, const struct r
     const struct registry_entry *e = o->entry;
     char key[ADDRESS_KEY_BYTES];
 
-    command_start_script(c, &script_open, 4);
+    command_start_script(c, &script_open, 5);
     schema_add_registry(c, prefix, e->address.user_id);
     schema_add_inbox(c, prefix, e->address.user_id);
     schema_add_read(c, prefix, e->address.user_id);
     schema_add_revoked(c, prefix, e->address.user_id);
+    schema_add_memberships(c, prefix, e->address.user_id);
     command_add_str(c, e->session_id);
     registry_encode_entry(e, command_begin(c));
     command_end(c);
@@ -175,6 +178,12 @@ enum err registry_open_decode(const struct redisReply *reply, struct registry_op
         free(opened.duplicates);
         return err;
     }
+    err = memberships_decode(reply_next(&r), &opened.memberships);
+    if (err) {
+        inbox_page_finish(&opened.page);
+        free(opened.duplicates);
+        return err;
+    }
     *out = opened;
     return ERR_OK;
 }
@@ -183,17 +192,19 @@ void registry_opened_finish(struct registry_opened *o)
 {
     free(o->duplicates);
     inbox_page_finish(&o->page);
+    memberships_finish(&o->memberships);
 }
 
 void registry_refresh_command(struct command *c, const char *prefix,
     const struct registry_entry *entry, int64_t ttl_ms, enum on_duplicate_mode mode,
     const struct registry_token *token)
 {
-    command_start_script(c, &script_refresh, 4);
+    command_start_script(c, &script_refresh, 5);
     schema_add_registry(c, prefix, entry->address.user_id);
     schema_add_inbox(c, prefix, entry->address.user_id);
     schema_add_close(c, prefix, entry->address.user_id);
     schema_add_revoked(c, prefix, entry->address.user_id);
+    schema_add_memberships(c, prefix, entry->address.user_id);
     command_add_str(c, entry->session_id);
     registry_encode_entry(entry, command_begin(c));
     command_end(c);
@@ -234,9 +245,12 @@ enum err registry_refresh_decode(const struct redisReply *reply, struct registry
     }
     refreshed.position = reply_next_id(&r);
     refreshed.dismissal = read_dismissal(&r);
-    if (reply_reader_err(&r)) {
+    uint64_t version = 0;
+    enum err err = parse_u64(reply_next_text(&r), INT64_MAX, &version);
+    if (err || reply_reader_err(&r)) {
         return ERR_INTERNAL;
     }
+    refreshed.memberships_version = (int64_t)version;
     *out = refreshed;
     return ERR_OK;
 }

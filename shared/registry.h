@@ -19,6 +19,7 @@
 #include "shared/dismissal.h"
 #include "shared/id.h"
 #include "shared/inbox.h"
+#include "shared/memberships.h"
 
 struct redisReply;
 
@@ -87,6 +88,7 @@ struct registry_opened {
     int64_t missed;               /* messages that the replay will show */
     struct inbox_cursors cursors; /* the filter of further pages; none with a known last_id */
     struct inbox_page page;       /* first page of the replay */
+    struct memberships memberships;
 };
 enum err registry_open_decode(
     const struct redisReply *reply, struct registry_opened *out) MUST_CHECK;
@@ -103,6 +105,7 @@ struct registry_refreshed {
      * 4009. */
     bool replaced;
     struct message_id position;
+    int64_t memberships_version;
     struct dismissal dismissal; /* code 0: none. The backend has ordered the session's end */
 };
 enum err registry_refresh_decode(
@@ -132,9 +135,9 @@ void registry_dismiss_command(struct command *c, const char *prefix, const struc
     const struct dismissal *dismissal);
 
 /* Hints on the control channel of a node: nothing depends on their arrival. */
-enum hint { HINT_RESYNC, HINT_NOTIFY, HINT_REPLACED, HINT_CLOSE };
-/* subject: the userId (resync, close) or the sessionId (notify, replaced). PUBLISH "<hint>
- * <subject>". */
+enum hint { HINT_RESYNC, HINT_NOTIFY, HINT_REPLACED, HINT_CLOSE, HINT_TOPICS, HINT_TOPIC_LOG };
+/* subject: the userId (resync, close, topics), the sessionId (notify, replaced) or the topic
+ * (topic_log). PUBLISH "<hint> <subject>". */
 void registry_hint_command(struct command *c, const char *prefix, const char *node_id,
     enum hint hint, const char *subject);
 /* ERR_BAD_VALUE. subject is borrowed from message. */

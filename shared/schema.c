@@ -40,6 +40,31 @@ void schema_add_revoked(struct command *c, const char *prefix, const char *user_
     command_end(c);
 }
 
+void schema_add_memberships(struct command *c, const char *prefix, const char *user_id)
+{
+    buf_addf(command_begin(c), "%s{%s}:topics", prefix, user_id);
+    command_end(c);
+}
+
+void schema_add_topic(struct command *c, const char *prefix, const char *group)
+{
+    buf_addf(command_begin(c), "%stopic:{%s}", prefix, group);
+    command_end(c);
+}
+
+void schema_add_topic_log(struct command *c, const char *prefix, const char *topic)
+{
+    buf_addf(command_begin(c), "%stopic:{%s}:log", prefix, topic);
+    command_end(c);
+}
+
+void schema_add_topic_sent(
+    struct command *c, const char *prefix, const char *group, const char *message_id)
+{
+    buf_addf(command_begin(c), "%stopic:{%s}:sent:%s", prefix, group, message_id);
+    command_end(c);
+}
+
 void schema_add_nodes(struct command *c, const char *prefix)
 {
     buf_addf(command_begin(c), "%snodes", prefix);

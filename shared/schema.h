@@ -16,12 +16,27 @@
  *                         written by ack; read by open, /unread
  * P{userId}:sent:<msgId>  string: "<id> <id before> <payload hash>"
  *                         expires after idempotency_window; written by send; read by send, /status
- * P{userId}:close         hash: sessionId or narrowing -> "<ms when ordered> <code> <narrowing>
- * <reason>" expires DISMISSAL_TTL_MS after the last order written by dismiss; read by refresh
+ * P{userId}:close         hash: sessionId or narrowing ->
+ *                         "<ms when ordered> <code> <narrowing> <reason>"
+ *                         expires DISMISSAL_TTL_MS after the last order
+ *                         written by dismiss; read by refresh
  * P{userId}:revoked       hash: "all" -> "<ms> <reason>": tokens issued up to then are refused;
  *                         "id <jti>" -> "<ms> <reason>": that token is, and may be forgotten then
  *                         expires as the last token could (token.lifetime_max); written by revoke;
  *                         read by open refresh
+ * P{userId}:topics        hash: "<narrowing> <topic>" -> 1, "version" -> a growing number
+ *                         (memberships.h); does not expire while it has topics
+ *                         written by subscribe; read by open refresh, wsnode
+ * Ptopic:{group}          hash: nodeId -> "boot address until": nodes with members (topics.h);
+ *                         group: a topic's name, or "pc:home", "pc:", ":" (group_name.h)
+ *                         expires session_ttl after the last join, which comes every third of it
+ *                         written by topic_join topic_leave; read by topic_send
+ * Ptopic:{topic}:log      stream: m payload, p id before, n number, x expiry, except sessionIds
+ *                         only of topics with history
+ *                         expires topics.history_ttl after the last send
+ *                         written by topic_send; read by topic_fetch topic_join
+ * Ptopic:{group}:sent:<msgId>  string: as of a user
+ *                         expires after idempotency_window; written and read by topic_send
  * Pnodes                  hash: nodeId -> heartbeat (nodes.h)
  *                         does not expire; written by wsnode; read by fcgi-send, wsnode
  * Pnode:<nodeId>          string: boot; the lease
@@ -41,6 +56,11 @@ void schema_add_close(struct command *c, const char *prefix, const char *user_id
 void schema_add_sent(
     struct command *c, const char *prefix, const char *user_id, const char *message_id);
 void schema_add_revoked(struct command *c, const char *prefix, const char *user_id);
+void schema_add_memberships(struct command *c, const char *prefix, const char *user_id);
+void schema_add_topic(struct command *c, const char *prefix, const char *group);
+void schema_add_topic_log(struct command *c, const char *prefix, const char *topic);
+void schema_add_topic_sent(
+    struct command *c, const char *prefix, const char *group, const char *message_id);
 void schema_add_nodes(struct command *c, const char *prefix);
 void schema_add_lease(struct command *c, const char *prefix, const char *node_id);
 void schema_add_control(struct command *c, const char *prefix, const char *node_id);

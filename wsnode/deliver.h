@@ -19,14 +19,20 @@ void deliver_destroy(struct node *n);               /* what is awaited gets no a
  * A repeated forward delivers nothing twice: a durable message is told as it stands now, by its id;
  * a non-durable one as it was first answered, by its forward id. A boot of "" is not compared.
  * Formats without acknowledgements and non-durable messages are awaited until written, at most.
+ * What is for more members of groups than one turn of the loop takes is awaited like a wait, and
+ * answered half a second later at latest, with what is known then. e's messages may be taken over;
+ * the caller finishes e in any case.
  */
-enum err deliver_envelope(struct node *n, const struct envelope *e, int64_t now_ms,
+enum err deliver_envelope(struct node *n, struct envelope *e, int64_t now_ms,
     struct envelope_answer *answer, uint64_t *number) MUST_CHECK;
+/* The loop has turned (loop_want_turns()): what is for groups goes on. */
+void deliver_on_turn(struct node *n, int64_t now_ms);
 /* Implemented by internal_http.c (faked in tests): the awaited answer; the callee finishes it. */
 void deliver_on_done(struct node *n, uint64_t number, struct envelope_answer *answer);
-void deliver_cancel(struct node *n, uint64_t number); /* the caller has gone */
-/* The caller waits no longer: deliver_on_done(), with what is known, comes from inside this call.
- */
+/* The caller has gone. What is still being delivered goes on. */
+void deliver_cancel(struct node *n, uint64_t number);
+/* The caller waits no longer: deliver_on_done(), with what is known, comes from inside this call,
+ * unless it is still being delivered. */
 void deliver_end_wait(struct node *n, uint64_t number);
 
 /* From sessions. */

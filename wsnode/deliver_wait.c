@@ -30,6 +30,7 @@ struct delivery {
     uint64_t number;
     int64_t deadline_ms;
     bool complete;                 /* false until deliver_wait_end() */
+    bool told;                     /* so far, before it was complete */
     struct envelope_answer answer; /* owned, once it is complete */
 };
 
@@ -46,6 +47,7 @@ enum err deliver_create(struct node *n)
         return ERR_NO_MEMORY;
     }
     STAILQ_INIT(&d->done);
+    STAILQ_INIT(&d->rounds);
     n->deliveries = d;
     return ERR_OK;
 }
@@ -173,6 +175,15 @@ bool deliver_wait_end(struct node *n, struct delivery *d, const struct envelope_
     return true;
 }
 
+void deliver_wait_count_groups(struct envelope_answer *answer)
+{
+    for (size_t i = 0; i < answer->message_count; i++) {
+        if (answer->messages[i].is_group) {
+            envelope_answer_count(&answer->messages[i]);
+        }
+    }
+}
+
 static void move_to_done(struct node *n, struct delivery *d)
 {
     detach(n, d);
@@ -186,6 +197,7 @@ static void report_done(struct node *n)
 
     while ((d = STAILQ_FIRST(&n->deliveries->done))) {
         STAILQ_REMOVE_HEAD(&n->deliveries->done, done);
+        deliver_wait_count_groups(&d->answer);
         deliver_on_done(n, d->number, &d->answer);
         free(d);
     }
@@ -287,6 +299,16 @@ void deliver_on_session_gone(struct node *n, struct session *s)
     report_done(n);
 }
 
+static void end_time(struct node *n, struct delivery *d)
+{
+    if (d->complete) {
+        move_to_done(n, d);
+    } else if (!d->told) {
+        d->told = true;
+        deliver_tell_so_far(n, d);
+    }
+}
+
 void deliver_on_tick(struct node *n, int64_t now_ms)
 {
     struct delivery *d;
@@ -296,7 +318,7 @@ void deliver_on_tick(struct node *n, int64_t now_ms)
     HASH_ITER(hh, n->deliveries->by_number, d, next)
     {
         if (d->deadline_ms <= now_ms) {
-            move_to_done(n, d);
+            end_time(n, d);
         }
     }
     recent_forwards_on_tick(n->deliveries->recent, now_ms);
@@ -315,7 +337,7 @@ void deliver_cancel(struct node *n, uint64_t number)
     struct delivery *d;
 
     HASH_FIND(hh, n->deliveries->by_number, &number, sizeof(number), d);
-    if (d) {
+    if (d && d->complete) {
         destroy(n, d);
     }
 }
@@ -325,7 +347,7 @@ void deliver_end_wait(struct node *n, uint64_t number)
     struct delivery *d;
 
     HASH_FIND(hh, n->deliveries->by_number, &number, sizeof(number), d);
-    if (d) {
+    if (d && d->complete) {
         move_to_done(n, d);
         report_done(n);
     }
@@ -343,6 +365,7 @@ void deliver_destroy(struct node *n)
     {
         destroy(n, d);
     }
+    deliver_drop_rounds(n);
     recent_forwards_destroy(n->deliveries->recent);
     free(n->deliveries);
     n->deliveries = NULL;

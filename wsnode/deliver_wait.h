@@ -10,11 +10,13 @@
 
 struct delivery; /* one envelope whose sender waits */
 struct awaited_session;
+struct round;
 
 struct deliveries {
     struct delivery *by_number;                 /* uthash */
     struct awaited_session *by_session;         /* uthash */
     STAILQ_HEAD(delivery_queue, delivery) done; /* to be reported */
+    STAILQ_HEAD(round_queue, round) rounds;     /* owned: to be gone on with, the first one first */
     struct recent_forwards *recent;             /* owned */
     uint64_t last_number;
 };
@@ -37,5 +39,10 @@ void deliver_wait_add(
 /* All is added. True: something is awaited, and answer is the delivery's. False: the delivery is
  * gone. */
 bool deliver_wait_end(struct node *n, struct delivery *d, const struct envelope_answer *answer);
+void deliver_wait_count_groups(struct envelope_answer *answer);
+
+/* deliver.c, for deliver_wait.c: the time of a delivery is over that is still on its way. */
+void deliver_tell_so_far(struct node *n, const struct delivery *delivery);
+void deliver_drop_rounds(struct node *n);
 
 #endif

@@ -27,26 +27,41 @@ struct format_connected {
 };
 struct format_message {
     struct message_id id; /* {0,0}: non-durable, no id is shown */
+    struct slice topic;   /* that it was sent to; len 0: none */
     struct slice payload; /* a JSON object: spliced in, never parsed */
     bool replay;
 };
+struct format_subscribed {
+    struct slice topic;
+    struct slice ref; /* format_event.ref; at == NULL: none */
+    bool has_ended;   /* unsubscribed */
+    bool has_history; /* what follows is shown */
+    struct message_id position;
+    bool recovered;
+};
 struct format_error {
     const struct problem *problem;
-    bool temporary;   /* the same may work later */
-    struct slice ref; /* format_event.ref; at == NULL: none */
+    bool temporary;     /* the same may work later */
+    struct slice ref;   /* format_event.ref; at == NULL: none */
+    struct slice topic; /* that it is about; len 0: none */
 };
 
 enum format_event_type {
     FORMAT_NOTHING,
     FORMAT_ACK,
     FORMAT_PONG,
+    FORMAT_SUBSCRIBE,
+    FORMAT_UNSUBSCRIBE,
     FORMAT_AUTH,
     FORMAT_TEXT /* for the application: the upstream */
 };
 struct format_event {
     enum format_event_type type;
-    struct message_id id; /* FORMAT_ACK */
-    struct slice text;    /* FORMAT_TEXT; FORMAT_AUTH: the token. Borrowed from the frame */
+    struct message_id id; /* FORMAT_ACK; FORMAT_SUBSCRIBE if has_last_id */
+    bool has_last_id;
+    struct slice text; /* FORMAT_TEXT; FORMAT_AUTH: the token. Borrowed from the frame */
+    /* FORMAT_SUBSCRIBE, FORMAT_UNSUBSCRIBE; "" otherwise. Set also where parse() fails later on. */
+    char topic[ADDRESS_PART_BYTES_MAX + 1];
     /* The frame's "ref" as JSON, borrowed from it; at == NULL: none. Set also where parse() fails.
      */
     struct slice ref;
@@ -71,6 +86,7 @@ struct format {
     void (*message)(
         const struct format_session *s, const struct format_message *m, struct buf *out);
     void (*echo)(const struct format_session *s, struct slice text, struct buf *out);
+    void (*subscribed)(const struct format_subscribed *s, struct buf *out);
     void (*ping)(struct buf *out);
     /* The answer to FORMAT_AUTH, for formats whose parse() makes that; times as in connected. */
     void (*renewed)(int64_t expires_ms, int64_t expires_in_ms, struct buf *out);

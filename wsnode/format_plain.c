@@ -52,6 +52,11 @@ static void message(const struct format_session *s, const struct format_message 
     if (!message_id_is_zero(m->id)) {
         buf_addf(out, "\"id\":\"%s\",", message_id_format(m->id, id));
     }
+    if (m->topic.len > 0) {
+        buf_add_str(out, "\"topic\":");
+        buf_add_json_string(out, m->topic.at, m->topic.len);
+        buf_add_char(out, ',');
+    }
     add_session(out, s);
     format_add_members(out, m->payload);
     end(out);
@@ -98,6 +103,12 @@ static void echo(const struct format_session *s, struct slice text, struct buf *
     add_text_frame(out, FRAME_ECHO, s, text);
 }
 
+static void subscribed(const struct format_subscribed *s, struct buf *out)
+{
+    (void)s;
+    (void)out;
+}
+
 static void ping(struct buf *out)
 {
     (void)out;
@@ -128,6 +139,7 @@ const struct format format_plain = {
     .duplicate_notice = duplicate_notice,
     .message = message,
     .echo = echo,
+    .subscribed = subscribed,
     .ping = ping,
     .error = error,
     .parse = parse,

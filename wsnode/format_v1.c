@@ -60,6 +60,22 @@ static void duplicate_notice(const struct format_session *s, const char *text, s
     buf_add_char(out, '}');
 }
 
+static void add_topic(struct buf *out, struct slice topic)
+{
+    if (topic.len > 0) {
+        buf_add_str(out, ",\"topic\":");
+        buf_add_json_string(out, topic.at, topic.len);
+    }
+}
+
+static void add_ref(struct buf *out, struct slice ref)
+{
+    if (ref.len > 0) {
+        buf_add_str(out, ",\"ref\":");
+        buf_add(out, ref.at, ref.len);
+    }
+}
+
 static void message(const struct format_session *s, const struct format_message *m, struct buf *out)
 {
     char id[MESSAGE_ID_BYTES];
@@ -71,6 +87,7 @@ static void message(const struct format_session *s, const struct format_message 
         buf_add_str(out, message_id_format(m->id, id));
         buf_add_char(out, '"');
     }
+    add_topic(out, m->topic);
     format_add_members(out, m->payload);
     buf_add_str(out, m->replay ? ",\"replay\":true}" : "}");
 }
@@ -80,6 +97,20 @@ static void echo(const struct format_session *s, struct slice text, struct buf *
     (void)s;
     (void)text;
     (void)out;
+}
+
+static void subscribed(const struct format_subscribed *s, struct buf *out)
+{
+    char position[MESSAGE_ID_BYTES];
+
+    buf_addf(out, "{\"type\":\"%s\"", s->has_ended ? "unsubscribed" : "subscribed");
+    add_topic(out, s->topic);
+    if (s->has_history) {
+        buf_addf(out, ",\"position\":\"%s\"", message_id_format(s->position, position));
+        buf_addf(out, ",\"recovered\":%s", text_of(s->recovered));
+    }
+    add_ref(out, s->ref);
+    buf_add_char(out, '}');
 }
 
 static void ping(struct buf *out)
@@ -103,10 +134,8 @@ static void error(const struct format_error *e, struct buf *out)
     buf_addf(out, "{\"type\":\"error\",\"code\":%d,\"msg\":", err_code(p->err));
     buf_add_json_string(out, msg, strlen(msg));
     buf_addf(out, ",\"temporary\":%s", text_of(e->temporary));
-    if (e->ref.len > 0) {
-        buf_add_str(out, ",\"ref\":");
-        buf_add(out, e->ref.at, e->ref.len);
-    }
+    add_topic(out, e->topic);
+    add_ref(out, e->ref);
     buf_add_char(out, '}');
 }
 
@@ -162,6 +191,50 @@ static enum err parse_send(
     return ERR_OK;
 }
 
+static enum err parse_topic(struct json_object *o, struct format_event *out, struct problem *p)
+{
+    struct slice topic = {NULL, 0};
+
+    enum err err = json_get_string((struct json_field){o, "", "topic"}, &topic, p);
+    if (err) {
+        return err;
+    }
+    if (!topic.at) {
+        return problem_set(p, ERR_MISSING_FIELD, "topic", NULL);
+    }
+    err = address_check_topic(topic, "topic", p);
+    if (!err) {
+        memcpy(out->topic, topic.at, topic.len);
+    }
+    return err;
+}
+
+static enum err parse_subscribe(
+    struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
+{
+    struct slice last_id = {NULL, 0};
+
+    (void)frame;
+    out->type = FORMAT_SUBSCRIBE;
+    enum err err = parse_topic(o, out, p);
+    if (err || (err = json_get_string((struct json_field){o, "", "lastId"}, &last_id, p))) {
+        return err;
+    }
+    out->has_last_id = last_id.at != NULL;
+    if (out->has_last_id && message_id_parse(last_id, &out->id) != ERR_OK) {
+        return problem_set(p, ERR_BAD_VALUE, "lastId", "not the id of a message");
+    }
+    return ERR_OK;
+}
+
+static enum err parse_unsubscribe(
+    struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
+{
+    (void)frame;
+    out->type = FORMAT_UNSUBSCRIBE;
+    return parse_topic(o, out, p);
+}
+
 /* A token has no character that JSON would escape, so the raw text is the token, or no token. */
 static enum err parse_auth(
     struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
@@ -181,21 +254,12 @@ static enum err parse_auth(
     return ERR_OK;
 }
 
-static enum err refuse(
-    struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
-{
-    (void)frame;
-    (void)o;
-    (void)out;
-    return problem_set(p, ERR_BAD_VALUE, "type", "not supported");
-}
-
 static const struct frame_type frame_types[] = {
     {"ack", {"type", "id"}, parse_ack},
     {"pong", {"type"}, parse_pong},
     {"send", {"type", "to", "json", "ref"}, parse_send},
-    {"subscribe", {"type", "topic", "lastId", "ref"}, refuse},
-    {"unsubscribe", {"type", "topic", "ref"}, refuse},
+    {"subscribe", {"type", "topic", "lastId", "ref"}, parse_subscribe},
+    {"unsubscribe", {"type", "topic", "ref"}, parse_unsubscribe},
     {"auth", {"type", "token", "ref"}, parse_auth},
 };
 
@@ -265,6 +329,7 @@ const struct format format_v1 = {
     .duplicate_notice = duplicate_notice,
     .message = message,
     .echo = echo,
+    .subscribed = subscribed,
     .ping = ping,
     .renewed = renewed,
     .error = error,

@@ -29,6 +29,7 @@ struct loop {
     uv_loop_t uv;
     struct lws_context *lws; /* owned; libwebsockets sets it to NULL when it is gone */
     uv_timer_t tick;
+    uv_idle_t turn;
     uv_signal_t signals[SIGNAL_COUNT];
     unsigned ticks;
     bool ending;
@@ -110,6 +111,11 @@ static void on_tick(uv_timer_t *timer)
     }
 }
 
+static void on_turn(uv_idle_t *turn)
+{
+    node_on_turn(turn->data, clock_mono_ms());
+}
+
 static void on_signal(uv_signal_t *handle, int signal)
 {
     node_on_signal(handle->data, signal);
@@ -148,6 +154,8 @@ enum err loop_run(struct node *n)
         return ERR_INTERNAL;
     }
     l->tick.data = n;
+    (void)uv_idle_init(&l->uv, &l->turn); /* cannot fail */
+    l->turn.data = n;
     if (uv_timer_start(&l->tick, on_tick, TICK_MS, TICK_MS) < 0) {
         return ERR_INTERNAL;
     }
@@ -158,6 +166,17 @@ enum err loop_run(struct node *n)
 void loop_stop(struct loop *l)
 {
     uv_stop(&l->uv);
+}
+
+void loop_want_turns(struct node *n, bool wanted)
+{
+    struct loop *l = n->loop;
+
+    if (wanted && !l->ending) {
+        (void)uv_idle_start(&l->turn, on_turn);
+    } else if (!wanted) {
+        (void)uv_idle_stop(&l->turn);
+    }
 }
 
 bool loop_is_ending(const struct loop *l)
@@ -182,6 +201,7 @@ void loop_destroy(struct node *n)
     }
     l->ending = true;
     close_handle((uv_handle_t *)&l->tick);
+    close_handle((uv_handle_t *)&l->turn);
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         close_handle((uv_handle_t *)&l->signals[i]);
     }

@@ -17,6 +17,8 @@ struct lws_context *loop_lws(struct loop *l);
 /* Starts ticks and signals (node_on_tick, node_on_signal) and runs until loop_stop(). */
 enum err loop_run(struct node *n) MUST_CHECK;
 void loop_stop(struct loop *l);
+/* wanted: node_on_turn() comes once per turn of the loop, which does not sleep meanwhile. */
+void loop_want_turns(struct node *n, bool wanted);
 bool loop_is_ending(const struct loop *l); /* loop_destroy() ends the connections now */
 
 /*

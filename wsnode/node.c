@@ -30,6 +30,7 @@ enum err node_init_tables(struct node *n, const struct config *config)
     ring_init(&n->refreshes, refresh_interval_ms(config));
     ring_init(&n->slow, config->node_slow_timeout_ms);
     ring_init(&n->idles, config->node_idle_timeout_ms);
+    topics_local_init(&n->topics, config->registry_session_ttl_ms);
     wheel_init(&n->expiries, 0);
     return ERR_OK;
 }
@@ -38,6 +39,7 @@ void node_finish_tables(struct node *n)
 {
     session_table_finish(&n->table);
     client_counts_finish(&n->clients);
+    topics_local_finish(&n->topics);
 }
 
 static enum err set_id(struct node *n, uint16_t port, struct problem *p)

@@ -13,6 +13,7 @@
 #include "wsnode/ring.h"
 #include "wsnode/session_table.h"
 #include "wsnode/stats.h"
+#include "wsnode/topic_table.h"
 #include "wsnode/wheel.h"
 
 struct node {
@@ -41,6 +42,8 @@ struct node {
     /* Entries last refreshed before this (monotonic) are refreshed early, at registry.refresh_rate.
      */
     int64_t register_again_before_ms;
+    struct topics_local topics;
+    struct topic_table topic_table; /* subscriptions */
 
     struct admission *admission;         /* owned: admission.c; NULL: everybody may connect */
     struct deliveries *deliveries;       /* owned: deliver.c */
@@ -80,5 +83,7 @@ int node_run(
     const struct config *config, struct tls *tls, int number, int listen_fd, pid_t supervisor_pid);
 /* Called on each tick (50 ms), with the monotonic clock: rings, waits, presence. */
 void node_on_tick(struct node *n, int64_t now_ms);
+/* Called at each turn of the loop while there is something to go on with. */
+void node_on_turn(struct node *n, int64_t now_ms);
 
 #endif

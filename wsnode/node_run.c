@@ -63,9 +63,15 @@ void node_on_tick(struct node *n, int64_t now_ms)
     bool ready = ready_obstacles(n, now_ms, obstacles) == 0;
     node_stat_set(ready, ready);
     node_stat_set(redis_up, redis_async_is_whole(n->redis));
+    node_stat_set(groups, topics_local_count(&n->topics));
     node_stat_set(handshakes_pending, acceptor_unfinished_count(n));
     tell_ready(n, ready);
     node_stop_on_tick(n, now_ms);
+}
+
+void node_on_turn(struct node *n, int64_t now_ms)
+{
+    deliver_on_turn(n, now_ms);
 }
 
 void node_on_signal(struct node *n, int signal)

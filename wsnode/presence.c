@@ -47,12 +47,17 @@ struct session *presence_take_answer(struct node *n, struct request *r)
     return s;
 }
 
-void presence_describe(const struct node *n, const struct session *s, struct registry_entry *e)
+void presence_describe_node(const struct node *n, struct registry_entry *e)
 {
-    memcpy(e->session_id, s->id, sizeof(e->session_id));
     memcpy(e->addr, n->addr, sizeof(e->addr));
     memcpy(e->node_id, n->id, sizeof(e->node_id));
     memcpy(e->boot, n->boot, sizeof(e->boot));
+}
+
+void presence_describe(const struct node *n, const struct session *s, struct registry_entry *e)
+{
+    presence_describe_node(n, e);
+    memcpy(e->session_id, s->id, sizeof(e->session_id));
     session_table_address(s, &e->address);
     e->since_ms = s->since_ms;
     e->until_ms = clock_wall_ms() + n->config->registry_session_ttl_ms;
@@ -126,9 +131,13 @@ enum err presence_create(struct node *n)
         return ERR_NO_MEMORY;
     }
     window_init(&p->opens);
+    window_init(&p->tellings);
+    window_init(&p->topic_fetches);
     window_init(&p->closes);
     window_init(&p->fetches);
     TAILQ_INIT(&p->waiting);
+    TAILQ_INIT(&p->waiting_topics);
+    TAILQ_INIT(&p->failed_topics);
     TAILQ_INIT(&p->closings);
     TAILQ_INIT(&p->waiting_fetches);
     TAILQ_INIT(&p->failed);
@@ -154,6 +163,7 @@ void presence_destroy(struct node *n)
     presence_end_openings(p);
     presence_end_closings(p);
     presence_end_requests(p);
+    presence_end_topic_fetches(p);
     live_nodes_destroy(p->live_nodes);
     free(p);
     n->presence = NULL;
@@ -166,8 +176,10 @@ void presence_on_redis_ready(struct node *n, bool data_lost)
 
     if (data_lost || p->refresh_failed) {
         n->register_again_before_ms = now_ms;
+        topics_local_tell_again(&n->topics, now_ms);
         p->refresh_failed = false;
     }
+    presence_send_topics(n, now_ms);
     presence_send_waiting(n, now_ms);
 }
 
@@ -178,8 +190,10 @@ void presence_on_tick(struct node *n, int64_t now_ms)
     if (p->live_nodes) {
         live_nodes_on_tick(p->live_nodes, now_ms);
     }
+    presence_send_topics(n, now_ms);
     presence_send_waiting(n, now_ms);
     presence_send_closings(n, now_ms);
+    presence_retry_topic_fetches(n, now_ms);
     presence_tell_failed_fetches(n);
     presence_retry_fetches(n, now_ms);
     if (now_ms >= p->acks_due_ms) {
@@ -192,5 +206,6 @@ int64_t presence_pending_count(const struct node *n)
 {
     const struct presence *p = n->presence;
 
-    return p->pending + p->closings_count + (int64_t)HASH_CNT(by_key, p->acks);
+    return p->pending + p->closings_count + (int64_t)HASH_CNT(by_key, p->acks) +
+           topics_local_pending(&n->topics);
 }

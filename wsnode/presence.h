@@ -17,9 +17,17 @@ void presence_refresh(
     struct node *n, struct session *s); /* session_after_refresh() comes, or nothing */
 /* After s->watermark, by s->replay; session_after_fetch() comes, but not from inside this call. */
 void presence_fetch(struct node *n, struct session *s);
+/* session_take_memberships() comes, or nothing. */
+void presence_fetch_memberships(struct node *n, struct session *s);
 void presence_ack(struct node *n, struct session *s); /* s->acked, with others' within 100 ms */
 /* Flushes its ack first. s is still in the table. */
 void presence_close(struct node *n, struct session *s);
+
+/* session_topic_describe_fetch() is asked for what; session_after_topic_fetch() comes; from
+ * inside this call only if it failed. */
+void presence_fetch_topic(struct node *n, struct session *s, const char *topic);
+/* A group got its first member, who waits for it: Redis is told at once, not on the next tick. */
+void presence_topics_changed(struct node *n);
 
 /* To the node of another session. Nothing depends on its arrival. */
 void presence_hint(struct node *n, const struct registry_entry *to, enum hint hint);

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "shared/clock.h"
 #include "wsnode/presence.h"
 #include "wsnode/redis_async.h"
 
@@ -37,6 +38,11 @@ static void refresh_one(struct session *s, void *arg)
     }
 }
 
+static void fetch_memberships(struct session *s, void *arg)
+{
+    presence_fetch_memberships(arg, s);
+}
+
 static void tell_session(struct node *n, const char *session_id, enum hint hint)
 {
     struct session *s = session_table_find(&n->table, session_id);
@@ -63,10 +69,24 @@ void presence_on_hint(struct node *n, struct slice message)
     memcpy(subject, text.at, text.len);
     subject[text.len] = '\0';
     node_stat_add(hints, 1);
-    if (hint_is_for_user(hint)) {
-        session_table_each_of_user(
-            &n->table, subject, hint == HINT_CLOSE ? refresh_one : resync_one, n);
-    } else {
+    switch (hint) {
+    case HINT_RESYNC:
+        session_table_each_of_user(&n->table, subject, resync_one, n);
+        return;
+    case HINT_CLOSE:
+        session_table_each_of_user(&n->table, subject, refresh_one, n);
+        return;
+    case HINT_TOPICS:
+        session_table_each_of_user(&n->table, subject, fetch_memberships, n);
+        return;
+    case HINT_TOPIC_LOG:
+        /* The answer says where the log ends. */
+        topics_local_tell_now(&n->topics, subject, clock_mono_ms());
+        presence_topics_changed(n);
+        return;
+    case HINT_NOTIFY:
+    case HINT_REPLACED:
         tell_session(n, subject, hint);
+        return;
     }
 }

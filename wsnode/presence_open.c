@@ -2,19 +2,22 @@
  * Opens. They go out through a window, so that a crowd that waited for Redis does not exceed its
  * time-outs.
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "wsnode/presence_state.h"
+#include "wsnode/session_groups.h"
 
 #define OPEN_RETRY_MS 250
 
 static void opening_destroy(struct presence *p, struct opening *o)
 {
     HASH_DELETE(by_id, p->openings, o);
-    if (!o->in_flight) {
+    topics_local_cancel(&o->groups);
+    if (o->place == OPENING_WAITS) {
         TAILQ_REMOVE(&p->waiting, o, link);
     }
     free(o);
@@ -31,7 +34,7 @@ static struct opening *opening_find(const struct presence *p, const char *sessio
 static void opening_wait(struct presence *p, struct opening *o, int64_t due_ms)
 {
     o->due_ms = due_ms;
-    o->in_flight = false;
+    o->place = OPENING_WAITS;
     TAILQ_INSERT_TAIL(&p->waiting, o, link);
 }
 
@@ -83,7 +86,7 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
     command_init(&c);
     registry_open_command(&c, n->config->redis_prefix, &open);
     TAILQ_REMOVE(&p->waiting, o, link);
-    o->in_flight = true;
+    o->place = OPENING_IN_FLIGHT;
     o->sent_ms = now_ms;
     if (presence_run_confirmed(n, &c, after_open, o)) {
         opening_wait(p, o, now_ms + OPEN_RETRY_MS); /* others may have another server */
@@ -91,6 +94,26 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
     }
     o->was_sent = true;
     window_sent(&p->opens);
+    return true;
+}
+
+/* It came before those that wait now. */
+static void on_group_joined(struct node *n, struct topic_waiter *w)
+{
+    struct opening *o = (struct opening *)(void *)((char *)w - offsetof(struct opening, groups));
+
+    o->place = OPENING_WAITS;
+    TAILQ_INSERT_HEAD(&n->presence->waiting, o, link);
+}
+
+/* true: not before its groups are in Redis, because who is connected gets what is sent to them. */
+static bool awaits_group(struct node *n, struct opening *o, const struct session *s)
+{
+    if (session_groups_await(n, s, &o->groups)) {
+        return false;
+    }
+    TAILQ_REMOVE(&n->presence->waiting, o, link);
+    o->place = OPENING_AWAITS_GROUP;
     return true;
 }
 
@@ -104,7 +127,7 @@ void presence_send_waiting(struct node *n, int64_t now_ms)
         const struct session *s = session_table_find(&n->table, o->session_id);
         if (!s) {
             opening_destroy(p, o);
-        } else if (!send_open(n, o, s, now_ms)) {
+        } else if (!awaits_group(n, o, s) && !send_open(n, o, s, now_ms)) {
             return;
         }
     }
@@ -122,6 +145,7 @@ void presence_open(struct node *n, struct session *s, const char *last_id)
     memcpy(o->session_id, s->id, sizeof(o->session_id));
     memcpy(o->user_id, address.user_id, sizeof(o->user_id));
     (void)snprintf(o->last_id, sizeof(o->last_id), "%s", last_id);
+    o->groups.on_joined = on_group_joined;
     HASH_ADD(by_id, n->presence->openings, session_id, strlen(o->session_id), o);
     if (!hash_has(o, by_id)) {
         free(o);
@@ -129,6 +153,7 @@ void presence_open(struct node *n, struct session *s, const char *last_id)
     }
     int64_t now_ms = clock_mono_ms();
     opening_wait(n->presence, o, now_ms);
+    presence_send_topics(n, now_ms);
     presence_send_waiting(n, now_ms);
 }
 
@@ -151,7 +176,7 @@ bool presence_end_opening(struct node *n, const struct session *s)
     if (!o) {
         return false;
     }
-    if (o->in_flight) {
+    if (o->place == OPENING_IN_FLIGHT) {
         return true; /* after_open() does it */
     }
     bool was_sent = o->was_sent;

@@ -1,6 +1,7 @@
 /*
  * What the files of presence share: presence.c (the whole, refreshes), presence_open.c (opens),
- * presence_close.c (closes), presence_inbox.c (fetches and acks). Nobody else includes it.
+ * presence_topics.c (groups), presence_close.c (closes), presence_inbox.c (fetches and acks).
+ * Nobody else includes it.
  */
 #ifndef WSNODE_PRESENCE_STATE_H
 #define WSNODE_PRESENCE_STATE_H
@@ -13,17 +14,24 @@
 #include "wsnode/redis_async.h"
 #include "wsnode/window.h"
 
+enum opening_place {
+    OPENING_WAITS, /* in waiting */
+    OPENING_AWAITS_GROUP,
+    OPENING_IN_FLIGHT
+};
+
 /* A session whose open has not been answered. */
 struct opening {
     UT_hash_handle by_id;
-    TAILQ_ENTRY(opening) link; /* in waiting, unless in flight */
+    TAILQ_ENTRY(opening) link;  /* if it waits */
+    struct topic_waiter groups; /* if it awaits one of its groups */
+    enum opening_place place;
     char session_id[SESSION_ID_BYTES];
     char user_id[ADDRESS_PART_BYTES_MAX + 1];
     char last_id[MESSAGE_ID_BYTES];
     int64_t due_ms;
     int64_t sent_ms; /* if in flight */
-    bool in_flight;
-    bool was_sent; /* the registry may know it, whatever was answered */
+    bool was_sent;   /* the registry may know it, whatever was answered */
 };
 
 /* A session whose answer is awaited. */
@@ -56,6 +64,16 @@ struct closing {
     char user_id[ADDRESS_PART_BYTES_MAX + 1];
 };
 
+/* A subscription whose log is to be fetched. */
+struct topic_request {
+    TAILQ_ENTRY(topic_request) link; /* unless it is under way */
+    int64_t due_ms;                  /* of one that failed */
+    int64_t sent_ms;
+    char session_id[SESSION_ID_BYTES];
+    char topic[ADDRESS_PART_BYTES_MAX + 1];
+};
+
+TAILQ_HEAD(topic_request_queue, topic_request);
 TAILQ_HEAD(opening_queue, opening);
 TAILQ_HEAD(closing_queue, closing);
 TAILQ_HEAD(request_queue, request);
@@ -64,6 +82,7 @@ struct presence {
     struct opening *openings;     /* uthash: all of them */
     struct opening_queue waiting; /* those to be sent, in order of due time */
     struct window opens;
+    struct window tellings;        /* of groups */
     struct closing_queue closings; /* those to be sent, in order of due time */
     int64_t closings_count;        /* in closings */
     struct window closes;
@@ -71,9 +90,12 @@ struct presence {
     int64_t acks_due_ms;
     struct window fetches;
     struct request_queue waiting_fetches; /* until there is room in the window */
-    struct request_queue failed;   /* fetches that could not be sent: told on the next tick */
-    struct request_queue retries;  /* fetches that failed, in order of due time */
-    struct live_nodes *live_nodes; /* owned; NULL: opens look at no others */
+    struct request_queue failed;  /* fetches that could not be sent: told on the next tick */
+    struct request_queue retries; /* fetches that failed, in order of due time */
+    struct window topic_fetches;
+    struct topic_request_queue waiting_topics; /* until there is room in the window */
+    struct topic_request_queue failed_topics;  /* in order of due time */
+    struct live_nodes *live_nodes;             /* owned; NULL: opens look at no others */
     int64_t pending;
     bool refresh_failed; /* since Redis was last ready */
 };
@@ -88,6 +110,7 @@ enum err presence_run_confirmed(
     struct node *n, struct command *c, redis_async_done *done, void *arg) MUST_CHECK;
 /* The answer to a request came: frees it and returns the session, if it is still there. */
 struct session *presence_take_answer(struct node *n, struct request *r);
+void presence_describe_node(const struct node *n, struct registry_entry *e); /* only where it is */
 void presence_describe(const struct node *n, const struct session *s, struct registry_entry *e);
 /* Returns out, borrowing from the session; NULL: it has no token. */
 const struct registry_token *presence_describe_token(
@@ -101,6 +124,11 @@ void presence_send_waiting(struct node *n, int64_t now_ms);
  * because it was never sent. */
 bool presence_end_opening(struct node *n, const struct session *s);
 void presence_end_openings(struct presence *p);
+/* presence_topics.c */
+void presence_send_topics(struct node *n, int64_t now_ms);
+/* presence_topic_log.c */
+void presence_retry_topic_fetches(struct node *n, int64_t now_ms); /* and sends those that wait */
+void presence_end_topic_fetches(struct presence *p);
 /* presence_close.c */
 void presence_send_close(struct node *n, const char *user_id, const char *session_id);
 void presence_send_closings(struct node *n, int64_t now_ms);

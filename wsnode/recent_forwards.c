@@ -27,7 +27,9 @@ struct recent_forward {
     TAILQ_ENTRY(recent_forward) by_age;
     int64_t at_ms;
     char id[SESSION_ID_BYTES];
-    size_t count;
+    bool is_group;
+    struct envelope_counts counts; /* if is_group */
+    size_t count;                  /* else */
     struct recent_status sessions[];
 };
 
@@ -79,17 +81,31 @@ static struct recent_forward *find(const struct recent_forwards *r, const char *
     return f;
 }
 
+static void count_sessions(
+    const struct envelope_answer_message *answer, struct envelope_counts *out)
+{
+    *out = answer->counts;
+    for (size_t i = 0; i < answer->session_count; i++) {
+        out->with[answer->sessions[i].status]++;
+    }
+}
+
 static struct recent_forward *create(
     const char *forward_id, const struct envelope_answer_message *answer, int64_t now_ms)
 {
-    struct recent_forward *f = malloc(sizeof(*f) + answer->session_count * sizeof(f->sessions[0]));
+    size_t count = answer->is_group ? 0 : answer->session_count;
+    struct recent_forward *f = malloc(sizeof(*f) + count * sizeof(f->sessions[0]));
 
     if (!f) {
         return NULL;
     }
     snprintf(f->id, sizeof(f->id), "%s", forward_id);
     f->at_ms = now_ms;
-    f->count = answer->session_count;
+    f->is_group = answer->is_group;
+    f->count = count;
+    if (f->is_group) {
+        count_sessions(answer, &f->counts);
+    }
     for (size_t i = 0; i < f->count; i++) {
         memcpy(f->sessions[i].session_id, answer->sessions[i].session_id, SESSION_ID_BYTES);
         f->sessions[i].status = (unsigned char)answer->sessions[i].status;
@@ -146,6 +162,18 @@ bool recent_forwards_find(const struct recent_forwards *r, const char *forward_i
         }
     }
     return false;
+}
+
+bool recent_forwards_find_group(
+    const struct recent_forwards *r, const char *forward_id, struct envelope_counts *out)
+{
+    const struct recent_forward *f = find(r, forward_id);
+
+    if (!f || !f->is_group) {
+        return false;
+    }
+    *out = f->counts;
+    return true;
 }
 
 void recent_forwards_on_tick(struct recent_forwards *r, int64_t now_ms)

@@ -49,6 +49,7 @@ struct session {
     const struct format *format;
     struct socket *socket; /* borrowed from ws_protocol */
     struct outbox outbox;
+    struct subscriptions *subscriptions; /* owned; NULL: none */
     struct outbox *held;         /* owned; what must wait until the replay is over; NULL: nothing */
     struct ring_entry liveness;  /* in openings, then pings or pongs */
     struct ring_entry refresh;   /* in refreshes */
@@ -65,17 +66,19 @@ struct session {
     struct inbox_cursors *replay;  /* owned; only while the first replay runs with a filter */
     struct session_limits *limits; /* owned; NULL: no option asks for it */
     struct session_grant *grant;   /* owned; until its token ends; NULL: there is none */
+    uint32_t page_place;           /* among the page's sessions */
     char id[SESSION_ID_BYTES];
     unsigned char state; /* enum session_state */
-    bool fetching;       /* an answer of the registry is awaited */
-    bool registered;     /* the registry may know it: it must be told of the end */
-    bool pinged;         /* liveness is in pongs */
-    bool in_flight; /* the outbox's first item is with the socket, but not yet with the kernel */
-    bool expects;   /* the inbox must have something after the watermark */
-    bool excepted;  /* it was led past messages that except it: its acks are not for these */
+    bool fetching : 1;   /* an answer of the registry is awaited */
+    bool registered : 1; /* the registry may know it: it must be told of the end */
+    bool pinged : 1;     /* liveness is in pongs */
+    bool
+        in_flight : 1; /* the outbox's first item is with the socket, but not yet with the kernel */
+    bool expects : 1;  /* the inbox must have something after the watermark */
+    bool excepted : 1; /* it was led past messages that except it: its acks are not for these */
 };
 /* There are many of them: what a session does not need while it is idle hangs on a pointer. */
-_Static_assert(sizeof(struct session) <= 384, "a session must stay small");
+_Static_assert(sizeof(struct session) <= 392, "a session must stay small");
 
 #define HANDSHAKE_KEY_BYTES 25 /* 16 bytes in base64, and a NUL */
 

@@ -6,8 +6,10 @@
 
 #include "wsnode/deliver.h"
 #include "wsnode/presence.h"
+#include "wsnode/session_groups.h"
 #include "wsnode/session_internal.h"
 #include "wsnode/session_limits.h"
+#include "wsnode/session_subscribe.h"
 
 static void drop_queues(struct session *s)
 {
@@ -28,6 +30,7 @@ static void leave(struct node *n, struct session *s)
     session_grant_end(n, s);
     s->state = SESSION_CLOSING;
     drop_queues(s);
+    session_end_subscriptions(n, s);
     if (s->registered) {
         presence_close(n, s);
         s->registered = false;
@@ -59,6 +62,7 @@ void session_close(struct node *n, struct session *s, enum close_reason reason)
 void session_on_closed(struct node *n, struct session *s)
 {
     session_lose(n, s);
+    session_groups_leave(n, s);
     session_table_remove(&n->table, s);
     client_counts_remove(&n->clients, s->client);
     session_limits_destroy(s);

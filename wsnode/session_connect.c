@@ -5,6 +5,7 @@
 
 #include "shared/clock.h"
 #include "wsnode/presence.h"
+#include "wsnode/session_groups.h"
 #include "wsnode/session_internal.h"
 #include "wsnode/session_limits.h"
 
@@ -48,11 +49,11 @@ struct session *session_on_open(
         free(s);
         return NULL;
     }
+    if (session_groups_join(n, s) != ERR_OK) {
+        goto no_groups;
+    }
     if (start_grant(n, s, h) != ERR_OK || session_limits_start(n, s) != ERR_OK) {
-        session_grant_end(n, s);
-        session_table_remove(&n->table, s);
-        free(s);
-        return NULL;
+        goto no_limits;
     }
     client_counts_add(&n->clients, s->client);
     ring_add(&n->openings, &s->liveness, now_ms);
@@ -62,4 +63,12 @@ struct session *session_on_open(
     s->fetching = true;
     presence_open(n, s, h->last_id);
     return s;
+
+no_limits:
+    session_grant_end(n, s);
+    session_groups_leave(n, s);
+no_groups:
+    session_table_remove(&n->table, s);
+    free(s);
+    return NULL;
 }

@@ -74,7 +74,7 @@ void session_on_auth(struct node *n, struct session *s, const struct format_even
         (void)problem_set(&problem, err, "", NULL);
     }
     if (err) {
-        session_tell_problem(n, s, &problem, event->ref);
+        session_tell_problem(n, s, &problem, event);
         return;
     }
     node_stat_add(renewals, 1);

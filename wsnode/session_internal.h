@@ -21,8 +21,9 @@ enum delivery_status session_hold(
 void session_release_held(struct node *n, struct session *s); /* writes what was kept */
 /* Frames that nobody waits for: empty ones are skipped, those that do not fit are dropped. */
 void session_tell(struct node *n, struct session *s, const struct buf *frame);
+/* event: the frame of the client that it answers. */
 void session_tell_problem(
-    struct node *n, struct session *s, const struct problem *p, struct slice ref);
+    struct node *n, struct session *s, const struct problem *p, const struct format_event *event);
 /* One reference, the caller's. NULL: no memory. */
 struct payload *session_encode(const struct session *s, const struct format_message *m);
 /* A frame's largest size: escaping makes six bytes of one at most. */
@@ -39,6 +40,12 @@ void session_fetch(struct node *n, struct session *s);
 void session_want(struct session *s, struct message_id id);
 
 /* session_live.c */
+
+/* The frame of a forward, one reference, the caller's. NULL: no memory. */
+struct payload *session_frame_of(const struct session *s, const struct session_forward *f);
+/* Writes it, or keeps it until the replay is over. */
+enum delivery_status session_deliver(
+    struct node *n, struct session *s, const struct session_forward *f);
 
 /* The replay has come to its end: was it true what the client acknowledged before? */
 void session_take_early_ack(struct node *n, struct session *s);

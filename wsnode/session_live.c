@@ -3,18 +3,23 @@
  */
 #include <string.h>
 
+#include "shared/group_name.h"
 #include "wsnode/deliver.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
 #include "wsnode/session_limits.h"
+#include "wsnode/session_subscribe.h"
+#include "wsnode/session_topic.h"
 
-/* One reference, the caller's. NULL: no memory. */
-static struct payload *frame_of(const struct session *s, const struct session_forward *f)
+struct payload *session_frame_of(const struct session *s, const struct session_forward *f)
 {
     const struct envelope_message *m = f->message;
     struct format_message message = {.id = m->id, .payload = m->payload};
     struct payload **shared = &f->frames[s->format->place];
 
+    if (group_name_is_topic(m->group)) {
+        message.topic = slice_of(m->group); /* "" of what is for no group */
+    }
     if (!s->format->shares_frames) {
         return session_encode(s, &message);
     }
@@ -34,11 +39,11 @@ static bool is_behind_replay(const struct session *s)
     return s->state == SESSION_REPLAYING && (s->fetching || !outbox_is_empty(&s->outbox));
 }
 
-static enum delivery_status deliver(
+enum delivery_status session_deliver(
     struct node *n, struct session *s, const struct session_forward *f)
 {
     const struct envelope_message *m = f->message;
-    struct payload *payload = frame_of(s, f);
+    struct payload *payload = session_frame_of(s, f);
     enum delivery_status status;
 
     session_limits_on_message(n, s);
@@ -46,7 +51,7 @@ static enum delivery_status deliver(
         session_close(n, s, CLOSE_RESYNC);
         return DELIVERY_GONE;
     }
-    if (m->durable) {
+    if (m->durable && !m->group[0]) {
         status = session_write(n, s, payload, m->id, 0);
     } else if (is_behind_replay(s)) {
         status = session_hold(n, s, payload, f->wait);
@@ -84,7 +89,7 @@ static enum delivery_status forward_durable(
         session_fetch(n, s); /* unless it is under way; the last one may have failed */
         return status;
     }
-    enum delivery_status status = deliver(n, s, f);
+    enum delivery_status status = session_deliver(n, s, f);
     if (status == DELIVERY_REJECTED) {
         session_fetch(n, s); /* once the outbox has drained */
     } else if (status != DELIVERY_GONE) {
@@ -99,7 +104,10 @@ enum delivery_status session_forward(
     if (s->state == SESSION_CLOSING) {
         return DELIVERY_GONE;
     }
-    return f->message->durable ? forward_durable(n, s, f) : deliver(n, s, f);
+    if (f->message->group[0] && group_name_is_topic(f->message->group)) {
+        return session_topic_forward(n, s, f);
+    }
+    return f->message->durable ? forward_durable(n, s, f) : session_deliver(n, s, f);
 }
 
 void session_notify_duplicate(struct node *n, struct session *s)
@@ -117,13 +125,13 @@ void session_notify_duplicate(struct node *n, struct session *s)
     buf_finish(&frame);
 }
 
-static void refuse(
-    struct node *n, struct session *s, const char *field, const char *why, struct slice ref)
+static void refuse(struct node *n, struct session *s, const char *field, const char *why,
+    const struct format_event *event)
 {
     struct problem problem;
 
     (void)problem_set(&problem, ERR_BAD_VALUE, field, "%s", why);
-    session_tell_problem(n, s, &problem, ref);
+    session_tell_problem(n, s, &problem, event);
 }
 
 static void move_ack(struct node *n, struct session *s, struct message_id id)
@@ -147,7 +155,7 @@ static void take_ack(struct node *n, struct session *s, const struct format_even
     if (s->state != SESSION_OPENING && message_id_compare(event->id, s->written) <= 0) {
         move_ack(n, s, event->id);
     } else if (s->state == SESSION_LIVE) {
-        refuse(n, s, "id", "unknown id", event->ref);
+        refuse(n, s, "id", "unknown id", event);
     } else if (message_id_compare(event->id, s->early_ack) > 0) {
         s->early_ack = event->id;
     }
@@ -161,7 +169,8 @@ void session_take_early_ack(struct node *n, struct session *s)
     if (message_id_compare(id, s->watermark) <= 0) {
         move_ack(n, s, id);
     } else {
-        refuse(n, s, "id", "unknown id", slice_of(""));
+        const struct format_event early = {.type = FORMAT_ACK};
+        refuse(n, s, "id", "unknown id", &early);
     }
 }
 
@@ -171,7 +180,7 @@ static void take_text(struct node *n, struct session *s, const struct format_eve
     struct buf frame;
 
     if (!s->format->echoes) {
-        refuse(n, s, "type", "upstream is not configured", event->ref);
+        refuse(n, s, "type", "upstream is not configured", event);
         return;
     }
     if (!n->config->node_echo) {
@@ -195,7 +204,7 @@ void session_on_text(struct node *n, struct session *s, struct slice frame, int6
     node_stat_add(inbound, 1);
     session_on_alive(n, s, now_ms);
     if (s->format->parse(frame, &event, &problem) != ERR_OK) {
-        session_tell_problem(n, s, &problem, event.ref);
+        session_tell_problem(n, s, &problem, &event);
         return;
     }
     switch (event.type) {
@@ -208,6 +217,14 @@ void session_on_text(struct node *n, struct session *s, struct slice frame, int6
         break;
     case FORMAT_AUTH:
         session_on_auth(n, s, &event);
+        break;
+    case FORMAT_SUBSCRIBE:
+        session_limits_on_message(n, s);
+        session_subscribe(n, s, &event);
+        break;
+    case FORMAT_UNSUBSCRIBE:
+        session_limits_on_message(n, s);
+        session_unsubscribe(n, s, &event);
         break;
     case FORMAT_TEXT:
         session_limits_on_message(n, s);

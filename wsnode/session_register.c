@@ -7,6 +7,8 @@
 
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
+#include "wsnode/session_subscribe.h"
+#include "wsnode/session_topic.h"
 
 /* Older sessions of the same key: on this node they are told at once, elsewhere by a hint. */
 static void settle_duplicate(struct node *n, const struct registry_entry *duplicate)
@@ -116,7 +118,9 @@ void session_after_open(struct node *n, struct session *s, const struct registry
         settle_duplicate(n, &opened->duplicates[i]);
     }
     greet(n, s, opened);
+    session_take_memberships(n, s, &opened->memberships);
     session_replay_page(n, s, &opened->page);
+    session_topics_catch_up(n, s);
 }
 
 /* The inbox ends before what the session had been given when it was asked: Redis lost entries, and
@@ -147,6 +151,11 @@ void session_after_refresh(struct node *n, struct session *s,
         return;
     }
     node_stat_add(refreshes, 1);
+    /* Without a version Redis has lost them: what is known here goes on. */
+    if (refreshed->memberships_version != 0 &&
+        refreshed->memberships_version != session_memberships_version(s)) {
+        presence_fetch_memberships(n, s);
+    }
     if (has_lost_entries(refreshed, watermark)) {
         session_close(n, s, CLOSE_RESYNC);
         return;

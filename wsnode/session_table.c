@@ -1,6 +1,6 @@
 /*
- * Two ways to find sessions, and their addresses. A group (a user's sessions, a page's sessions)
- * lives exactly as long as it has members.
+ * Three ways to find sessions, and their addresses. A user and a page live exactly as long as they
+ * have sessions.
  */
 #include "wsnode/session_table.h"
 
@@ -21,9 +21,11 @@ struct session_user {
 
 struct session_page {
     UT_hash_handle hh;
-    size_t session_count;
+    struct session **sessions; /* owned; each knows its place, and the last one fills a gap */
+    uint32_t count;
+    uint32_t room;
     size_t page_at; /* where the page begins in name */
-    char name[];    /* "serverClient:page"; neither part can have a colon */
+    char name[];    /* "serverClient:page": the group's name (group_name.h) */
 };
 
 #define PAGE_NAME_BYTES (2 * ((size_t)ADDRESS_PART_BYTES_MAX + 1))
@@ -93,7 +95,9 @@ static struct session_page *need_page(struct session_table *t, const struct addr
     if (!page) {
         return NULL;
     }
-    page->session_count = 0;
+    page->sessions = NULL;
+    page->count = 0;
+    page->room = 0;
     page->page_at = strlen(a->server_client) + 1;
     memcpy(page->name, name, len + 1);
     HASH_ADD_KEYPTR(hh, t->by_page, page->name, len, page);
@@ -106,10 +110,42 @@ static struct session_page *need_page(struct session_table *t, const struct addr
 
 static void drop_page_if_empty(struct session_table *t, struct session_page *page)
 {
-    if (page->session_count == 0) {
+    if (page->count == 0) {
         HASH_DELETE(hh, t->by_page, page);
+        free(page->sessions);
         free(page);
     }
+}
+
+static bool page_has_room(struct session_page *page)
+{
+    uint32_t room = page->room ? 2 * page->room : 1;
+
+    if (page->count < page->room) {
+        return true;
+    }
+    struct session **sessions = realloc(page->sessions, room * sizeof(struct session *));
+    if (!sessions) {
+        return false;
+    }
+    page->sessions = sessions;
+    page->room = room;
+    return true;
+}
+
+static void page_add(struct session_page *page, struct session *s)
+{
+    s->page = page;
+    s->page_place = page->count;
+    page->sessions[page->count++] = s;
+}
+
+static void page_remove(struct session_page *page, const struct session *s)
+{
+    struct session *last = page->sessions[--page->count];
+
+    page->sessions[s->page_place] = last;
+    last->page_place = s->page_place;
 }
 
 enum err session_table_add(struct session_table *t, struct session *s, const struct address *a)
@@ -122,14 +158,16 @@ enum err session_table_add(struct session_table *t, struct session *s, const str
     if (!page) {
         goto no_page;
     }
+    if (!page_has_room(page)) {
+        goto no_id;
+    }
     HASH_ADD(by_id, t->by_id, id, SESSION_ID_BYTES - 1, s);
     if (!hash_has(s, by_id)) {
         goto no_id;
     }
     s->user = user;
-    s->page = page;
     LIST_INSERT_HEAD(&user->sessions, s, of_user);
-    page->session_count++;
+    page_add(page, s);
     t->count++;
     return ERR_OK;
 
@@ -145,7 +183,7 @@ void session_table_remove(struct session_table *t, struct session *s)
 {
     HASH_DELETE(by_id, t->by_id, s);
     LIST_REMOVE(s, of_user);
-    s->page->session_count--;
+    page_remove(s->page, s);
     drop_user_if_empty(t, s->user);
     drop_page_if_empty(t, s->page);
     s->user = NULL;
@@ -174,6 +212,62 @@ void session_table_each_of_user(struct session_table *t, const char *user_id,
         next = LIST_NEXT(s, of_user); /* fn may free s, and the group with its last member */
         fn(s, arg);
     }
+}
+
+/* Calls fn for each page that has sessions of the group. */
+static void each_page_of_group(const struct session_table *t, const char *group,
+    void (*fn)(const struct session_page *page, void *arg), void *arg)
+{
+    struct session_page *page;
+    size_t len = strlen(group);
+
+    if (group[len - 1] != ':') {
+        HASH_FIND(hh, t->by_page, group, len, page);
+        if (page) {
+            fn(page, arg);
+        }
+        return;
+    }
+    for (page = t->by_page; page; page = page->hh.next) {
+        if (len == 1 || strncmp(page->name, group, len) == 0) {
+            fn(page, arg);
+        }
+    }
+}
+
+static void count_page(const struct session_page *page, void *arg)
+{
+    *(size_t *)arg += page->count;
+}
+
+size_t session_table_count_of_group(const struct session_table *t, const char *group)
+{
+    size_t count = 0;
+
+    each_page_of_group(t, group, count_page, &count);
+    return count;
+}
+
+struct visit {
+    void (*fn)(struct session *s, void *arg);
+    void *arg;
+};
+
+static void visit_page(const struct session_page *page, void *arg)
+{
+    const struct visit *visit = arg;
+
+    for (uint32_t i = 0; i < page->count; i++) {
+        visit->fn(page->sessions[i], visit->arg);
+    }
+}
+
+void session_table_each_of_group(const struct session_table *t, const char *group,
+    void (*fn)(struct session *s, void *arg), void *arg)
+{
+    struct visit visit = {fn, arg};
+
+    each_page_of_group(t, group, visit_page, &visit);
 }
 
 void session_table_each(

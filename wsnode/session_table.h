@@ -1,6 +1,6 @@
 /*
- * A node's sessions: by id and by user. Groups appear with their first session and go with their
- * last. Iteration is safe while the current session leaves.
+ * A node's sessions: by id, by user and by page. Users and pages appear with their first session
+ * and go with their last. Iteration is safe while the current session leaves.
  */
 #ifndef WSNODE_SESSION_TABLE_H
 #define WSNODE_SESSION_TABLE_H
@@ -11,7 +11,7 @@
 
 struct session;
 struct session_user; /* one userId: its sessions, and the string itself */
-struct session_page; /* one serverClient and page: only the strings, which its sessions share */
+struct session_page; /* one serverClient and page: its sessions, and the strings */
 
 struct session_table {
     struct session *by_id;        /* uthash */
@@ -30,6 +30,10 @@ struct session *session_table_find(
     const struct session_table *t, const char *session_id); /* borrowed or NULL */
 /* fn may remove the session that it was called with. */
 void session_table_each_of_user(struct session_table *t, const char *user_id,
+    void (*fn)(struct session *s, void *arg), void *arg);
+/* Of a page, a serverClient or all (group_name.h), as it is now; fn must not remove any. */
+size_t session_table_count_of_group(const struct session_table *t, const char *group);
+void session_table_each_of_group(const struct session_table *t, const char *group,
     void (*fn)(struct session *s, void *arg), void *arg);
 void session_table_each(
     struct session_table *t, void (*fn)(struct session *s, void *arg), void *arg);

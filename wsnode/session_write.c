@@ -7,6 +7,7 @@
 #include "wsnode/deliver.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
+#include "wsnode/session_topic.h"
 
 /* Room for what a frame has around its texts; the key and the ids are well below it. */
 #define FRAME_OVERHEAD_BYTES 4096
@@ -30,7 +31,7 @@ struct payload *session_encode(const struct session *s, const struct format_mess
     struct buf frame;
 
     session_describe(s, &description);
-    session_frame_init(&frame, m->payload.len);
+    session_frame_init(&frame, m->topic.len + m->payload.len);
     s->format->message(&description, m, &frame);
     struct payload *payload = payload_from_buf(&frame);
     buf_finish(&frame);
@@ -199,6 +200,7 @@ static void after_drained(struct node *n, struct session *s)
     if (s->state == SESSION_REPLAYING) {
         session_fetch(n, s);
     }
+    session_topics_catch_up(n, s);
 }
 
 void session_on_writable(struct node *n, struct session *s)
@@ -229,13 +231,15 @@ void session_tell(struct node *n, struct session *s, const struct buf *frame)
 }
 
 void session_tell_problem(
-    struct node *n, struct session *s, const struct problem *p, struct slice ref)
+    struct node *n, struct session *s, const struct problem *p, const struct format_event *event)
 {
-    struct format_error error = {
-        .problem = p, .temporary = err_http_status(p->err) >= 500, .ref = ref};
+    struct format_error error = {.problem = p,
+        .temporary = err_http_status(p->err) >= 500,
+        .ref = event->ref,
+        .topic = slice_of(event->topic)};
     struct buf frame;
 
-    session_frame_init(&frame, sizeof(*p) + ref.len);
+    session_frame_init(&frame, sizeof(*p) + error.ref.len + error.topic.len);
     s->format->error(&error, &frame);
     session_tell(n, s, &frame);
     buf_finish(&frame);

@@ -48,6 +48,16 @@ local function is_known(inbox, id)
   return fields_of(oldest).p == id
 end
 
+-- Appends a message, and `fields` with it: besides these, the id of the entry before (p), and how many there have been (n).
+local function append_entry(inbox, payload, max, ttl_ms, fields)
+  local newest = newest_entry(inbox)
+  local previous = newest and newest[1] or '0-0'
+  local number = (tonumber(newest and fields_of(newest).n) or 0) + 1
+  local id = redis.call('XADD', inbox, 'MAXLEN', max, '*', 'm', payload, 'p', previous, 'n', string.format('%.0f', number), unpack(fields))
+  redis.call('PEXPIRE', inbox, ttl_ms)
+  return id, previous
+end
+
 local function now_ms()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

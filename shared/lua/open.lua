@@ -1,12 +1,12 @@
 -- open: registers a session and reads what must be replayed to it, atomically: every send is either before (its entry is in the reply)
 -- or after (the sender sees the session).
 --
--- KEYS: registry, inbox, read, revoked
+-- KEYS: registry, inbox, read, revoked, memberships
 -- ARGV: sessionId, entry, ttl ms, key, mode (allow notify replace reject), "nodeId boot\n…" of live nodes, serverClient, last id or "",
 -- entries and bytes that a page may have, most live sessions of the user and of the key (0: no limit),
 -- the token's id and when it was issued (ms; "": there is no token)
 -- Returns {4, reason} if the token was revoked, else {verdict (0 opened; nothing was written: 1 duplicate, 2 too many of the user, 3 of the key), {duplicate sessionId, entry, …}, position, recovered, unread, missed, start,
---          {filter, cursors of the classes *, sc, sc:page and of the same with except}, {id, payload, …}, last, more, skipped, excepted}
+--          {filter, cursors of the classes *, sc, sc:page and of the same with except}, {id, payload, …}, last, more, skipped, excepted, {membership, 1, …}}
 
 -- include: entries.lua
 -- include: registry.lua
@@ -56,7 +56,7 @@ local refusal = verdict()
 local duplicates = mode == 'allow' and {} or same_key
 if refusal > 0 then
   local none = '0-0'
-  return {refusal, duplicates, none, 0, 0, 0, none, {0, none, none, none, none, none, none}, {}, none, 0, none, 0}
+  return {refusal, duplicates, none, 0, 0, 0, none, {0, none, none, none, none, none, none}, {}, none, 0, none, 0, {}}
 end
 if mode == 'replace' then
   for i = 1, #duplicates, 2 do redis.call('HDEL', registry, duplicates[i]) end
@@ -114,4 +114,6 @@ end
 if last_known ~= '' then page, missed = walk(inbox, start, reader, limits, true) end
 local cursor_ids = {resumes and 0 or 1}
 for i, class in ipairs(classes) do cursor_ids[i + 1] = cursors[class] end
-return {0, duplicates, position, recovered and 1 or 0, unread, missed, start, cursor_ids, page_reply(page)}
+local reply = {0, duplicates, position, recovered and 1 or 0, unread, missed, start, cursor_ids, page_reply(page)}
+reply[#reply + 1] = redis.call('HGETALL', KEYS[5])
+return reply

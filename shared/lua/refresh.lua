@@ -1,9 +1,9 @@
 -- refresh: writes a live session's entry again and tells the inbox's last id, unless the session is to end. Entries that nobody refreshed in time
 -- go.
 --
--- KEYS: registry, inbox, close, revoked
+-- KEYS: registry, inbox, close, revoked, memberships
 -- ARGV: sessionId, entry, ttl ms, mode, the token's id and when it was issued (ms; "": there is no token)
--- Returns {2, reason} if the token was revoked, else {replaced, position, code to close with or 0, reason}
+-- Returns {2, reason} if the token was revoked, else {replaced, position, code to close with or 0, reason, version of the memberships}
 
 -- include: entries.lua
 -- include: registry.lua
@@ -53,13 +53,13 @@ end
 local order = find_order()
 if order then
   local code, reason = string.match(order, '^%d+ (%d+) %S+ (.*)$')
-  return {0, '0-0', tonumber(code), reason}
+  return {0, '0-0', tonumber(code), reason, '0'}
 end
 
 -- Entries that nobody refreshed are looked for by one in so many refreshes as there are entries: so a refresh costs the same, however many.
 local now = now_ms()
 local is_turn = now % math.max(redis.call('HLEN', registry), 1) == 0
-if (mode == 'replace' or is_turn) and look_at_others(now) then return {1, '0-0', 0, ''} end
+if (mode == 'replace' or is_turn) and look_at_others(now) then return {1, '0-0', 0, '', '0'} end
 redis.call('HSET', registry, session_id, entry)
 redis.call('PEXPIRE', registry, ttl_ms)
-return {0, last_id(inbox), 0, ''}
+return {0, last_id(inbox), 0, '', redis.call('HGET', KEYS[5], 'version') or '0'}

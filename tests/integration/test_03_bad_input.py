@@ -112,7 +112,6 @@ BATCHES = [
 MEANING = [
     ("no target", without("userId"), (400, 40011, "userId")),
     ("empty object", b"{}", (400, 40011, "userId")),
-    ("serverClient alone", without("userId", serverClient="pc"), (400, 40011, "userId")),
     ("two targets", body(key="pc:home:witness"), (400, 40012, "userId")),
     ("key and page", without("userId", key="pc:home:witness", page="home"), (400, 40012, "page")),
     ("page without serverClient", body(page="home"), (400, 40007, "serverClient")),

@@ -124,6 +124,29 @@ def test_limited_key_sends_to_its_server_clients_only(stack, fcgi, user, target,
     assert stored == (status == 200)
 
 
+GROUPS = [
+    ({"serverClient": "pc"}, 200),
+    ({"serverClient": "app", "page": "home"}, 200),
+    ({"serverClient": "web"}, 403),
+    ({"serverClient": "p", "page": "home"}, 403),
+    ({"all": True}, 403),
+    ({"topic": "pc"}, 403),
+]
+
+
+@pytest.mark.parametrize("target, status", GROUPS)
+def test_limited_key_sends_to_groups_of_its_server_clients_only(fcgi, target, status):
+    answer = fcgi.request("POST", "/socketSend", json.dumps({**target, "msgInfo": "x"}).encode(), key=PC_KEY)
+    assert answer.status == status
+
+
+@pytest.mark.parametrize("call", ["subscribe", "unsubscribe"])
+@pytest.mark.parametrize("target, status", TARGETS[:5])
+def test_limited_key_subscribes_sessions_of_its_server_clients_only(fcgi, user, call, target, status):
+    body = {name: value.format(user=user) for name, value in target.items()}
+    assert fcgi.request("POST", f"/{call}", json.dumps({**body, "topics": ["t"]}).encode(), key=PC_KEY).status == status
+
+
 def test_limited_key_reaches_no_further_in_a_batch(fcgi, user):
     messages = [{"userId": user, "serverClient": name, "msgInfo": "x"} for name in ("pc", "web", "app")] + [{"userId": user, "msgInfo": "x"}]
     answers = fcgi.request("POST", "/socketSend", json.dumps({"messages": messages}).encode(), key=PC_KEY).data["messages"]

@@ -135,7 +135,8 @@ struct registry_entry session_at(const char *name, const char *key)
 
 struct inbox_sent send_json_to_inbox_of(const char *json, int64_t inbox_max)
 {
-    static const struct message_rules rules = {65536, 30000, 604800};
+    static const struct message_rules rules = {
+        .payload_max_bytes = 65536, .timeout_max_ms = 30000, .ttl_max_s = 604800};
     struct json_object *object;
     struct message message;
     struct inbox_item item = {.message = &message};

@@ -49,6 +49,27 @@ void presence_close(struct node *n, struct session *s)
     fake_presence.closes++;
 }
 
+void presence_fetch_memberships(struct node *n, struct session *s)
+{
+    (void)n;
+    (void)s;
+    fake_presence.membership_fetches++;
+}
+
+void presence_fetch_topic(struct node *n, struct session *s, const char *topic)
+{
+    (void)n;
+    (void)s;
+    fake_presence.topic_fetches++;
+    snprintf(fake_presence.fetched_topic, sizeof(fake_presence.fetched_topic), "%s", topic);
+}
+
+void presence_topics_changed(struct node *n)
+{
+    (void)n;
+    fake_presence.topics_changes++;
+}
+
 void presence_hint(struct node *n, const struct registry_entry *to, enum hint hint)
 {
     (void)n;

@@ -14,6 +14,10 @@ struct fake_presence {
     int acks;
     int closes;
     int hints;
+    int topics_changes;
+    int topic_fetches;
+    char fetched_topic[ADDRESS_PART_BYTES_MAX + 1]; /* the last one */
+    int membership_fetches;
     char last_id[MESSAGE_ID_BYTES];  /* of the last open */
     struct message_id fetched_after; /* of the last fetch */
     bool fetched_filtered;

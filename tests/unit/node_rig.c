@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "wsnode/loop.h"
+
 #define PAGE_ENTRIES_MAX 100
 
 struct rig rig;
@@ -19,6 +21,9 @@ static const struct config config = {
     .node_registry_wait_ms = 5000,
     .node_on_duplicate = ON_DUPLICATE_ALLOW,
     .node_echo = true,
+    .topics_allow = "",
+    .topics_history = "",
+    .topics_max_per_session = 3,
     .node_unread_text = "You have %d unread messages",
     .node_duplicate_text = "You are connected elsewhere too",
 };
@@ -88,16 +93,30 @@ struct slice payload_of(int number)
     return slice_of(texts[number]);
 }
 
+static struct session *connect_with(
+    struct socket *socket, const struct session_handshake *handshake)
+{
+    fake_socket_init(socket);
+    struct session *s = session_on_open(&rig.node, socket, handshake, rig.now_ms);
+    assert_non_null(s);
+    return s;
+}
+
 struct session *rig_connect_on(
     struct socket *socket, const struct format *format, const char *last_id)
 {
     struct session_handshake handshake = {.address = {"pc", "home", "u1"}, .format = format};
 
-    fake_socket_init(socket);
     snprintf(handshake.last_id, sizeof(handshake.last_id), "%s", last_id);
-    struct session *s = session_on_open(&rig.node, socket, &handshake, rig.now_ms);
-    assert_non_null(s);
-    return s;
+    return connect_with(socket, &handshake);
+}
+
+struct session *rig_connect_to(
+    struct socket *socket, const struct format *format, const struct address *address)
+{
+    struct session_handshake handshake = {.address = *address, .format = format};
+
+    return connect_with(socket, &handshake);
 }
 
 struct session *rig_connect(const struct format *format, const char *last_id)
@@ -224,6 +243,18 @@ void rig_pass(int64_t ms)
     rig.now_ms += ms;
     session_on_tick(&rig.node, rig.now_ms);
     deliver_on_tick(&rig.node, rig.now_ms);
+}
+
+void loop_want_turns(struct node *n, bool wanted)
+{
+    assert_ptr_equal(n, &rig.node);
+    rig.wants_turns = wanted;
+}
+
+void rig_turn(void)
+{
+    assert_true(rig.wants_turns);
+    deliver_on_turn(&rig.node, rig.now_ms);
 }
 
 void rig_discard_frames(struct session *s)

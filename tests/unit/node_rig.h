@@ -31,6 +31,7 @@ struct rig {
     int done_count;
     uint64_t done_number;
     struct envelope_answer done; /* owned */
+    bool wants_turns;            /* loop_want_turns() */
 };
 extern struct rig rig;
 
@@ -44,6 +45,8 @@ struct slice payload_of(int number); /* borrowed; for numbers up to 999 */
 
 /* A session that is still OPENING, on a socket of the rig's, or of one's own. */
 struct session *rig_connect(const struct format *format, const char *last_id);
+struct session *rig_connect_to(
+    struct socket *socket, const struct format *format, const struct address *address);
 struct session *rig_connect_on(
     struct socket *socket, const struct format *format, const char *last_id);
 /* Answers of the registry. `numbers` end with 0; `position` is where the inbox ends. */
@@ -59,6 +62,7 @@ enum delivery_status rig_forward_volatile(struct session *s, const char *payload
 void rig_text(struct session *s, const char *frame);
 void rig_writable(struct session *s, int takes); /* unblocks the socket first */
 void rig_pass(int64_t ms);                       /* and tick */
+void rig_turn(void);                             /* of the loop */
 
 void rig_discard_frames(struct session *s);
 #define NONE                                                                                       \

@@ -31,12 +31,18 @@ static void encode_example(struct buf *out)
             .sessions = one,
             .session_count = 1,
             .payload = slice_of("{\"msgInfo\":\"x\"}")},
+        {.forward_id = B, .group = "pc:home", .payload = slice_of("{\"json\":1}")},
+        {.forward_id = B,
+            .group = "news/a\"b",
+            .sessions = one,
+            .session_count = 1,
+            .payload = slice_of("{\"json\":2}")},
     };
     struct envelope e = {.boot = "boot1",
         .wait = MESSAGE_WAIT_ACK,
         .wait_ms = 1500,
         .messages = messages,
-        .message_count = 2};
+        .message_count = 4};
 
     buf_init(out, 65536);
     envelope_encode(&e, out);
@@ -59,7 +65,7 @@ static void envelope_comes_back_whole(void **state)
     assert_string_equal(e.boot, "boot1");
     assert_int_equal(e.wait, MESSAGE_WAIT_ACK);
     assert_int_equal(e.wait_ms, 1500);
-    assert_int_equal(e.message_count, 2);
+    assert_int_equal(e.message_count, 4);
     assert_true(e.messages[0].durable);
     assert_int_equal(e.messages[0].id.n, 2);
     assert_int_equal(e.messages[0].prev_id.n, 1);
@@ -69,6 +75,12 @@ static void envelope_comes_back_whole(void **state)
     assert_false(e.messages[1].durable);
     assert_string_equal(e.messages[1].forward_id, A);
     assert_true(slice_equal(e.messages[1].payload, "{\"msgInfo\":\"x\"}"));
+    assert_string_equal(e.messages[1].group, "");
+    assert_string_equal(e.messages[2].group, "pc:home");
+    assert_int_equal(e.messages[2].session_count, 0);
+    assert_string_equal(e.messages[3].group, "news/a\"b");
+    assert_string_equal(e.messages[3].sessions[0], B);
+    assert_true(slice_equal(e.messages[3].payload, "{\"json\":2}"));
     envelope_finish(&e);
     buf_finish(&body);
 }
@@ -268,8 +280,12 @@ static void encode_answer_example(struct buf *out)
     struct envelope_status first[] = {{A, DELIVERY_WRITTEN, 840}, {B, DELIVERY_GONE, -1}};
     struct envelope_status second[] = {{A, DELIVERY_QUEUED, 0}, {B, DELIVERY_ACKED, 1},
         {A, DELIVERY_REJECTED, 2}, {B, DELIVERY_UNREACHABLE, -1}};
-    struct envelope_answer_message messages[] = {{first, 2}, {second, 4}};
-    struct envelope_answer a = {"boot1", messages, 2};
+    struct envelope_answer_message messages[] = {
+        {.sessions = first, .session_count = 2},
+        {.sessions = second, .session_count = 4},
+        {.is_group = true, .counts = {{1, 2, 0, 4, 5, 6, 7}}},
+    };
+    struct envelope_answer a = {"boot1", messages, 3};
 
     buf_init(out, 65536);
     envelope_answer_encode(&a, out);
@@ -285,7 +301,7 @@ static void answer_comes_back_whole(void **state)
     encode_answer_example(&body);
     assert_int_equal(envelope_answer_decode(bytes_of(&body), &a, NULL), ERR_OK);
     assert_string_equal(a.boot, "boot1");
-    assert_int_equal(a.message_count, 2);
+    assert_int_equal(a.message_count, 3);
     assert_string_equal(a.messages[0].sessions[0].session_id, A);
     assert_int_equal(a.messages[0].sessions[0].status, DELIVERY_WRITTEN);
     assert_int_equal(a.messages[0].sessions[0].idle_ms, 840);
@@ -293,6 +309,13 @@ static void answer_comes_back_whole(void **state)
     assert_int_equal(a.messages[0].sessions[1].idle_ms, -1);
     assert_int_equal(a.messages[1].session_count, 4);
     assert_int_equal(a.messages[1].sessions[2].status, DELIVERY_REJECTED);
+    assert_false(a.messages[1].is_group);
+    assert_true(a.messages[2].is_group);
+    assert_int_equal(a.messages[2].counts.with[DELIVERY_QUEUED], 1);
+    assert_int_equal(a.messages[2].counts.with[DELIVERY_WRITTEN], 2);
+    assert_int_equal(a.messages[2].counts.with[DELIVERY_REJECTED], 6);
+    assert_int_equal(a.messages[2].counts.with[DELIVERY_GONE], 0); /* not told */
+    assert_int_equal(envelope_counts_matched(&a.messages[2].counts), 9);
     envelope_answer_finish(&a);
     buf_finish(&body);
 }

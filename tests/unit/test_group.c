@@ -241,7 +241,7 @@ static struct envelope_status said(
 
 static void take(struct group *g, struct envelope_status *statuses, size_t count)
 {
-    struct envelope_answer_message message = {statuses, count};
+    struct envelope_answer_message message = {.sessions = statuses, .session_count = count};
 
     group_take_answer(g, &(struct envelope_answer){.messages = &message, .message_count = 1});
 }
@@ -257,8 +257,10 @@ static void answer_is_taken_message_by_message(void **state)
     second->sending = &sendings[1];
     struct groups g = group();
     struct envelope_answer_message messages[] = {
-        {(struct envelope_status[]){said(first, DELIVERY_WRITTEN, 1)}, 1},
-        {(struct envelope_status[]){said(second, DELIVERY_REJECTED, 2)}, 1}};
+        {.sessions = (struct envelope_status[]){said(first, DELIVERY_WRITTEN, 1)},
+            .session_count = 1},
+        {.sessions = (struct envelope_status[]){said(second, DELIVERY_REJECTED, 2)},
+            .session_count = 1}};
     group_take_answer(
         &g.items[0], &(struct envelope_answer){.messages = messages, .message_count = 2});
     assert_int_equal(first->status, DELIVERY_WRITTEN);

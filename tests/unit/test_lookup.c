@@ -34,7 +34,8 @@ static int stop(void **state)
 
 static struct batch look_up(const char *json)
 {
-    static const struct message_rules rules = {65536, 30000, 604800};
+    static const struct message_rules rules = {
+        .payload_max_bytes = 65536, .timeout_max_ms = 30000, .ttl_max_s = 604800};
     struct batch b;
 
     assert_int_equal(validate_send(slice_of(json), NULL, &rules, 1000, &b, NULL), ERR_OK);

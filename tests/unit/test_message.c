@@ -115,6 +115,33 @@ static void message_to_a_session_is_not_durable_by_default(void **state)
     message_finish(&m);
 }
 
+static void message_to_a_topic_is_kept_where_it_has_history(void **state)
+{
+    struct message_rules kept = rules;
+    struct message m;
+
+    (void)state;
+    kept.history = "log/*";
+    kept.history_ttl_max_s = 60;
+    assert_int_equal(
+        parse_by(&kept, "{\"topic\":\"log/a\",\"json\":1,\"ttl\":60}", "", &m, NULL), ERR_OK);
+    assert_true(m.durable);
+    message_finish(&m);
+    assert_int_equal(parse_by(&kept, "{\"topic\":\"log/a\",\"json\":1,\"ttl\":61}", "", &m, NULL),
+        ERR_OUT_OF_RANGE);
+    assert_int_equal(
+        parse_by(&kept, "{\"topic\":\"log/a\",\"json\":1,\"durable\":false}", "", &m, NULL),
+        ERR_OK);
+    assert_false(m.durable);
+    message_finish(&m);
+    assert_int_equal(parse_by(&kept, "{\"topic\":\"log\",\"json\":1}", "", &m, NULL), ERR_OK);
+    assert_false(m.durable);
+    message_finish(&m);
+    assert_int_equal(
+        parse_by(&kept, "{\"serverClient\":\"log\",\"json\":1,\"durable\":true}", "", &m, NULL),
+        ERR_BAD_VALUE);
+}
+
 static void default_timeout_is_cut_to_the_maximum(void **state)
 {
     static const char json[] = "{\"userId\":\"u1\",\"json\":1,\"wait\":\"written\"}";
@@ -138,8 +165,11 @@ static void each_mistake_has_its_error_and_field(void **state)
         const char *field;
     } mistakes[] = {
         {"{}", ERR_NO_TARGET, "userId"},
-        {"{\"json\":1,\"serverClient\":\"pc\"}", ERR_NO_TARGET, "userId"},
-        {"{\"userId\":\"u\",\"json\":1,\"topic\":\"t\"}", ERR_UNKNOWN_FIELD, "topic"},
+        {"{\"userId\":\"u\",\"json\":1,\"colour\":\"t\"}", ERR_UNKNOWN_FIELD, "colour"},
+        {"{\"all\":true,\"json\":1,\"durable\":true}", ERR_BAD_VALUE, "durable"},
+        {"{\"topic\":\"t\",\"json\":1,\"durable\":true}", ERR_BAD_VALUE, "durable"},
+        {"{\"topic\":\"t\",\"json\":1,\"ttl\":1}", ERR_BAD_VALUE, "ttl"},
+        {"{\"all\":true,\"json\":1,\"wait\":\"ack\"}", ERR_BAD_VALUE, "wait"},
         {"{\"userId\":\"u\",\"key\":\"a:b:u\",\"json\":1}", ERR_TWO_TARGETS, "userId"},
         {"{\"serverClient\":\"u\",\"key\":\"a:b:u\",\"json\":1}", ERR_TWO_TARGETS, "serverClient"},
         {"{\"page\":\"u\",\"key\":\"a:b:u\",\"json\":1}", ERR_TWO_TARGETS, "page"},
@@ -313,33 +343,6 @@ static void hash_depends_on_payload_target_and_durability_only(void **state)
     }
 }
 
-static void target_matches_what_it_names(void **state)
-{
-    static const struct address home = {"pc", "home", "u1"};
-    static const struct {
-        struct target target;
-        bool matches;
-        const char *narrowing;
-    } cases[] = {
-        {{"u1", "", "", ""}, true, "*"},
-        {{"u1", "pc", "", ""}, true, "pc"},
-        {{"u1", "app", "", ""}, false, "app"},
-        {{"u1", "pc", "home", ""}, true, "pc:home"},
-        {{"u1", "pc", "shop", ""}, false, "pc:shop"},
-        {{"u1", "", "", SESSION}, true, "*"},
-        {{"u1", "", "", OTHER_SESSION}, false, "*"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char narrowing[NARROWING_BYTES];
-
-        assert_int_equal(target_matches(&cases[i].target, &home, SESSION), cases[i].matches);
-        target_format_narrowing(&cases[i].target, narrowing, sizeof(narrowing));
-        assert_string_equal(narrowing, cases[i].narrowing);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,13 +351,13 @@ int main(void)
         cmocka_unit_test(key_is_a_target_in_one_string),
         cmocka_unit_test(payload_keeps_the_bytes_of_its_values),
         cmocka_unit_test(message_to_a_session_is_not_durable_by_default),
+        cmocka_unit_test(message_to_a_topic_is_kept_where_it_has_history),
         cmocka_unit_test(default_timeout_is_cut_to_the_maximum),
         cmocka_unit_test(each_mistake_has_its_error_and_field),
         cmocka_unit_test(payload_may_have_exactly_its_limit),
         cmocka_unit_test(exclude_takes_100_sessions),
         cmocka_unit_test(idempotency_key_replaces_the_message_id),
         cmocka_unit_test(hash_depends_on_payload_target_and_durability_only),
-        cmocka_unit_test(target_matches_what_it_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,24 @@ static void number_of_sessions_is_bounded(void **state)
 
 #define test(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
+static void group_is_remembered_by_its_counts(void **state)
+{
+    struct recent_forwards *r = *state;
+    struct envelope_status statuses[] = {{"s0", DELIVERY_WRITTEN, 0}, {"s1", DELIVERY_QUEUED, 0}};
+    struct envelope_answer_message answer = {
+        .sessions = statuses, .session_count = 2, .is_group = true};
+    struct envelope_counts counts;
+
+    recent_forwards_add(r, "f1", &answer, 1000);
+    add(r, "f2", 1, 1000);
+    assert_true(recent_forwards_find_group(r, "f1", &counts));
+    assert_int_equal(counts.with[DELIVERY_WRITTEN], 1);
+    assert_int_equal(counts.with[DELIVERY_QUEUED], 1);
+    assert_false(recent_forwards_find_group(r, "f2", &counts));
+    assert_false(recent_forwards_find_group(r, "f3", &counts));
+    assert_false(knows(r, "f1", "s0", 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +139,7 @@ int main(void)
         test(old_forwards_are_forgotten),
         test(number_of_forwards_is_bounded),
         test(number_of_sessions_is_bounded),
+        test(group_is_remembered_by_its_counts),
     };
 
     return cmocka_run_group_tests_name("recent_forwards", tests, NULL, NULL);

@@ -490,7 +490,7 @@ static void open_decoder_survives_truncation(void **state)
 {
     redisReply *reply = redis_server_ask(&server, "EVAL %s 0",
         "return {0,{},'1-1',1,2,3,'0-0',{1,'0-0','0-0','0-0','0-0','0-0','0-0'},{'1-1','{}'},"
-        "'1-1',0,'0-0',0}");
+        "'1-1',0,'0-0',0,{'* t','1'}}");
     size_t whole = reply->elements;
     struct registry_opened opened;
 

@@ -118,6 +118,40 @@ static void groups_hold_their_own_members_only(void **state)
     session_table_finish(&t);
 }
 
+static int members_of(const struct session_table *t, const char *group)
+{
+    int count = 0;
+
+    session_table_each_of_group(t, group, count_one, &count);
+    assert_int_equal(session_table_count_of_group(t, group), count);
+    return count;
+}
+
+static void page_server_client_and_all_have_their_members(void **state)
+{
+    struct session_table t;
+
+    (void)state;
+    session_table_init(&t);
+    struct session *a = add(&t, "a", (struct address){"pc", "home", "u1"});
+    struct session *b = add(&t, "b", (struct address){"pc", "home", "u2"});
+    add(&t, "c", (struct address){"pc", "shop", "u1"});
+    add(&t, "d", (struct address){"pc2", "home", "u3"});
+    assert_int_equal(members_of(&t, "pc:home"), 2);
+    assert_int_equal(members_of(&t, "pc:"), 3);
+    assert_int_equal(members_of(&t, "p:"), 0);
+    assert_int_equal(members_of(&t, "pc2:"), 1);
+    assert_int_equal(members_of(&t, "pc:hom"), 0);
+    assert_int_equal(members_of(&t, ":"), 4);
+    drop(&t, a); /* the last one of the page takes its place */
+    assert_int_equal(members_of(&t, "pc:home"), 1);
+    drop(&t, b);
+    assert_int_equal(members_of(&t, "pc:home"), 0);
+    assert_int_equal(members_of(&t, ":"), 2);
+    session_table_each(&t, drop_one, &t);
+    session_table_finish(&t);
+}
+
 static void sessions_may_leave_while_their_group_is_walked(void **state)
 {
     struct session_table t;
@@ -173,6 +207,7 @@ int main(void)
         cmocka_unit_test(address_is_given_back),
         cmocka_unit_test(sessions_of_one_page_keep_their_address_when_others_leave),
         cmocka_unit_test(groups_hold_their_own_members_only),
+        cmocka_unit_test(page_server_client_and_all_have_their_members),
         cmocka_unit_test(sessions_may_leave_while_their_group_is_walked),
         cmocka_unit_test(many_sessions_come_and_go),
     };

@@ -9,7 +9,8 @@
 
 #include "fcgi-send/validate.h"
 
-static const struct message_rules rules = {1024, 30000, 604800};
+static const struct message_rules rules = {
+    .payload_max_bytes = 1024, .timeout_max_ms = 30000, .ttl_max_s = 604800};
 
 #define WITHOUT "{\"userId\":\"u1\",\"json\":1}"
 #define WITH_M1 "{\"userId\":\"u1\",\"json\":1,\"messageId\":\"m1\"}"

@@ -1,0 +1,23 @@
+-- topic_join: writes that a node has members of a group (again). Nodes that did not say so in time go.
+--
+-- KEYS: topic [, log]
+-- ARGV: nodeId, "boot address until", ttl ms
+-- Returns the id of the log's last entry, 0-0 without any
+
+-- include: entries.lua
+-- include: topic.lua
+
+local topic, node_id, value, ttl_ms = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+
+-- Nodes that have gone are looked for by one in so many calls as there are nodes: so a call costs the same, however many.
+local now = now_ms()
+if now % math.max(redis.call('HLEN', topic), 1) == 0 then
+  local fields = redis.call('HGETALL', topic)
+  for i = 1, #fields, 2 do
+    local _, until_ms = decode_node(fields[i + 1])
+    if until_ms <= now then redis.call('HDEL', topic, fields[i]) end
+  end
+end
+redis.call('HSET', topic, node_id, value)
+redis.call('PEXPIRE', topic, ttl_ms)
+return KEYS[2] and last_id(KEYS[2]) or '0-0'

@@ -1,0 +1,42 @@
+-- topic_send: checks idempotency, appends to the topic's log if asked to, and tells which nodes have members of the group.
+--
+-- KEYS: topic, log [, sent]
+-- ARGV: store (1 0), payload, log max, log ttl ms, message ttl ms or 0, payload hash, idempotency window ms,
+-- sessionIds that are not to get it, separated by spaces
+-- Returns {conflict, duplicate, stored, id, previous id, {nodeId, value, …}}
+
+-- include: entries.lua
+
+local topic, log, sent = KEYS[1], KEYS[2], KEYS[3]
+local store, payload, log_max, log_ttl_ms, message_ttl_ms, hash, window_ms, except =
+  ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+
+local function nodes()
+  return redis.call('HGETALL', topic)
+end
+
+if sent then
+  local record = redis.call('GET', sent)
+  if record then
+    local id, previous, first_hash = string.match(record, '^(%S+) (%S+) (%S+)$')
+    if first_hash ~= hash then return {1, 0, 0, '0-0', '0-0', {}} end
+    local is_stored = id ~= '0-0' and has_entry(log, id)
+    return {0, 1, is_stored and 1 or 0, id, previous, is_stored and nodes() or {}}
+  end
+end
+
+local id, previous = '0-0', '0-0'
+if store then
+  local fields = {}
+  if message_ttl_ms > 0 then
+    fields[#fields + 1] = 'x'
+    fields[#fields + 1] = string.format('%.0f', now_ms() + message_ttl_ms)
+  end
+  if except ~= '' then
+    fields[#fields + 1] = 'except'
+    fields[#fields + 1] = except
+  end
+  id, previous = append_entry(log, payload, log_max, log_ttl_ms, fields)
+end
+if sent then redis.call('SET', sent, id .. ' ' .. previous .. ' ' .. hash, 'PX', window_ms) end
+return {0, 0, store and 1 or 0, id, previous, nodes()}

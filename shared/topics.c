@@ -1,0 +1,218 @@
+/*
+ * The commands of groups and the decoding of their replies. What must be atomic is in the scripts
+ * (lua/topic_*.lua).
+ */
+#include "shared/topics.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/parse.h"
+#include "shared/redis_reply.h"
+#include "shared/schema.h"
+
+void topics_join_command(struct command *c, const char *prefix, const char *group,
+    const struct registry_entry *node, int64_t ttl_ms)
+{
+    bool has_log = group_name_is_topic(group);
+
+    command_start_script(c, &script_topic_join, has_log ? 2 : 1);
+    schema_add_topic(c, prefix, group);
+    if (has_log) {
+        schema_add_topic_log(c, prefix, group);
+    }
+    command_add_str(c, node->node_id);
+    buf_addf(command_begin(c), "%s %s %" PRId64, node->boot, node->addr, node->until_ms);
+    command_end(c);
+    command_add_int(c, ttl_ms);
+}
+
+enum err topics_join_decode(const struct redisReply *reply, struct message_id *position)
+{
+    struct slice text = redis_reply_text(reply);
+
+    return text.at && message_id_parse(text, position) == ERR_OK ? ERR_OK : ERR_INTERNAL;
+}
+
+void topics_leave_command(
+    struct command *c, const char *prefix, const char *group, const struct registry_entry *node)
+{
+    command_start_script(c, &script_topic_leave, 1);
+    schema_add_topic(c, prefix, group);
+    command_add_str(c, node->node_id);
+    command_add_str(c, node->boot);
+    command_add_int(c, node->until_ms);
+}
+
+static void add_excluded(struct command *c, const struct message *m)
+{
+    struct buf *list = command_begin(c);
+
+    for (size_t i = 0; i < m->exclude_count; i++) {
+        buf_addf(list, "%s ", m->exclude[i]);
+    }
+    command_end(c);
+}
+
+void topics_send_command(struct command *c, const char *prefix, const struct topics_send *s)
+{
+    const struct message *m = s->message;
+
+    command_start_script(c, &script_topic_send, m->message_id[0] ? 3 : 2);
+    schema_add_topic(c, prefix, m->target.group);
+    schema_add_topic_log(c, prefix, m->target.group);
+    if (m->message_id[0]) {
+        schema_add_topic_sent(c, prefix, m->target.group, m->message_id);
+    }
+    command_add_int(c, s->store);
+    command_add(c, buf_str(&m->payload), s->store ? m->payload.len : 0);
+    command_add_int(c, s->max_messages);
+    command_add_int(c, s->ttl_ms);
+    command_add_int(c, m->ttl_s * 1000);
+    command_add_str(c, s->payload_hash);
+    command_add_int(c, s->idempotency_window_ms);
+    add_excluded(c, m);
+}
+
+/* Takes the next word off text. false: there is none, or it does not fit. */
+static bool take_word(struct slice *text, char *out, size_t out_bytes)
+{
+    const char *space = memchr(text->at, ' ', text->len);
+    size_t len = space ? (size_t)(space - text->at) : text->len;
+
+    if (len == 0 || len >= out_bytes) {
+        return false;
+    }
+    memcpy(out, text->at, len);
+    out[len] = '\0';
+    size_t used = len + (space != NULL);
+    *text = (struct slice){text->at + used, text->len - used};
+    return true;
+}
+
+static bool decode_node(struct slice node_id, struct slice value, struct registry_entry *out)
+{
+    struct registry_entry node = {0};
+    uint64_t until_ms;
+
+    if (node_id.len == 0 || node_id.len >= sizeof(node.node_id) ||
+        !take_word(&value, node.boot, sizeof(node.boot)) ||
+        !take_word(&value, node.addr, sizeof(node.addr)) ||
+        parse_u64(value, INT64_MAX, &until_ms)) {
+        return false;
+    }
+    memcpy(node.node_id, node_id.at, node_id.len);
+    node.until_ms = (int64_t)until_ms;
+    *out = node;
+    return true;
+}
+
+/* Nodes that do not decode are left out: they are none of ours. */
+static enum err decode_nodes(
+    const struct redisReply *reply, int64_t now_wall_ms, struct topics_sent *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct registry_entry *nodes = calloc(reply_length(&r) / 2 + 1, sizeof(*nodes));
+    size_t count = 0;
+
+    if (!nodes) {
+        return ERR_NO_MEMORY;
+    }
+    while (reply_has_next(&r)) {
+        struct slice node_id = reply_next_text(&r);
+        struct slice value = reply_next_text(&r);
+
+        if (!r.broken && decode_node(node_id, value, &nodes[count]) &&
+            nodes[count].until_ms > now_wall_ms) {
+            count++;
+        }
+    }
+    if (reply_reader_err(&r)) {
+        free(nodes);
+        return ERR_INTERNAL;
+    }
+    out->nodes = nodes;
+    out->node_count = count;
+    return ERR_OK;
+}
+
+enum err topics_send_decode(
+    const struct redisReply *reply, int64_t now_wall_ms, struct topics_sent *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct topics_sent sent = {0};
+    enum err err;
+
+    sent.conflict = reply_next_int(&r) != 0;
+    sent.duplicate = reply_next_int(&r) != 0;
+    sent.stored = reply_next_int(&r) != 0;
+    sent.id = reply_next_id(&r);
+    sent.prev_id = reply_next_id(&r);
+    err = decode_nodes(reply_next(&r), now_wall_ms, &sent);
+    if (err) {
+        return err;
+    }
+    if (reply_reader_err(&r)) {
+        free(sent.nodes);
+        return ERR_INTERNAL;
+    }
+    *out = sent;
+    return ERR_OK;
+}
+
+void topics_sent_finish(struct topics_sent *s)
+{
+    free(s->nodes);
+}
+
+static void add_id(struct command *c, struct message_id id)
+{
+    char text[MESSAGE_ID_BYTES];
+
+    command_add_str(c, message_id_format(id, text));
+}
+
+void topics_fetch_command(struct command *c, const char *prefix, const struct topics_fetch *f)
+{
+    command_start_script(c, &script_topic_fetch, 2);
+    schema_add_topic_log(c, prefix, f->topic);
+    schema_add_topic(c, prefix, f->topic);
+    if (f->from_now) {
+        command_add_str(c, "");
+    } else {
+        add_id(c, f->after);
+    }
+    inbox_add_limits(c, &f->limits);
+    command_add_str(c, f->session_id);
+    command_add_int(c, f->touch_ms);
+}
+
+enum err topics_fetch_decode(const struct redisReply *reply, struct topics_fetched *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct topics_fetched fetched = {.recovered = reply_next_int(&r) != 0};
+
+    fetched.start = reply_next_id(&r);
+    enum err err = inbox_page_read(&r, &fetched.page);
+    if (!err) {
+        *out = fetched;
+    }
+    return err;
+}
+
+void topics_touch_command(struct command *c, const char *prefix, const char *topic, int64_t ttl_ms)
+{
+    command_add_str(c, "PEXPIRE");
+    schema_add_topic_log(c, prefix, topic);
+    command_add_int(c, ttl_ms);
+}
+
+void topics_entry_command(
+    struct command *c, const char *prefix, const char *topic, struct message_id id)
+{
+    command_add_str(c, "XRANGE");
+    schema_add_topic_log(c, prefix, topic);
+    add_id(c, id);
+    add_id(c, id);
+}

@@ -1,0 +1,79 @@
+/*
+ * Groups at the grain of nodes: which nodes have members of a topic, a page, a serverClient, or any
+ * sessions at all. Commands as data, and the decoding of their replies; nothing here talks to
+ * Redis. Scripts: lua/topic_*.lua. Conventions as in registry.h.
+ *
+ * What a node has written is "boot address until": until when it counts if the node does not write
+ * it again. Each write of a node to a group has a later `until` than those before, so that what
+ * is removed is never something newer than what was meant.
+ */
+#ifndef SHARED_TOPICS_H
+#define SHARED_TOPICS_H
+
+#include "shared/command.h"
+#include "shared/id.h"
+#include "shared/message.h"
+#include "shared/registry.h"
+
+struct redisReply;
+
+/*
+ * A node in a group is a registry_entry without a session: only addr, node_id, boot and until_ms
+ * are used. So whatever is done with nodes of sessions can be done with these.
+ */
+
+/* The node has members, or still has. The reply is where the topic's log ends ({0,0}: there is
+ * none, or the group is no topic). */
+void topics_join_command(struct command *c, const char *prefix, const char *group,
+    const struct registry_entry *node, int64_t ttl_ms);
+enum err topics_join_decode(const struct redisReply *reply, struct message_id *position) MUST_CHECK;
+/* It has none any more, or has gone: removes what it wrote, unless its `until` is later. */
+void topics_leave_command(
+    struct command *c, const char *prefix, const char *group, const struct registry_entry *node);
+
+struct topics_send {
+    const struct message *message; /* its target is a group */
+    bool store;                    /* append to the topic's log */
+    const char *payload_hash;      /* as of inbox_send */
+    int64_t max_messages;
+    int64_t ttl_ms;
+    int64_t idempotency_window_ms;
+};
+void topics_send_command(struct command *c, const char *prefix, const struct topics_send *s);
+struct topics_sent {
+    bool conflict;  /* messageId was used with another payload: nothing was done */
+    bool duplicate; /* a retry; of a message that is not stored (any more): there are no nodes */
+    bool stored;    /* id and prev_id are valid */
+    struct message_id id;
+    struct message_id prev_id;
+    struct registry_entry *nodes; /* owned; those past `until` are left out */
+    size_t node_count;
+};
+enum err topics_send_decode(
+    const struct redisReply *reply, int64_t now_wall_ms, struct topics_sent *out) MUST_CHECK;
+void topics_sent_finish(struct topics_sent *s);
+
+/* What one session is to see of a topic's log; its strings are borrowed. */
+struct topics_fetch {
+    const char *topic;
+    bool from_now; /* else after this: */
+    struct message_id after;
+    struct inbox_limits limits;
+    const char *session_id; /* messages may except it */
+    int64_t touch_ms;       /* as of inbox_fetch */
+};
+void topics_fetch_command(struct command *c, const char *prefix, const struct topics_fetch *f);
+struct topics_fetched {
+    bool recovered;          /* false: messages after that place may be missing */
+    struct message_id start; /* where the page begins */
+    struct inbox_page page;
+};
+/* The caller finishes the page (inbox_page_finish) after ERR_OK. */
+enum err topics_fetch_decode(const struct redisReply *reply, struct topics_fetched *out) MUST_CHECK;
+
+/* For WAIT: a write to the log, and then whether its entry is (still) there: XRANGE. */
+void topics_touch_command(struct command *c, const char *prefix, const char *topic, int64_t ttl_ms);
+void topics_entry_command(
+    struct command *c, const char *prefix, const char *topic, struct message_id id);
+
+#endif

@@ -1,0 +1,333 @@
+/* Which nodes are in a group, on a real Redis: who joins, leaves, is removed, and what a send is
+ * told. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/clock.h"
+#include "shared/topics.h"
+#include "tests/unit/domain.h"
+
+static const int64_t far_ms = 4000000000000;
+
+static struct message_id log_end; /* as the last join told it */
+
+/* Node `name` with boot "boot1", that counts until far_ms + later_ms. */
+static struct registry_entry node_of(const char *name, int64_t later_ms)
+{
+    struct registry_entry node = {
+        .addr = "127.0.0.1:31882", .boot = "boot1", .until_ms = far_ms + later_ms};
+
+    snprintf(node.node_id, sizeof(node.node_id), "%s", name);
+    return node;
+}
+
+static void join_as(const char *group, const struct registry_entry *node)
+{
+    struct command c;
+
+    command_init(&c);
+    topics_join_command(&c, PREFIX, group, node, TTL_MS);
+    redisReply *reply = run(&c);
+    assert_int_equal(topics_join_decode(reply, &log_end), ERR_OK);
+    freeReplyObject(reply);
+}
+
+static void join(const char *group, const char *name)
+{
+    struct registry_entry node = node_of(name, 0);
+
+    join_as(group, &node);
+}
+
+static int64_t leave_as(const char *group, const struct registry_entry *node)
+{
+    struct command c;
+
+    command_init(&c);
+    topics_leave_command(&c, PREFIX, group, node);
+    return run_int(&c);
+}
+
+static struct topics_sent send_as(const struct topics_send *s)
+{
+    struct topics_sent sent;
+    struct command c;
+
+    command_init(&c);
+    topics_send_command(&c, PREFIX, s);
+    redisReply *reply = run(&c);
+    assert_int_equal(topics_send_decode(reply, clock_wall_ms(), &sent), ERR_OK);
+    freeReplyObject(reply);
+    return sent;
+}
+
+static struct topics_sent send_to(const char *group, const char *message_id, bool store)
+{
+    struct message m = {.durable = store};
+    struct topics_send s = {.message = &m,
+        .store = store,
+        .payload_hash = "hash1",
+        .max_messages = 3,
+        .ttl_ms = 60000,
+        .idempotency_window_ms = 60000};
+
+    snprintf(m.target.group, sizeof(m.target.group), "%s", group);
+    snprintf(m.message_id, sizeof(m.message_id), "%s", message_id);
+    buf_init(&m.payload, 100);
+    buf_add_str(&m.payload, "{\"json\":1}");
+    struct topics_sent sent = send_as(&s);
+    message_finish(&m);
+    return sent;
+}
+
+static size_t nodes_in(const char *group)
+{
+    struct topics_sent sent = send_to(group, "", false);
+    size_t count = sent.node_count;
+
+    topics_sent_finish(&sent);
+    return count;
+}
+
+static void send_is_told_which_nodes_have_members(void **state)
+{
+    (void)state;
+    join("news/sport", "n1");
+    join("news/sport", "n2");
+    join("news", "n3");
+    struct topics_sent sent = send_to("news/sport", "", false);
+    assert_false(sent.conflict || sent.duplicate || sent.stored);
+    assert_int_equal(sent.node_count, 2);
+    const struct registry_entry *n1 = &sent.nodes[strcmp(sent.nodes[0].node_id, "n1") != 0];
+    assert_string_equal(n1->node_id, "n1");
+    assert_string_equal(n1->boot, "boot1");
+    assert_string_equal(n1->addr, "127.0.0.1:31882");
+    assert_int_equal(n1->until_ms, far_ms);
+    topics_sent_finish(&sent);
+    assert_int_equal(nodes_in("nobody"), 0);
+    assert_int_equal(nodes_in(":"), 0);
+}
+
+static void group_expires_unless_it_is_joined_again(void **state)
+{
+    (void)state;
+    join(":", "n1");
+    int64_t left_ms = redis_server_ask_int(&server, "PTTL %stopic:{:}", PREFIX);
+    assert_in_range(left_ms, TTL_MS - 5000, TTL_MS);
+}
+
+static void node_leaves_only_what_it_said_before(void **state)
+{
+    struct registry_entry first = node_of("n1", 0), second = node_of("n1", 1),
+                          other = node_of("n1", 5);
+
+    (void)state;
+    snprintf(other.boot, sizeof(other.boot), "boot2");
+    join_as("t", &second);
+    assert_int_equal(leave_as("t", &first), 0); /* came late: it has joined again since */
+    assert_int_equal(leave_as("t", &other), 0); /* of another start */
+    assert_int_equal(nodes_in("t"), 1);
+    assert_int_equal(leave_as("t", &second), 1);
+    assert_int_equal(leave_as("t", &second), 0);
+    assert_int_equal(nodes_in("t"), 0);
+}
+
+static void node_that_did_not_join_in_time_does_not_count(void **state)
+{
+    struct registry_entry late = node_of("n1", 0);
+
+    (void)state;
+    late.until_ms = clock_wall_ms() - 1;
+    join_as("t", &late);
+    join("t", "n2");
+    assert_int_equal(nodes_in("t"), 1);
+    for (int i = 0; redis_server_ask_int(&server, "HLEN %stopic:{t}", PREFIX) > 1; i++) {
+        assert_in_range(i, 0, 10000);
+        join("t", "n2"); /* one in so many looks for those that have gone */
+    }
+}
+
+static void foreign_fields_are_none(void **state)
+{
+    (void)state;
+    join("t", "n1");
+    redis_server_do(
+        &server, "HSET %stopic:{t} a %s b %s c %s", PREFIX, "", "boot-without-more", "x y z");
+    assert_int_equal(nodes_in("t"), 1);
+    for (int i = 0; i < 50; i++) {
+        join("t", "n1"); /* whose turn it is to look must not stumble */
+    }
+    assert_int_equal(nodes_in("t"), 1);
+}
+
+static void retry_of_what_is_not_stored_goes_to_nobody(void **state)
+{
+    (void)state;
+    join("t", "n1");
+    struct topics_sent first = send_to("t", "m1", false);
+    assert_int_equal(first.node_count, 1);
+    struct topics_sent again = send_to("t", "m1", false);
+    assert_true(again.duplicate);
+    assert_false(again.stored);
+    assert_int_equal(again.node_count, 0);
+    topics_sent_finish(&first);
+    topics_sent_finish(&again);
+}
+
+static void stored_message_has_a_place_in_the_log(void **state)
+{
+    struct message_id previous = {0, 0};
+
+    (void)state;
+    join("t", "n1");
+    for (int i = 0; i < 5; i++) {
+        struct topics_sent sent = send_to("t", "", true);
+        assert_true(sent.stored);
+        assert_id_equal(sent.prev_id, previous);
+        previous = sent.id;
+        topics_sent_finish(&sent);
+    }
+    assert_int_equal(redis_server_ask_int(&server, "XLEN %stopic:{t}:log", PREFIX), 3);
+    assert_in_range(redis_server_ask_int(&server, "PTTL %stopic:{t}:log", PREFIX), 55000, 60000);
+}
+
+static void retry_of_what_is_stored_has_the_first_ones_place(void **state)
+{
+    (void)state;
+    join("t", "n1");
+    struct topics_sent first = send_to("t", "m1", true);
+    struct topics_sent again = send_to("t", "m1", true);
+    assert_true(again.duplicate && again.stored);
+    assert_id_equal(again.id, first.id);
+    assert_int_equal(again.node_count, 1);
+    topics_sent_finish(&first);
+    topics_sent_finish(&again);
+    assert_int_equal(redis_server_ask_int(&server, "XLEN %stopic:{t}:log", PREFIX), 1);
+}
+
+static void other_payload_under_a_message_id_is_a_conflict(void **state)
+{
+    struct message m = {.message_id = "m1", .target = {.group = "t"}};
+    struct topics_send s = {.message = &m, .payload_hash = "hash2", .idempotency_window_ms = 60000};
+
+    (void)state;
+    struct topics_sent first = send_to("t", "m1", false);
+    struct topics_sent other = send_as(&s);
+    assert_true(other.conflict);
+    topics_sent_finish(&first);
+    topics_sent_finish(&other);
+}
+
+static struct topics_fetched fetch_after(const char *after, int64_t entries)
+{
+    struct topics_fetch f = {.topic = "t",
+        .from_now = !*after,
+        .limits = {.entries = entries, .bytes = 65536},
+        .session_id = session_id("s1")};
+    struct topics_fetched fetched;
+    struct command c;
+
+    if (*after) {
+        f.after = id_of(after);
+    }
+    command_init(&c);
+    topics_fetch_command(&c, PREFIX, &f);
+    redisReply *reply = run(&c);
+    assert_int_equal(topics_fetch_decode(reply, &fetched), ERR_OK);
+    freeReplyObject(reply);
+    return fetched;
+}
+
+/* How many entries come, and whether nothing is missing before them. */
+static size_t comes_after(const char *after, bool recovered)
+{
+    struct topics_fetched fetched = fetch_after(after, 100);
+
+    assert_int_equal(fetched.recovered, recovered);
+    assert_false(fetched.page.more);
+    size_t count = fetched.page.count;
+    inbox_page_finish(&fetched.page);
+    return count;
+}
+
+static void log_is_read_from_places_that_it_knows(void **state)
+{
+    char ids[5][MESSAGE_ID_BYTES];
+
+    (void)state;
+    assert_int_equal(comes_after("", true), 0);
+    assert_int_equal(comes_after("0-0", true), 0);
+    assert_int_equal(comes_after("5-0", false), 0);
+    for (int i = 0; i < 5; i++) { /* three are kept */
+        struct topics_sent sent = send_to("t", "", true);
+        (void)message_id_format(sent.id, ids[i]);
+        topics_sent_finish(&sent);
+    }
+    assert_int_equal(comes_after("", true), 0);
+    assert_int_equal(comes_after(ids[3], true), 1);
+    assert_int_equal(comes_after(ids[1], true), 3);
+    assert_int_equal(comes_after(ids[0], false), 3);
+    assert_int_equal(comes_after("0-0", false), 3);
+    assert_int_equal(comes_after("99999999999999-0", false), 0);
+    join("t", "n1");
+    assert_id_equal(log_end, id_of(ids[4]));
+    join("pc:home", "n1");
+    assert_true(message_id_is_zero(log_end));
+}
+
+static void log_comes_in_pages(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct topics_sent sent = send_to("t", "", true);
+        topics_sent_finish(&sent);
+    }
+    struct topics_fetched fetched = fetch_after("0-0", 2);
+    assert_int_equal(fetched.page.count, 2);
+    assert_true(fetched.page.more);
+    assert_true(message_id_is_zero(fetched.start));
+    assert_id_equal(fetched.page.last, fetched.page.entries[1].id);
+    inbox_page_finish(&fetched.page);
+}
+
+static void strange_replies_are_refused(void **state)
+{
+    static const char *const wrong[] = {"return 1", "return {}", "return {0,0,0,'0-0','0-0'}",
+        "return {0,0,0,'0-0','x',{}}", "return {0,0,0,'0-0','0-0',{'n1'}}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        redisReply *reply = redis_server_ask(&server, "EVAL %s 0", wrong[i]);
+        struct topics_sent sent;
+
+        struct topics_fetched fetched;
+
+        assert_int_equal(topics_send_decode(reply, 0, &sent), ERR_INTERNAL);
+        assert_int_equal(topics_fetch_decode(reply, &fetched), ERR_INTERNAL);
+        assert_int_equal(topics_join_decode(reply, &log_end), ERR_INTERNAL);
+        freeReplyObject(reply);
+    }
+}
+
+#define test(name) cmocka_unit_test_setup(name, domain_empty)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(send_is_told_which_nodes_have_members),
+        test(group_expires_unless_it_is_joined_again),
+        test(node_leaves_only_what_it_said_before),
+        test(node_that_did_not_join_in_time_does_not_count),
+        test(foreign_fields_are_none),
+        test(retry_of_what_is_not_stored_goes_to_nobody),
+        test(stored_message_has_a_place_in_the_log),
+        test(retry_of_what_is_stored_has_the_first_ones_place),
+        test(other_payload_under_a_message_id_is_a_conflict),
+        test(log_is_read_from_places_that_it_knows),
+        test(log_comes_in_pages),
+        test(strange_replies_are_refused),
+    };
+
+    return cmocka_run_group_tests_name("topics", tests, domain_start, domain_stop);
+}
