@@ -3,8 +3,10 @@
 export type State = "connecting" | "open" | "waiting" | "closed";
 
 export interface Message {
-    /** Durable messages only: the message's place in the inbox. */
+    /** Durable messages only: the message's place in the inbox, or in its topic's history. */
     readonly id?: string;
+    /** It was sent to this topic. */
+    readonly topic?: string;
     readonly msgTitle?: string;
     readonly msgInfo?: string;
     readonly destUrl?: string;
@@ -35,6 +37,15 @@ export interface Connected {
     readonly expiresIn?: number;
 }
 
+export interface Subscribed {
+    readonly topic: string;
+    /** Topics with history only, as the next one: where the subscription stands. */
+    readonly position?: string;
+    /** False: messages after `lastId` are missing; a `gap` event with this topic says so, too. */
+    readonly recovered?: boolean;
+    readonly ref?: unknown;
+}
+
 export interface Close {
     readonly code: number;
     readonly reason: string;
@@ -52,14 +63,18 @@ export class SocketSendError extends Error {
     readonly code: number | null;
     /** The same may work later. */
     readonly temporary: boolean;
+    /** The topic that the node refused. */
+    readonly topic?: string;
     readonly ref?: unknown;
 }
 
 /** A listener may return a promise: the next message or gap waits for it. */
 export interface Listeners {
     message: (message: Message) => unknown;
-    gap: (gap: { readonly position: string }) => unknown;
+    /** topic: it is in this topic's history, not in the inbox. */
+    gap: (gap: { readonly position: string; readonly topic?: string }) => unknown;
     connected: (connected: Connected) => unknown;
+    subscribed: (subscribed: Subscribed) => unknown;
     state: (change: StateChange) => unknown;
     duplicate: (duplicate: { readonly msgInfo: string }) => unknown;
     error: (error: SocketSendError) => unknown;
@@ -104,6 +119,9 @@ export class SocketSend {
     /** Returns a function that ends the listening. */
     on<E extends keyof Listeners>(event: E, listener: Listeners[E]): () => void;
     off<E extends keyof Listeners>(event: E, listener: Listeners[E]): void;
+    /** Returns a function that ends the subscription. lastId: of a topic with history. */
+    subscribe(topic: string, options?: { lastId?: string | null }): () => void;
+    unsubscribe(topic: string): void;
     close(code?: number, reason?: string): void;
 }
 

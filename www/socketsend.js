@@ -7,8 +7,8 @@
  *     client.on("message", (message) => show(message.msgInfo, message.json));
  *
  * Emitter calls the application's listeners, Progress knows how far the application is in its inbox,
- * Delivery brings messages to it and acknowledges them, Renewal brings new tokens to the node,
- * SocketSend keeps the connection.
+ * Delivery brings messages to it and acknowledges them, Topics keeps its subscriptions, Renewal
+ * brings new tokens to the node, SocketSend keeps the connection.
  */
 
 const SUBPROTOCOL = "socketsend.v1";
@@ -49,13 +49,17 @@ const DEFAULTS = {
     },
 };
 
-/** What 'error' listeners get; `code`, `temporary` and `ref` as the node said them, `cause` else. */
+/**
+ * What 'error' listeners get; `code`, `temporary`, `topic` and `ref` as the node said them, `cause`
+ * else.
+ */
 export class SocketSendError extends Error {
-    constructor(text, { code = null, temporary = true, ref, cause } = {}) {
+    constructor(text, { code = null, temporary = true, topic, ref, cause } = {}) {
         super(text, { cause });
         this.name = "SocketSendError";
         this.code = code;
         this.temporary = temporary;
+        this.topic = topic;
         this.ref = ref;
     }
 }
@@ -328,7 +332,7 @@ class Delivery {
     }
 
     onMessage(frame) {
-        const { type, ...message } = frame;
+        const message = withoutType(frame);
         const { id } = message;
         message.replay = frame.replay === true;
         const epoch = this.#epoch;
@@ -342,6 +346,11 @@ class Delivery {
         if (message.replay) {
             this.#countReplayed(1);
         }
+    }
+
+    /** A message of a topic, or a gap in one: in order with the others, and acknowledged by nobody. */
+    onTopic(event, detail) {
+        this.#add(() => this.#events.emit(event, detail));
     }
 
     /** The last acknowledgement may have been lost with the connection. */
@@ -439,6 +448,76 @@ class Delivery {
 }
 
 /**
+ * What the application subscribed to. Each connection is told all of it again; of a topic with
+ * history also how far the application is, so that what it missed comes after that.
+ */
+class Topics {
+    #lastIds = new Map(); // topic -> the last id that came; null: none yet
+    #delivery;
+    #send;
+
+    /** send(frame) returns whether there was a connection to send it on. */
+    constructor({ delivery, send }) {
+        this.#delivery = delivery;
+        this.#send = send;
+    }
+
+    add(topic, lastId) {
+        if (!this.#lastIds.has(topic) || lastId !== null) {
+            this.#lastIds.set(topic, lastId);
+        }
+        this.#subscribe(topic);
+    }
+
+    remove(topic) {
+        if (this.#lastIds.delete(topic)) {
+            this.#send({ type: "unsubscribe", topic });
+        }
+    }
+
+    onConnected() {
+        for (const topic of this.#lastIds.keys()) {
+            this.#subscribe(topic);
+        }
+    }
+
+    /** position and recovered are there for topics with history only. */
+    onSubscribed({ topic, position, recovered }) {
+        if (!this.#lastIds.has(topic) || !isMessageId(position)) {
+            return;
+        }
+        if (recovered === false) {
+            this.#delivery.onTopic("gap", { topic, position });
+            this.#lastIds.set(topic, position);
+        } else if (this.#lastIds.get(topic) === null) {
+            this.#lastIds.set(topic, position);
+        }
+    }
+
+    /** The node will not have it: nothing is gained by asking again. */
+    onRefused(topic) {
+        this.#lastIds.delete(topic);
+    }
+
+    onMessage(frame) {
+        const { topic, id } = frame;
+        if (id !== undefined && !isAbove(id, this.#lastIds.get(topic) ?? null)) {
+            return;
+        }
+        if (id !== undefined && this.#lastIds.has(topic)) {
+            this.#lastIds.set(topic, id);
+        }
+        const replay = frame.replay === true;
+        this.#delivery.onTopic("message", { ...withoutType(frame), replay, ack() {} });
+    }
+
+    #subscribe(topic) {
+        const lastId = this.#lastIds.get(topic);
+        this.#send({ type: "subscribe", topic, ...(lastId !== null && { lastId }) });
+    }
+}
+
+/**
  * Brings a new token to the node before the session's one ends. Only a function makes new ones; with
  * a string the session ends, and the next connection shows the same again.
  */
@@ -505,6 +584,7 @@ export class SocketSend {
     #events = new Emitter();
     #progress;
     #delivery;
+    #topics;
     #renewal;
     #state = "connecting";
     #session = null; // what the node said in `connected`
@@ -536,6 +616,10 @@ export class SocketSend {
             progress: this.#progress,
             isAutomatic: this.#options.ack === "auto",
             sendAck: (id) => this.#state === "open" && this.#send({ type: "ack", id }),
+        });
+        this.#topics = new Topics({
+            delivery: this.#delivery,
+            send: (frame) => this.#state === "open" && this.#send(frame),
         });
         this.#renewal = new Renewal({
             clock: this.#clock,
@@ -573,6 +657,22 @@ export class SocketSend {
 
     off(event, listener) {
         this.#events.off(event, listener);
+    }
+
+    /**
+     * From now on, over all reconnects, the messages of this topic come too. lastId: of a topic with
+     * history, what was sent after this one comes first. Returns a function that ends it.
+     */
+    subscribe(topic, { lastId = null } = {}) {
+        if (typeof topic !== "string" || (lastId !== null && !isMessageId(lastId))) {
+            throw new TypeError("a topic is a string, and lastId a message's id");
+        }
+        this.#topics.add(topic, lastId);
+        return () => this.unsubscribe(topic);
+    }
+
+    unsubscribe(topic) {
+        this.#topics.remove(topic);
     }
 
     /** Ends the connection for good. Messages that the application was not yet given come again. */
@@ -738,10 +838,17 @@ export class SocketSend {
         case "duplicate":
             this.#events.emit("duplicate", { msgInfo: frame.msgInfo });
             break;
+        case "subscribed":
+            this.#topics.onSubscribed(frame);
+            this.#events.emit("subscribed", withoutType(frame));
+            break;
         case "auth":
             this.#awaitExpiry(frame);
             break;
         case "error":
+            if (frame.topic !== undefined && frame.temporary === false) {
+                this.#topics.onRefused(frame.topic);
+            }
             this.#report(frame.msg, frame);
             if (frame.ref === RENEW_REF) {
                 this.#renewal.retry();
@@ -760,7 +867,7 @@ export class SocketSend {
             this.#lose("malformed frame");
             return;
         }
-        const { type, ...session } = frame;
+        const session = withoutType(frame);
         this.#session = session;
         this.#openedAt = this.#clock.now();
         this.#lookForLife(frame.ping + this.#options.graceMs);
@@ -768,6 +875,7 @@ export class SocketSend {
         this.#setState("open");
         this.#events.emit("connected", { ...session });
         this.#delivery.onConnected(session);
+        this.#topics.onConnected();
     }
 
     #awaitExpiry({ expiresIn }) {
@@ -781,7 +889,11 @@ export class SocketSend {
             this.#report("the node sent a message with a malformed id");
             return;
         }
-        this.#delivery.onMessage(frame);
+        if (frame.topic === undefined) {
+            this.#delivery.onMessage(frame);
+        } else {
+            this.#topics.onMessage(frame);
+        }
     }
 
     #lookForLife(limitMs) {
@@ -837,6 +949,10 @@ function parseFrame(data) {
     } catch {
         return null;
     }
+}
+
+function withoutType({ type, ...members }) {
+    return members;
 }
 
 function isMessageId(id) {

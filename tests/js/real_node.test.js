@@ -47,7 +47,7 @@ function connect(context, user, options = {}) {
         minDelayMs: 50,
         ...options,
     });
-    for (const name of ["state", "connected", "gap", "duplicate", "error", "close", "message"]) {
+    for (const name of ["state", "connected", "subscribed", "gap", "duplicate", "error", "close", "message"]) {
         t.client.on(name, (detail) => {
             t.events.push([name, detail]);
             if (name === "message") {
@@ -99,6 +99,24 @@ test("a message arrives as it was sent, and the sender hears of the acknowledgem
     assert.equal(message.msgTitle, "T");
     assert.deepEqual(message.json, { "a\"": [1, null, "é"] });
     assert.equal(message.replay, false);
+});
+
+test("a topic's messages come, after a reconnect too; one that is not allowed is refused", async (context) => {
+    const user = newUser();
+    const wire = await startWire(context, user);
+    const t = connect(context, user, { url: wire.url });
+    const topic = `news/${user}`;
+    t.client.subscribe(topic);
+    t.client.subscribe("secret");
+    await until(t, () => t.named("subscribed").length === 1 && t.named("error").length === 1);
+    assert.equal(t.named("error")[0].code, 40304);
+    assert.equal(t.named("error")[0].topic, "secret");
+    assert.equal((await system.send({ topic, msgInfo: "1", wait: "written" })).delivered, 1);
+    wire.cut();
+    await until(t, () => t.named("subscribed").length === 2);
+    await system.send({ topic, msgInfo: "2" });
+    await until(t, () => t.texts.length === 2);
+    assert.deepEqual(t.named("message").map((message) => [message.topic, message.msgInfo]), [[topic, "1"], [topic, "2"]]);
 });
 
 test("what was sent before the first connect comes as a replay, and not again", async (context) => {

@@ -59,6 +59,7 @@ export class System {
                 WS_PORTS: `${ws1},${ws2}`,
                 INTERNAL_PORTS: `${internal1},${internal2}`,
                 REDIS_PORT: redis,
+                SOCKETSEND_TOPICS_ALLOW: "news/**",
                 ASAN_OPTIONS: reports,
                 UBSAN_OPTIONS: reports,
                 ...settings,

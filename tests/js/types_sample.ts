@@ -51,6 +51,12 @@ client.on("error", (error) => {
 const onClose: Listeners["close"] = ({ code, reason }: Close) => console.log(code, reason);
 client.on("close", onClose);
 client.off("close", onClose);
+const leave: () => void = client.subscribe("news/sport", { lastId: "1-0" });
+leave();
+client.subscribe("chat");
+client.unsubscribe("chat");
+client.on("subscribed", ({ topic, position, recovered }) => [topic.length, position, recovered]);
+client.on("gap", ({ topic }) => topic ?? "inbox");
 client.close();
 client.close(1000, "bye");
 
@@ -73,6 +79,8 @@ new SocketSend("/websocket/alice", { minDelay: 100 });
 client.on("messages", () => {});
 // @ts-expect-error: a gap has no id
 client.on("gap", ({ id }) => id);
+// @ts-expect-error: one topic at a time
+client.subscribe(["news"]);
 // @ts-expect-error: json is unknown until it is checked
 client.on("message", ({ json }) => json.total);
 // @ts-expect-error: the client's own
