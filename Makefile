@@ -63,7 +63,7 @@ UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard test
 
 .PHONY: all help deps deps-test deps-lint run test test-unit test-js test-integration test-browser test-fuzz fuzz fuzz-targets valgrind \
         lint format asan tsan bench-ledger bench-hosts bench-memory \
-        bench-node-killed bench-flushall bench-slow-readers bench-slowloris bench-storm bench-send bench-batch bench-tls docs install clean
+        bench-node-killed bench-flushall bench-slow-readers bench-slowloris bench-storm bench-send bench-batch bench-tls bench-broadcast docs install clean
 
 all: $(BUILD)/wsnode/wsnode $(BUILD)/fcgi-send/fcgi-send $(BUILD)/wsctl/wsctl ## build the programs
 
@@ -204,6 +204,9 @@ bench-batch: deps-test $(BENCH_PROGRAMS) ## batches of 1,000 messages against si
 
 bench-tls: deps-test $(BENCH_PROGRAMS) ## what TLS between fcgi-send and a node costs
 	$(BENCH) bench/tls.py
+
+bench-broadcast: deps-test $(BENCH_PROGRAMS) ## one message to 10,000 sessions on two nodes: forwards, deliveries per second
+	$(BENCH) bench/broadcast.py
 
 bench-memory: deps-test all ## memory of 10,000 idle sessions
 	BUILD=$(abspath $(BUILD)) $(PYTHON) bench/idle_memory.py

@@ -51,8 +51,8 @@ def pss_bytes(pid):
     raise RuntimeError("no Pss line")
 
 
-def connect_all(count, port):
-    """Opens count WebSockets, at most 200 handshakes at a time, and returns their sockets."""
+def connect_all(count, port, more_headers=""):
+    """Opens count WebSockets, at most 200 handshakes at a time, and returns their sockets. more_headers: lines, each with its end."""
     selector, sockets, started, done = selectors.DefaultSelector(), [], 0, 0
 
     def start(number):
@@ -63,7 +63,7 @@ def connect_all(count, port):
         path = f"/screenWebsocket/{'pc' if number % 3 else 'app'}/page{number % 20}/user{number}"
         s.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more_headers}\r\n".encode()
         )
         s.setblocking(False)
         selector.register(s, selectors.EVENT_READ)

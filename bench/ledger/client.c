@@ -179,7 +179,7 @@ static void send_handshake(struct clients *c, struct client *k)
         lose(c, k);
         return;
     }
-    if (c->o.resume && k->has_place)
+    if (c->o.resume && k->has_place && !c->o.topics)
         snprintf(resume, sizeof resume, "?lastId=%llu-%llu", k->last_ms, k->last_n);
     int n = snprintf(request, sizeof request,
         "GET /screenWebsocket/pc/ledger/user%d%s HTTP/1.1\r\nHost: ledger\r\nUpgrade: websocket\r\n"
@@ -233,10 +233,10 @@ static void on_message(struct clients *c, struct client *k, const char *text)
     }
 }
 
-static void on_connected(struct clients *c, struct client *k, const char *text)
+/* It stands where the node says: in the inbox, or in its topic. */
+static void on_registered(struct clients *c, struct client *k, const char *text)
 {
-    const char *position = strstr(text, "\"position\":\""), *missed = strstr(text, "\"missed\":");
-    k->backoff_ms = c->o.backoff_min_ms;
+    const char *position = strstr(text, "\"position\":\"");
     c->online += !k->registered;
     k->registered = true;
     pthread_mutex_lock(&c->mutex);
@@ -244,13 +244,34 @@ static void on_connected(struct clients *c, struct client *k, const char *text)
     pthread_mutex_unlock(&c->mutex);
     if (strstr(text, "\"recovered\":false") != NULL)
         c->unrecovered++;
-    k->missed = missed != NULL ? atoi(missed + 9) : 0;
     if (!k->has_place && position != NULL && k->missed == 0) {
         k->has_place = sscanf(position + 12, "%llu-%llu", &k->last_ms, &k->last_n) == 2;
         k->acked_ms = k->last_ms;
         k->acked_n = k->last_n;
         c->placed += k->has_place;
     }
+}
+
+static void subscribe(struct clients *c, struct client *k)
+{
+    char text[125], after[64] = "";
+    if (k->has_place)
+        snprintf(after, sizeof after, ",\"lastId\":\"%llu-%llu\"", k->last_ms, k->last_n);
+    int n = snprintf(text, sizeof text, "{\"type\":\"subscribe\",\"topic\":\"ledger/user%d\"%s}",
+        c->o.first_user + k->user, after);
+    send_frame(k, 1, text, (size_t)n);
+}
+
+static void on_connected(struct clients *c, struct client *k, const char *text)
+{
+    const char *missed = strstr(text, "\"missed\":");
+    k->backoff_ms = c->o.backoff_min_ms;
+    if (c->o.topics) {
+        subscribe(c, k);
+        return;
+    }
+    k->missed = missed != NULL ? atoi(missed + 9) : 0;
+    on_registered(c, k, text);
 }
 
 static void on_text(struct clients *c, struct client *k, const char *text)
@@ -261,6 +282,10 @@ static void on_text(struct clients *c, struct client *k, const char *text)
         send_frame(k, 1, "{\"type\":\"pong\"}", 15);
     } else if (strncmp(text, "{\"type\":\"connected\"", 19) == 0) {
         on_connected(c, k, text);
+    } else if (strncmp(text, "{\"type\":\"subscribed\"", 20) == 0) {
+        on_registered(c, k, text);
+    } else if (c->o.topics && strncmp(text, "{\"type\":\"error\"", 15) == 0) {
+        fprintf(stderr, "ledger: %s\n", text);
     }
 }
 
@@ -388,7 +413,7 @@ static void on_readable(struct clients *c, struct client *k)
     }
     memmove(k->rx, k->rx + at, k->rx_len - at);
     k->rx_len -= at;
-    if (k->state == OPEN)
+    if (k->state == OPEN && !c->o.topics) /* nobody acknowledges what comes by topics */
         ack(k);
     if (k->rx_len == 0) {
         free(k->rx);

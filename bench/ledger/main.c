@@ -28,7 +28,7 @@ struct settings {
     int url_count, node_count, users, clients_per_user, threads, messages_max, settle_s;
     double rate;
     int64_t cut_every_ms, cut_for_ms, backoff_max_ms, silence_max_ms;
-    bool resume;
+    bool resume, topics;
     int first_user, pad_bytes, receive_buffer, at_once, only_node;
 };
 
@@ -40,7 +40,8 @@ static const char usage[] =
     "rest at the end (60)  --no-resume\n"
     "  --first-user N (0)  --pad BYTES per message (0)  --receive-buffer BYTES (0: the kernel's)  "
     "--at-once CONNECTS (500)  --only-node N (-1: any)\n"
-    "  --silence-max MS (0: any)\n";
+    "  --silence-max MS (0: any)  --topics: to a topic with history per user, instead of to its "
+    "inbox\n";
 
 static void parse(int argc, char **argv, struct settings *s)
 {
@@ -63,7 +64,8 @@ static void parse(int argc, char **argv, struct settings *s)
         RECEIVE_BUFFER,
         AT_ONCE,
         ONLY_NODE,
-        SILENCE
+        SILENCE,
+        TOPICS
     };
     static const struct option names[] = {{"url", 1, 0, URL}, {"key", 1, 0, KEY},
         {"node", 1, 0, NODE}, {"users", 1, 0, USERS}, {"clients", 1, 0, CLIENTS},
@@ -71,7 +73,8 @@ static void parse(int argc, char **argv, struct settings *s)
         {"cut-every", 1, 0, CUT_EVERY}, {"cut-for", 1, 0, CUT_FOR}, {"backoff-max", 1, 0, BACKOFF},
         {"settle", 1, 0, SETTLE}, {"no-resume", 0, 0, NO_RESUME}, {"first-user", 1, 0, FIRST_USER},
         {"pad", 1, 0, PAD}, {"receive-buffer", 1, 0, RECEIVE_BUFFER}, {"at-once", 1, 0, AT_ONCE},
-        {"only-node", 1, 0, ONLY_NODE}, {"silence-max", 1, 0, SILENCE}, {0, 0, 0, 0}};
+        {"only-node", 1, 0, ONLY_NODE}, {"silence-max", 1, 0, SILENCE}, {"topics", 0, 0, TOPICS},
+        {0, 0, 0, 0}};
     int *const numbers[] = {[USERS] = &s->users,
         [CLIENTS] = &s->clients_per_user,
         [THREADS] = &s->threads,
@@ -104,6 +107,9 @@ static void parse(int argc, char **argv, struct settings *s)
             break;
         case NO_RESUME:
             s->resume = false;
+            break;
+        case TOPICS:
+            s->topics = true;
             break;
         case CUT_EVERY:
         case CUT_FOR:
@@ -234,6 +240,7 @@ int main(int argc, char **argv)
         .cut_for_ms = s.cut_for_ms,
         .silence_max_ms = s.silence_max_ms,
         .resume = s.resume,
+        .topics = s.topics,
         .first_user = s.first_user,
         .receive_buffer = s.receive_buffer,
         .at_once = s.at_once,
@@ -245,6 +252,7 @@ int main(int argc, char **argv)
         .run = run,
         .users = s.users,
         .threads = s.threads,
+        .topics = s.topics,
         .first_user = s.first_user,
         .pad_bytes = s.pad_bytes,
         .rate = s.rate});

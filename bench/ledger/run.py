@@ -236,13 +236,17 @@ SCENARIOS = {
 }
 
 
+TOPICS = {f"SOCKETSEND_TOPICS_{name}": value
+          for name, value in (("ALLOW", "ledger/*"), ("HISTORY", "ledger/*"), ("HISTORY_MAX", "10000"))}
+
+
 def make_stack(options):
     directory = tempfile.mkdtemp(prefix="ledger-")
     if options.hosts:
         users = [f"user{number}" for number in range(options.users or SCENARIOS["hosts"][1])]
         return HostsStack(directory, options.hosts, fsync=options.fsync, lease=f"{LEASE_S}s", users=users)
     if options.design == "socketsend":
-        return Stack(directory, fsync=options.fsync, lease=f"{LEASE_S}s")
+        return Stack(directory, fsync=options.fsync, lease=f"{LEASE_S}s", environment=TOPICS)
     return ReferenceStack(directory, options.design, fsync=options.fsync)
 
 
@@ -272,8 +276,11 @@ def main():
     parser.add_argument("--clients", type=int, help="per user")
     parser.add_argument("--rate", type=float, help="messages per second")
     parser.add_argument("--settle", type=int, default=60, help="longest wait, in s, for what has not arrived at the end")
+    parser.add_argument("--topics", action="store_true", help="to a topic with history per user, instead of to its inbox")
     parser.add_argument("--keep", action="store_true", help="keep the logs")
     options = parser.parse_args()
+    if options.topics and (options.hosts or options.design != "socketsend"):
+        parser.error("--topics is for one host and socketsend")
     if options.hosts:
         options.scenario = "hosts"
         if (reason := why_not()) is not None:
@@ -289,6 +296,7 @@ def main():
         schedule, users, clients, rate, more = SCENARIOS[options.scenario]
         load = {"--users": options.users or users, "--clients": options.clients or clients, "--rate": options.rate or rate}
         arguments = [str(word) for pair in load.items() for word in pair] + ["--settle", str(options.settle)] + more
+        arguments += ["--topics"] * options.topics
         run = Run(stack, arguments, options.scale)
         schedule(run, options)
         print(f"\n{options.design}, {options.scenario} {options.hosts or ''}, appendfsync {options.fsync}")

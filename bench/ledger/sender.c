@@ -109,9 +109,10 @@ static int send_until_accepted(struct sender *me, CURL *curl, int user, int numb
     struct senders *s = me->all;
     char body[BODY_BYTES_MAX];
     snprintf(body, sizeof body,
-        "{\"userId\":\"user%d\",\"messageId\":\"%s-%d-%d\",\"json\":{\"u\":%d,\"s\":%d,\"pad\":\"%."
+        "{\"%suser%d\",\"messageId\":\"%s-%d-%d\",\"json\":{\"u\":%d,\"s\":%d,\"pad\":\"%."
         "*s\"}}",
-        s->o.first_user + user, s->o.run, user, number, user, number, s->o.pad_bytes, s->pad);
+        s->o.topics ? "topic\":\"ledger/" : "userId\":\"", s->o.first_user + user, s->o.run, user,
+        number, user, number, s->o.pad_bytes, s->pad);
     for (int attempts = 1; s->deadline_us == 0 || book_now_us() < s->deadline_us; attempts++) {
         long status = post(me, curl, body);
         if (status == 200)

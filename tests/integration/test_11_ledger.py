@@ -14,6 +14,15 @@ def test_nothing_is_lost_doubled_or_out_of_order_whatever_breaks():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_topics_with_history_lose_and_double_nothing_either():
+    """Those faults that topics have paths of their own for; `make bench-ledger LEDGER=--topics` has all."""
+    run = [sys.executable, ROOT / "bench/ledger/run.py", "--topics", "--faults", "worker killed,Redis killed,cut off from senders,read slowly",
+           "--scale", "0.4", "--users", "60", "--rate", "200"]  # fmt: skip
+    done = subprocess.run(run, capture_output=True, text=True, timeout=200)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_ledger_notices_what_a_lossy_design_loses():
     """The same load on a reference design: a ledger that cannot find losses proves nothing."""
     run = [sys.executable, ROOT / "bench/ledger/run.py", "--design", "pubsub", "--faults", "node killed", "--scale", "0.5",
