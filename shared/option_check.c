@@ -12,6 +12,7 @@
 
 #include "shared/client_address.h"
 #include "shared/limits.h"
+#include "shared/option_tls.h"
 #include "shared/origin.h"
 #include "shared/parse.h"
 #include "shared/privileges.h"
@@ -254,42 +255,12 @@ static bool kept_topics_are_patterns(const struct config *c)
     return topic_pattern_is_valid(c->topics_history);
 }
 
-static bool internal_key_goes_with_cert(const struct config *c)
-{
-    return !*c->node_internal_tls_key == !*c->node_internal_tls_cert;
-}
-
-static bool internal_ca_goes_with_cert(const struct config *c)
-{
-    return !*c->node_internal_tls_client_ca || *c->node_internal_tls_cert;
-}
-
-static bool sender_key_goes_with_cert(const struct config *c)
-{
-    return !*c->send_tls_key == !*c->send_tls_cert;
-}
-
-static bool sender_cert_goes_with_ca(const struct config *c)
-{
-    return !*c->send_tls_cert || *c->send_tls_ca;
-}
-
 static bool tls_name_is_host_name(const struct config *c)
 {
     const char *name = c->send_tls_name;
 
     return strspn(name, HOST_NAME_CHARS) == strlen(name) && strlen(name) <= HOST_NAME_CHARS_MAX &&
            !is_ip(name);
-}
-
-static bool tls_name_goes_with_ca(const struct config *c)
-{
-    return !*c->send_tls_name || *c->send_tls_ca;
-}
-
-static bool tls_only_goes_with_ca(const struct config *c)
-{
-    return !c->send_tls_only || *c->send_tls_ca;
 }
 
 #define USER "must be user or user:group, both of this host"
@@ -320,9 +291,9 @@ static const struct rule {
         "must not be a wildcard, unless node.internal_advertise says which ip senders use"},
     {OPTION_node_internal_advertise, advertise_is_ip,
         "must be empty or a numeric ip, and no wildcard"},
-    {OPTION_node_internal_tls_key, internal_key_goes_with_cert,
+    {OPTION_node_internal_tls_key, option_tls_internal_key_goes_with_cert,
         "must be set together with node.internal_tls_cert"},
-    {OPTION_node_internal_tls_client_ca, internal_ca_goes_with_cert,
+    {OPTION_node_internal_tls_client_ca, option_tls_internal_ca_goes_with_cert,
         "must be empty, unless node.internal_tls_cert is set"},
     {OPTION_node_origins, origins_are_known,
         "must have entries such as https://app.example.com, https://*.example.com, same-host, null "
@@ -350,12 +321,15 @@ static const struct rule {
     {OPTION_send_max_waits, a_thread_never_waits, "must be less than send.threads"},
     {OPTION_send_message_max, a_forward_takes_the_largest_message,
         "must be at most node.forward_max less 64k, or nodes refuse the largest messages"},
-    {OPTION_send_tls_key, sender_key_goes_with_cert, "must be set together with send.tls_cert"},
-    {OPTION_send_tls_cert, sender_cert_goes_with_ca, "must be empty, unless send.tls_ca is set"},
+    {OPTION_send_tls_key, option_tls_sender_key_goes_with_cert,
+        "must be set together with send.tls_cert"},
+    {OPTION_send_tls_cert, option_tls_sender_cert_goes_with_ca,
+        "must be empty, unless send.tls_ca is set"},
     {OPTION_send_tls_name, tls_name_is_host_name,
         "must be empty or a host name; an ip needs no name, it is what is looked for without one"},
-    {OPTION_send_tls_name, tls_name_goes_with_ca, "must be empty, unless send.tls_ca is set"},
-    {OPTION_send_tls_only, tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
+    {OPTION_send_tls_name, option_tls_name_goes_with_ca,
+        "must be empty, unless send.tls_ca is set"},
+    {OPTION_send_tls_only, option_tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
 };
 
 enum err option_check(
