@@ -318,8 +318,8 @@ def test_topic_is_registered_again_after_redis_lost_everything(make_stack):
 
 
 BAD_SUBSCRIPTIONS = [
-    ("not allowed", {"topic": "secret"}, (40304, "secret", "r")),
-    ("not in this depth", {"topic": "chat/1/2"}, (40304, "chat/1/2", "r")),
+    ("not allowed", {"topic": "secret"}, (40305, "secret", "r")),
+    ("not in this depth", {"topic": "chat/1/2"}, (40305, "chat/1/2", "r")),
     ("empty", {"topic": ""}, (40010, None, "r")),
     ("too long", {"topic": "t" * 129}, (40010, None, "r")),
     ("with a colon", {"topic": "pc:home"}, (40010, None, "r")),
@@ -349,7 +349,7 @@ def test_too_many_subscriptions(join):
 
 
 def test_nobody_may_subscribe_unless_it_is_configured(connect):
-    assert refused(connect(), {"type": "subscribe", "topic": "news"}) == (40304, "news", None)
+    assert refused(connect(), {"type": "subscribe", "topic": "news"}) == (40305, "news", None)
 
 
 def test_bad_pattern_is_refused_at_the_start(topics):

@@ -81,7 +81,7 @@ static void topic_that_is_not_allowed_is_refused(void **state)
     (void)state;
     rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"secret\",\"ref\":\"r\"}");
     assert_frame(s,
-        "{\"type\":\"error\",\"code\":40304,\"msg\":\"topic: this session may not "
+        "{\"type\":\"error\",\"code\":40305,\"msg\":\"topic: this session may not "
         "subscribe to this topic\",\"temporary\":false,\"topic\":\"secret\",\"ref\":\"r\"}");
     assert_null(s->subscriptions);
 }
@@ -102,7 +102,7 @@ static void what_the_token_says_of_topics_counts(void **state)
     assert_frame(s, "{\"type\":\"subscribed\",\"topic\":\"mine/a\"}");
     assert_frame(s, "{\"type\":\"subscribed\",\"topic\":\"own\"}");
     rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"t\"}"); /* that anyone may */
-    assert_non_null(strstr(fake_socket_take(s->socket), "\"code\":40304"));
+    assert_non_null(strstr(fake_socket_take(s->socket), "\"code\":40305"));
     token.has_topics = false;
     assert_int_equal(session_grant_set(&rig.node, s, &token), ERR_OK);
     rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"t\"}");
