@@ -49,15 +49,18 @@ COMPILE = $(CC) $(STD) $(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS) -I. -DSOCK
 SHARED_LIBS = -lhiredis -ljson-c -linih -ljwt -lssl -lcrypto -lpthread
 NODE_LIBS   = -lwebsockets -luv -lcurl
 SEND_LIBS   = -lfcgi -lcurl
+CTL_LIBS    = -lcurl -lrabbitmq
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
 SHARED_OBJECTS = $(call objects,shared) $(BUILD)/shared/scripts.o
 NODE_OBJECTS   = $(filter-out $(BUILD)/wsnode/main.o,$(call objects,wsnode))
 SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send))
+CTL_OBJECTS    = $(filter-out $(BUILD)/wsctl/main.o,$(call objects,wsctl))
 TEST_OBJECTS   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 # What the fuzz targets need besides shared/: a target for another module adds it here.
 FUZZED         = wsnode/format wsnode/format_plain wsnode/format_v1 wsnode/http_text wsnode/payload wsnode/ws_frame wsnode/ws_handshake \
-                 fcgi-send/media_type fcgi-send/path fcgi-send/query fcgi-send/records tests/fuzz/fuzz
+                 fcgi-send/media_type fcgi-send/path fcgi-send/query fcgi-send/records \
+                 wsctl/queue_message wsctl/send_answer tests/fuzz/fuzz
 FUZZ_TARGETS   = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS     = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
@@ -103,6 +106,7 @@ $(BUILD)/shared/scripts.o: $(BUILD)/shared/scripts.c
 $(BUILD)/libshared.a: $(SHARED_OBJECTS)
 $(BUILD)/libnode.a: $(NODE_OBJECTS)
 $(BUILD)/libsend.a: $(SEND_OBJECTS)
+$(BUILD)/libctl.a: $(CTL_OBJECTS)
 $(BUILD)/libtest.a: $(TEST_OBJECTS)
 $(BUILD)/%.a:
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -113,11 +117,11 @@ $(BUILD)/wsnode/wsnode: $(BUILD)/wsnode/main.o $(BUILD)/libnode.a $(BUILD)/libsh
 $(BUILD)/fcgi-send/fcgi-send: $(BUILD)/fcgi-send/main.o $(BUILD)/libsend.a $(BUILD)/libshared.a
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SEND_LIBS) $(SHARED_LIBS)
 
-$(BUILD)/wsctl/wsctl: $(call objects,wsctl) $(BUILD)/libshared.a
-	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS)
+$(BUILD)/wsctl/wsctl: $(BUILD)/wsctl/main.o $(BUILD)/libctl.a $(BUILD)/libshared.a
+	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(CTL_LIBS) $(SHARED_LIBS)
 
-# Unit tests link neither libwebsockets nor libfcgi nor libcurl: what needs them is not unit-tested, and STYLE rule 4 holds by itself.
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtest.a $(BUILD)/libnode.a $(BUILD)/libsend.a $(BUILD)/libshared.a
+# Unit tests link neither libwebsockets nor libfcgi, libcurl or librabbitmq: what needs them is not unit-tested, and STYLE rule 4 holds by itself.
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libtest.a $(BUILD)/libnode.a $(BUILD)/libsend.a $(BUILD)/libctl.a $(BUILD)/libshared.a
 	$(Q)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS) -lcmocka
 
 $(BUILD)/libfuzz.a: $(addprefix $(BUILD)/,$(addsuffix .o,$(FUZZED)))

@@ -44,6 +44,8 @@
 /* All arguments of one Redis command: the largest message (send.message_max: 16m) and what goes
  * with it. */
 #define COMMAND_BYTES_MAX (32L * 1024 * 1024)
+/* The name of a queue: AMQP 0-9-1's shortstr. */
+#define QUEUE_NAME_BYTES_MAX 255
 /* Servers in redis.url: sentinels, or the first ones to ask of a cluster. */
 #define REDIS_SEEDS_MAX 16
 /* Masters of a Redis Cluster; its own documentation advises against more than 1,000 nodes, and 128

@@ -42,7 +42,7 @@ enum on_duplicate {
 };
 enum node_auth { NODE_AUTH_TOKEN, NODE_AUTH_HOOK, NODE_AUTH_NONE };
 
-enum program { PROGRAM_SEND = 1, PROGRAM_NODE = 2 };
+enum program { PROGRAM_SEND = 1, PROGRAM_NODE = 2, PROGRAM_CONSUME = 4 };
 
 /*
  * path: the file, or NULL: $SOCKETSEND_CONFIG, else /etc/socketsend/socketsend.conf if it exists,
@@ -65,7 +65,7 @@ void config_print(const struct config *c, enum program program, FILE *out);
 void config_print_docs(FILE *out); /* the tables of docs/configuration.md */
 
 /*
- * The command line shared by both programs:
+ * The command line shared by all programs:
  *     [-c FILE] [--check-config | --print-config | --print-docs | --help | --version]
  * ERR_OK and *exit_status < 0: go on with c loaded, config_finish() is due. Else exit with
  * *exit_status: 0 where what was asked for is done, 1 for a bad configuration, 2 for a bad command

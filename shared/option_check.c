@@ -266,11 +266,7 @@ static bool tls_name_is_host_name(const struct config *c)
 #define USER "must be user or user:group, both of this host"
 #define IP_PORT "must be ip:port, such as 127.0.0.1:9001 or [::1]:9001"
 
-static const struct rule {
-    enum option_index option; /* the one to blame */
-    bool (*holds)(const struct config *c);
-    const char *must; /* what is said where it does not hold */
-} rules[] = {
+static const struct option_rule rules[] = {
     {OPTION_redis_url, redis_url_is_known,
         "must be redis://[user:password@]ip[:port][/db], unix:///path/to.sock[?db=n&password=…], "
         "sentinel://[user:password@]ip[:port],…/master[/db] or "
@@ -332,16 +328,29 @@ static const struct rule {
     {OPTION_send_tls_only, option_tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
 };
 
+enum err option_check_rules(const struct option_rule *list, size_t count, const struct config *c,
+    enum program program, enum option_index *blamed, struct problem *p)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct option *o = &options[list[i].option];
+
+        if ((o->programs & program) && !list[i].holds(c)) {
+            *blamed = list[i].option;
+            return problem_set(p, ERR_BAD_VALUE, o->name, "%s", list[i].must);
+        }
+    }
+    return ERR_OK;
+}
+
 enum err option_check(
     const struct config *c, enum program program, enum option_index *blamed, struct problem *p)
 {
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        const struct option *o = &options[rules[i].option];
+    enum err err =
+        option_check_rules(rules, sizeof(rules) / sizeof(rules[0]), c, program, blamed, p);
 
-        if ((o->programs & program) && !rules[i].holds(c)) {
-            *blamed = rules[i].option;
-            return problem_set(p, ERR_BAD_VALUE, o->name, "%s", rules[i].must);
-        }
+    if (err) {
+        return err;
     }
-    return option_check_files(c, program, blamed, p);
+    return program == PROGRAM_CONSUME ? option_check_consume(c, blamed, p)
+                                      : option_check_files(c, program, blamed, p);
 }

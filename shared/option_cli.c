@@ -1,5 +1,5 @@
 /*
- * The command line that both programs share.
+ * The command line that all programs share.
  */
 #include "shared/option.h"
 
@@ -19,7 +19,15 @@ struct request {
 
 static const char *program_name(enum program program)
 {
-    return program == PROGRAM_NODE ? "wsnode" : "fcgi-send";
+    switch (program) {
+    case PROGRAM_SEND:
+        return "fcgi-send";
+    case PROGRAM_NODE:
+        return "wsnode";
+    case PROGRAM_CONSUME:
+        break;
+    }
+    return "wsctl consume";
 }
 
 static void print_usage(enum program program, FILE *out)

@@ -65,6 +65,8 @@ static const char *programs_text(unsigned programs)
         [PROGRAM_SEND] = "fcgi-send",
         [PROGRAM_NODE] = "wsnode",
         [PROGRAM_SEND | PROGRAM_NODE] = "both",
+        [PROGRAM_CONSUME] = "wsctl consume",
+        [PROGRAM_SEND | PROGRAM_NODE | PROGRAM_CONSUME] = "all",
     };
     return texts[programs];
 }
@@ -103,10 +105,10 @@ static void print_allowed(const struct option *o, FILE *out, void (*print)(const
 
 void config_print_docs(FILE *out)
 {
-    const unsigned both = PROGRAM_SEND | PROGRAM_NODE;
+    const unsigned all = PROGRAM_SEND | PROGRAM_NODE | PROGRAM_CONSUME;
     const char *section = "";
 
-    for (const struct option *o = next_option(NULL, both); o; o = next_option(o, both)) {
+    for (const struct option *o = next_option(NULL, all); o; o = next_option(o, all)) {
         if (strcmp(section, o->section) != 0) {
             fprintf(out, "%s### [%s]\n\n", *section ? "\n" : "", o->section);
             fputs("| key | default | allowed | read by | meaning |\n", out);

@@ -11,7 +11,13 @@
 
 #include "shared/parse.h"
 
-enum { SEND = PROGRAM_SEND, NODE = PROGRAM_NODE, BOTH = PROGRAM_SEND | PROGRAM_NODE };
+enum {
+    SEND = PROGRAM_SEND,
+    NODE = PROGRAM_NODE,
+    CONSUME = PROGRAM_CONSUME,
+    BOTH = SEND | NODE,
+    EVERY = BOTH | CONSUME
+};
 
 #define OPTION(sec, id, field, value_type, value, least, most, list, program_bits, what)           \
     {                                                                                              \

@@ -14,6 +14,7 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"token", "make a token that the nodes with a configuration accept", token_run},
+    {"consume", "send what a Redis stream or a queue of RabbitMQ holds", consume_run},
 };
 
 static void print_help(FILE *out)

@@ -1,5 +1,6 @@
 """Redis as it is run: watched by sentinels, as a cluster, with an ACL user; and its addresses when they are wrong."""
 
+import json
 import re
 import shlex
 import threading
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from harness import Client, FcgiSend, RedisCluster, RedisSentinels, RedisServer, Stack, wait_until
+from harness import Client, Consumer, FcgiSend, RedisCluster, RedisSentinels, RedisServer, Stack, wait_until
 from harness.redis_groups import PASSWORD, SENTINEL_PASSWORD, Member
 
 
@@ -56,6 +57,22 @@ def receive_all(client, count):
     assert [message["json"] for message in client.receive_messages(count, timeout=20)] == list(range(count))
     client.ping()
     assert client.frames_so_far() == []
+
+
+def test_stream_of_a_group_is_consumed(group_stack, test_directory, user):
+    """Also dead letters, which in a cluster are with another master than the stream."""
+    client = group_stack.connect(0, f"/websocket/{user}")
+    consumer = Consumer(test_directory, "consumer", group_stack.redis.url, f"queue-{user}", group_stack.web.port, {"dead_letters": f"dead-{user}"})
+    for body in [*(json.dumps({"userId": user, "json": n}) for n in range(30)), "not json"]:
+        group_stack.redis.client.xadd(f"queue-{user}", {"message": body})
+    try:
+        consumer.start()
+        receive_all(client, 30)
+        wait_until(lambda: group_stack.redis.client.xlen(f"dead-{user}") == 1, what="a dead letter")
+        consumer.stop()
+        assert " sent=30 dead=1 left=0" in consumer.log()
+    finally:
+        consumer.kill()
 
 
 def users_by_master(redis, count):

@@ -13,7 +13,7 @@ from harness import API_KEY, BUILD, CLUSTER_SECRET, FcgiSend, Node, RedisServer,
 from harness.process import ROOT, Process, write_options
 
 PROGRAMS = ["wsnode", "fcgi-send"]
-UNITS = ["wsnode.service", "wsnode@.service", "fcgi-send.service"]
+UNITS = ["wsnode.service", "wsnode@.service", "fcgi-send.service", "wsctl-consume@.service"]
 USER = "daemon"
 EXPOSURE_MAX = 1.5  # of 10, by systemd-analyze
 
@@ -215,11 +215,11 @@ def test_print_config_names_secrets_only(busy, program):
         assert secret not in printed
 
 
-@pytest.fixture(params=UNITS, ids=["node", "node-instance", "sender"])
+@pytest.fixture(params=UNITS, ids=["node", "node-instance", "sender", "consumer"])
 def unit(test_directory, request):
     """As it is shipped, but for the place of the program, which must be there."""
     text = (ROOT / "deploy" / "systemd" / request.param).read_text()
-    for program in PROGRAMS:
+    for program in [*PROGRAMS, "wsctl"]:
         text = text.replace(f"/usr/local/bin/{program}", str(BUILD / program / program))
     path = test_directory / request.param
     path.write_text(text)

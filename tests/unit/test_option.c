@@ -21,6 +21,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NEEDED "[cluster]\nsecret = 0123456789abcdef\n[node]\nauth = none\n"
+#define NEEDED_CONSUME "[consume]\nurl = amqp://h\nqueue = q\n"
 #define NEEDED_SEND NEEDED "[send]\napi_keys = a:0123456789abcdef\n"
 
 static char path[] = "/tmp/test_option.XXXXXX";
@@ -233,6 +234,10 @@ static void config_requires_only_what_the_program_reads(void **state)
     config_finish(&c);
     assert_int_equal(load(NEEDED, PROGRAM_NODE, &c, &p), ERR_OK);
     config_finish(&c);
+    assert_refused("[consume]\nqueue = q\n", PROGRAM_CONSUME,
+        "consume.url: must be set, in the file or as SOCKETSEND_CONSUME_URL");
+    assert_int_equal(load(NEEDED_CONSUME, PROGRAM_CONSUME, &c, &p), ERR_OK);
+    config_finish(&c);
 }
 
 #define WILDCARD                                                                                   \
@@ -242,6 +247,9 @@ static void config_requires_only_what_the_program_reads(void **state)
 #define TLS_NAME                                                                                   \
     "send.tls_name: must be empty or a host name; an ip needs no name, it is what is looked for "  \
     "without one"
+
+#define CONSUME_URL                                                                                \
+    "consume.url: must be amqp://[user:password@]host[:port][/vhost], or as redis.url"
 
 #define ORIGINS                                                                                    \
     "node.origins: must have entries such as https://app.example.com, https://*.example.com, "     \
@@ -336,6 +344,19 @@ static void config_refuses_options_that_do_not_go_together(void **state)
             "6: send.tls_name: must be empty, unless send.tls_ca is set"},
         {PROGRAM_SEND, NEEDED "[send]\ntls_only = yes\n",
             "6: send.tls_only: must be no, unless send.tls_ca is set"},
+        {PROGRAM_CONSUME, "[consume]\nurl = http://127.0.0.1\nqueue = q\n", "2: " CONSUME_URL},
+        {PROGRAM_CONSUME, "[consume]\nurl = redis://localhost\nqueue = q\n", "2: " CONSUME_URL},
+        {PROGRAM_CONSUME, "[consume]\nurl = amqp://h\nqueue =\n",
+            "3: consume.queue: must have 1 to 255 bytes"},
+        {PROGRAM_CONSUME, NEEDED_CONSUME "group =\n", "4: consume.group: must not be empty"},
+        {PROGRAM_CONSUME, NEEDED_CONSUME "dead_letters = q\n",
+            "4: consume.dead_letters: must not be consume.queue, and have at most 255 bytes"},
+        {PROGRAM_CONSUME, NEEDED_CONSUME "send_url = ftp://h/\n",
+            "4: consume.send_url: must start with http:// or https://"},
+        {PROGRAM_CONSUME, NEEDED_CONSUME "claim_idle = 30s\n",
+            "4: consume.claim_idle: must be more than consume.timeout"},
+        {PROGRAM_CONSUME, NEEDED_CONSUME "[redis]\nretry_min = 3s\n",
+            "5: redis.retry_min: must be at most redis.retry_max"},
         {PROGRAM_SEND, NEEDED_SEND "tls_ca = /a/none\n",
             "7: send.tls_ca: /a/none: No such file or directory"},
     };

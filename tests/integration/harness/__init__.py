@@ -2,10 +2,12 @@
 
 from .certificates import Authority
 from .client import Client, Refused, connect_path, handshake
+from .consumer import Consumer
 from .fastcgi import fastcgi_request
 from .http import Answer, request, send_raw
 from .node import Node
 from .process import BUILD, Process, free_port, live_processes, wait_until, write_sanitizer_reports_to
+from .rabbitmq import RabbitMq
 from .redis_groups import RedisCluster, RedisSentinels
 from .redis_server import RedisServer
 from .stack import CLUSTER_SECRET, Stack
@@ -15,7 +17,7 @@ from .wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, frame, fr
 
 __all__ = [
     "API_KEY", "BINARY", "BUILD", "CLOSE", "CLUSTER_SECRET", "CONTINUATION", "PING", "PONG", "TEXT", "TOKEN_SECRET", "Answer", "ApacheWeb", "Authority", "CgiWeb",
-    "Client", "FcgiSend", "LighttpdWeb", "Node", "Process", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path",
+    "Client", "Consumer", "FcgiSend", "LighttpdWeb", "Node", "Process", "RabbitMq", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path",
     "fastcgi_request", "frame", "frame_head", "free_port", "handshake", "live_processes", "make_token", "masked", "request", "send_raw", "wait_until",
     "write_sanitizer_reports_to",
 ]  # fmt: skip
