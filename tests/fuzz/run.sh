@@ -13,7 +13,7 @@ rm -f "$work"/findings/*
 dictionary_of() {
     case $1 in
     address | handshake | media_type | path | query | auth) echo http ;;
-    json | message | envelope* | dismissal | formats | registry_entry | token) echo json ;;
+    json | message | envelope* | dismissal | formats | registry_entry | token | queue_message | send_answer) echo json ;;
     inbox | registry | redis_reply) echo redis ;;
     esac
 }
