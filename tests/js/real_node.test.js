@@ -109,7 +109,7 @@ test("a topic's messages come, after a reconnect too; one that is not allowed is
     t.client.subscribe(topic);
     t.client.subscribe("secret");
     await until(t, () => t.named("subscribed").length === 1 && t.named("error").length === 1);
-    assert.equal(t.named("error")[0].code, 40304);
+    assert.equal(t.named("error")[0].code, 40305);
     assert.equal(t.named("error")[0].topic, "secret");
     assert.equal((await system.send({ topic, msgInfo: "1", wait: "written" })).delivered, 1);
     wire.cut();
