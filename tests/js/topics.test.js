@@ -113,7 +113,7 @@ test("forgets what the node refuses", async () => {
     const t = await start();
     await t.connect();
     t.client.subscribe("secret");
-    await t.socket.say({ type: "error", code: 40304, msg: "no", temporary: false, topic: "secret" });
+    await t.socket.say({ type: "error", code: 40305, msg: "no", temporary: false, topic: "secret" });
     assert.equal(t.named("error")[0].topic, "secret");
     await reconnect(t);
     assert.deepEqual(asked(t), []);
