@@ -287,6 +287,8 @@ static const struct option_rule rules[] = {
         "must not be a wildcard, unless node.internal_advertise says which ip senders use"},
     {OPTION_node_internal_advertise, advertise_is_ip,
         "must be empty or a numeric ip, and no wildcard"},
+    {OPTION_node_tls_key, option_tls_public_key_goes_with_cert,
+        "must be set together with node.tls_cert"},
     {OPTION_node_internal_tls_key, option_tls_internal_key_goes_with_cert,
         "must be set together with node.internal_tls_cert"},
     {OPTION_node_internal_tls_client_ca, option_tls_internal_ca_goes_with_cert,

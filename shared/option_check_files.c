@@ -74,7 +74,8 @@ enum err option_check_files(
 {
     if (program == PROGRAM_NODE) {
         enum err err = check_token_keys(c, blamed, p);
-        return err ? err : check_tls_files(c, TLS_INTERNAL, blamed, p);
+        err = err ? err : check_tls_files(c, TLS_INTERNAL, blamed, p);
+        return err ? err : check_tls_files(c, TLS_PUBLIC, blamed, p);
     }
     enum err err = check_api_keys(c, blamed, p);
     return err ? err : check_tls_files(c, TLS_SENDER, blamed, p);

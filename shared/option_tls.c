@@ -3,6 +3,11 @@
  */
 #include "shared/option_tls.h"
 
+bool option_tls_public_key_goes_with_cert(const struct config *c)
+{
+    return !*c->node_tls_key == !*c->node_tls_cert;
+}
+
 bool option_tls_internal_key_goes_with_cert(const struct config *c)
 {
     return !*c->node_internal_tls_key == !*c->node_internal_tls_cert;

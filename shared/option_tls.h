@@ -1,11 +1,12 @@
 /*
- * Rules of option_check.c about TLS between fcgi-send and nodes: which of its options need which.
+ * Rules of option_check.c about TLS: which of its options need which.
  */
 #ifndef SHARED_OPTION_TLS_H
 #define SHARED_OPTION_TLS_H
 
 #include "shared/option.h"
 
+bool option_tls_public_key_goes_with_cert(const struct config *c);
 bool option_tls_internal_key_goes_with_cert(const struct config *c);
 bool option_tls_internal_ca_goes_with_cert(const struct config *c);
 bool option_tls_sender_key_goes_with_cert(const struct config *c);

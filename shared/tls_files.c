@@ -25,6 +25,11 @@ struct tls_files tls_files_of(const struct config *c, enum tls_end end)
         files.key = (struct tls_file){"node.internal_tls_key", c->node_internal_tls_key};
         files.ca = (struct tls_file){"node.internal_tls_client_ca", c->node_internal_tls_client_ca};
         break;
+    case TLS_PUBLIC:
+        files.cert = (struct tls_file){"node.tls_cert", c->node_tls_cert};
+        files.key = (struct tls_file){"node.tls_key", c->node_tls_key};
+        files.ca = (struct tls_file){"", ""}; /* browsers show no certificate */
+        break;
     case TLS_SENDER:
         files.cert = (struct tls_file){"send.tls_cert", c->send_tls_cert};
         files.key = (struct tls_file){"send.tls_key", c->send_tls_key};

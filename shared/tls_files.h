@@ -11,7 +11,7 @@
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 
 /* The node's listeners come first. */
-enum tls_end { TLS_INTERNAL, TLS_SENDER, TLS_LISTENERS = TLS_SENDER };
+enum tls_end { TLS_INTERNAL, TLS_PUBLIC, TLS_SENDER, TLS_LISTENERS = TLS_SENDER };
 
 struct tls_file {
     const char *option; /* "node.internal_tls_cert" */

@@ -52,6 +52,7 @@ struct node {
     struct redis_async *redis;           /* owned */
     struct acceptor *acceptor;           /* owned */
     struct admission_hook *hook;         /* owned; NULL unless node.auth = hook */
+    struct wires *wires;                 /* owned; NULL: no TLS for the public */
     struct ws_protocol *ws;              /* owned */
     struct internal_http *internal_http; /* owned */
     struct loop *loop;                   /* owned: libuv and libwebsockets */

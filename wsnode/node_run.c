@@ -99,6 +99,10 @@ static enum err create_loop(struct node *n, int listen_fd)
     if (err) {
         return err;
     }
+    err = wires_create(n);
+    if (err) {
+        return err;
+    }
     return ws_protocol_create(n);
 }
 
@@ -161,6 +165,7 @@ static void destroy_all(struct node *n)
         acceptor_close(n);
     }
     ws_protocol_close(n); /* the sessions end here */
+    wires_close(n);
     loop_destroy(n);
     redis_async_destroy(n->redis);
     presence_destroy(n);
@@ -168,6 +173,7 @@ static void destroy_all(struct node *n)
     deliver_destroy(n);
     internal_http_destroy(n);
     ws_protocol_destroy(n);
+    wires_destroy(n);
     acceptor_destroy(n);
     admission_hook_destroy(n);
     admission_destroy(n);

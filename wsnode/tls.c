@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,17 @@
 /* 64 kB: what follows is, at most, a client's certificates. */
 #define DRAIN_READS_MAX 16
 
+#define TICKET_SECRET_BYTES 32
+#define TICKET_KEYS_BYTES 80 /* a name, a key for AES and one for HMAC, as OpenSSL wants them */
+
 /* A listener, and what it hands out. */
 struct side {
     struct tls_files files;
     SSL_CTX *loaded; /* owned; NULL: this listener has no TLS */
+    SSL_CTX *served; /* borrowed from whoever makes its connections; NULL: nobody yet */
+    unsigned char ticket_secret[TICKET_SECRET_BYTES];
     const char *name;
+    bool is_public; /* anybody can have handshakes fail there */
     enum node_stat failures;
     enum node_stat expiry;
 };
@@ -34,7 +41,24 @@ static const struct side plain_sides[TLS_LISTENERS] = {
     [TLS_INTERNAL] = {.name = "internal",
         .failures = NODE_STAT_tls_failed_internal,
         .expiry = NODE_STAT_cert_expires_internal},
+    [TLS_PUBLIC] = {.name = "public",
+        .is_public = true,
+        .failures = NODE_STAT_tls_failed_public,
+        .expiry = NODE_STAT_cert_expires_public},
 };
+
+static enum err load(
+    struct side *side, const struct config *config, enum tls_end end, struct problem *p)
+{
+    side->files = tls_files_of(config, end);
+    if (!*side->files.cert.path) {
+        return ERR_OK;
+    }
+    if (RAND_bytes(side->ticket_secret, TICKET_SECRET_BYTES) != 1) {
+        return problem_set(p, ERR_INTERNAL, "", NULL);
+    }
+    return tls_files_load(&side->files, &side->loaded, p);
+}
 
 enum err tls_create(const struct config *config, struct tls **out, struct problem *p)
 {
@@ -46,9 +70,7 @@ enum err tls_create(const struct config *config, struct tls **out, struct proble
     }
     memcpy(t->sides, plain_sides, sizeof(plain_sides));
     for (int end = 0; end < TLS_LISTENERS && !err; end++) {
-        struct side *side = &t->sides[end];
-        side->files = tls_files_of(config, (enum tls_end)end);
-        err = *side->files.cert.path ? tls_files_load(&side->files, &side->loaded, p) : ERR_OK;
+        err = load(&t->sides[end], config, (enum tls_end)end, p);
     }
     if (err) {
         tls_destroy(t);
@@ -65,6 +87,7 @@ void tls_destroy(struct tls *t)
     }
     for (int end = 0; end < TLS_LISTENERS; end++) {
         SSL_CTX_free(t->sides[end].loaded);
+        OPENSSL_cleanse(t->sides[end].ticket_secret, TICKET_SECRET_BYTES);
     }
     free(t);
 }
@@ -99,6 +122,9 @@ static int on_hello(SSL *ssl, void *arg)
 {
     const struct side *side = arg;
 
+    if (SSL_version(ssl) < TLS1_3_VERSION) {
+        SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    }
     return use_cert(ssl, side->loaded) && (!*side->files.ca.path || use_ca(ssl, side->loaded));
 }
 
@@ -140,21 +166,33 @@ static void drain(int fd)
     }
 }
 
+static void log_failure(const struct side *side, const SSL *ssl, unsigned long error)
+{
+    char peer[INET6_ADDRSTRLEN];
+
+    (void)peer_of(ssl, peer);
+    if (side->is_public) {
+        log_limited(LOG_DEBUG, "TLS handshake failed", "listener=%s peer=%s why=\"%s\"", side->name,
+            peer, reason_of(ssl, error));
+    } else {
+        log_limited(LOG_WARN, "TLS handshake failed", "listener=%s peer=%s why=\"%s\"", side->name,
+            peer, reason_of(ssl, error));
+    }
+}
+
 /* libwebsockets says nothing of handshakes that fail. One that only waits leaves no error, and one
  * that ends at once is a load balancer that looks whether somebody listens. */
 static void on_info(const SSL *ssl, int where, int result)
 {
     const struct side *side = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     unsigned long error = ERR_peek_last_error();
-    char peer[INET6_ADDRSTRLEN];
 
     if (where != SSL_CB_ACCEPT_EXIT || result > 0 || error == 0 ||
         ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         return;
     }
     stats_add(&node_stats[side->failures], 1);
-    log_limited(LOG_WARN, "TLS handshake failed", "listener=%s peer=%s why=\"%s\"", side->name,
-        peer_of(ssl, peer), reason_of(ssl, error));
+    log_failure(side, ssl, error);
     drain(SSL_get_fd(ssl));
 }
 
@@ -163,6 +201,36 @@ static void ask_for_certificates(SSL_CTX *ctx)
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+}
+
+/* The same in all processes that have the secret and the certificate, without a word between them.
+ */
+static bool make_ticket_keys(const struct side *side, unsigned char keys[TICKET_KEYS_BYTES])
+{
+    unsigned char print[EVP_MAX_MD_SIZE];
+    unsigned print_bytes;
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    bool made = hash && EVP_DigestInit_ex(hash, EVP_shake256(), NULL) == 1 &&
+                X509_digest(SSL_CTX_get0_certificate(side->loaded), EVP_sha256(), print,
+                    &print_bytes) == 1 &&
+                EVP_DigestUpdate(hash, side->ticket_secret, TICKET_SECRET_BYTES) == 1 &&
+                EVP_DigestUpdate(hash, print, print_bytes) == 1 &&
+                EVP_DigestFinalXOF(hash, keys, TICKET_KEYS_BYTES) == 1;
+
+    EVP_MD_CTX_free(hash);
+    return made;
+}
+
+/* One ticket per handshake: a page has one WebSocket. */
+static bool give_tickets(const struct side *side)
+{
+    unsigned char keys[TICKET_KEYS_BYTES];
+    bool set = make_ticket_keys(side, keys) &&
+               SSL_CTX_set_tlsext_ticket_keys(side->served, keys, TICKET_KEYS_BYTES) == 1 &&
+               SSL_CTX_set_num_tickets(side->served, 1) == 1;
+
+    OPENSSL_cleanse(keys, sizeof(keys));
+    return set;
 }
 
 enum err tls_serve(struct tls *t, enum tls_end end, SSL_CTX *ctx)
@@ -176,8 +244,11 @@ enum err tls_serve(struct tls *t, enum tls_end end, SSL_CTX *ctx)
     SSL_CTX_set_cert_cb(ctx, on_hello, side);
     SSL_CTX_set_app_data(ctx, side);
     SSL_CTX_set_info_callback(ctx, on_info);
+    side->served = ctx;
     if (*side->files.ca.path) {
         ask_for_certificates(ctx);
+    } else if (!give_tickets(side)) {
+        return ERR_INTERNAL;
     }
     stats_set(&node_stats[side->expiry], tls_files_expiry_s(side->loaded));
     return ERR_OK;
@@ -195,6 +266,9 @@ static void reload(struct side *side)
     }
     SSL_CTX_free(side->loaded);
     side->loaded = loaded;
+    if (side->served && !*side->files.ca.path && !give_tickets(side)) {
+        log_warn("tickets of the certificate before stay good", "listener=%s", side->name);
+    }
     tls_files_warn(&side->files, loaded);
     stats_set(&node_stats[side->expiry], tls_files_expiry_s(side->loaded));
     log_info("certificate loaded", "listener=%s file=\"%s\" expires_s=%lld", side->name,

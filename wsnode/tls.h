@@ -1,12 +1,17 @@
 /*
  * The TLS side of the node's listeners: what they show, whom they let in, and how that changes
- * while they run. libwebsockets makes an SSL_CTX per listener and does the handshakes; what is in
- * it comes from here, and each new connection takes the files that were last read and good.
- * Connections that are there keep theirs.
+ * while they run. Whoever does the handshakes (libwebsockets on the internal listener, wire_tls.c
+ * on the public one) has an SSL_CTX; what is in it comes from here, and each new connection takes
+ * the files that were last read and good. Connections that are there keep theirs.
  *
  * TLS 1.2 and 1.3 with OpenSSL's own ciphers, no renegotiation, HTTP/1.1 only. With a CA, no client
  * gets any further than the handshake without a certificate from it, and none resumes an earlier
  * handshake, in which another CA may have counted.
+ *
+ * Without a CA, TLS 1.3 resumes by tickets (RFC 8446 4.6.1), on any worker: their keys come from a
+ * secret that is made before the fork, and from the certificate. So tickets end with the daemon and
+ * with the certificate. TLS 1.2 has none, because there whoever learns the keys could read what was
+ * recorded; in 1.3 each resumption makes new keys.
  */
 #ifndef WSNODE_TLS_H
 #define WSNODE_TLS_H
@@ -40,7 +45,8 @@ void tls_destroy(struct tls *t); /* before or after the listeners' end; NULL is 
 bool tls_is_on(const struct tls *t, enum tls_end end);
 /*
  * Has the listener's new SSL_CTX serve (LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS). What
- * it does then points to t, which must live as long as connections are made.
+ * it does then points to t, and t to ctx: both must live as long as connections are made and files
+ * are read.
  */
 enum err tls_serve(struct tls *t, enum tls_end end, struct ssl_ctx_st *ctx) MUST_CHECK;
 

@@ -35,7 +35,8 @@ enum err arrivals_init(
  * Takes a non-blocking connection. If it has to wait and there is no room, another one goes: one
  * that has had its answer, else the one that has waited longest. Whoever sends its handshake at
  * once is never in the way of anybody, so those who send nothing or slowly have only each other to
- * fear; and to find the one that waits longest takes no search.
+ * fear; and to find the one that waits longest takes no search. With TLS, everybody waits for a
+ * round trip or two.
  */
 void arrivals_take(struct arrivals *as, int fd);
 int64_t arrivals_count(const struct arrivals *as);

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from harness import BUILD, ApacheWeb, CgiWeb, LighttpdWeb, Stack, live_processes, write_sanitizer_reports_to
+from harness import BUILD, ApacheWeb, Authority, CgiWeb, LighttpdWeb, Stack, live_processes, public_tls, write_sanitizer_reports_to
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +62,26 @@ def no_sanitizer_complains(sanitizer_reports):
 @pytest.fixture(scope="session")
 def stack(directory, no_process_is_left):  # asked for, so that the check comes after this one's end
     made = Stack(directory)
+    try:
+        yield made.start()
+        made.stop()
+    finally:
+        made.kill()
+
+
+@pytest.fixture(scope="session")
+def public_pair(directory):
+    """A certificate for the public listener, and the CA that it comes from."""
+    ca = Authority(directory, "public-ca")
+    pair = ca.issue("public", "IP:127.0.0.1, DNS:localhost")
+    pair.ca = ca
+    return pair
+
+
+@pytest.fixture(scope="session")
+def tls_stack(directory, public_pair, no_process_is_left):
+    """One node, whose public listener speaks TLS; as `stack`, for tests that only look."""
+    made = Stack(directory / "tls-stack", nodes=["node-tls"], options=public_tls(public_pair))
     try:
         yield made.start()
         made.stop()

@@ -1,11 +1,12 @@
 """RFC 6455 on the wire, by raw sockets: what Autobahn|Testsuite's categories 1 to 7 and 10 ask, with one right outcome each. The server takes
-text only, so a binary message is refused with 1003. How frames are cut into pieces in every way, see tests/unit/test_ws_frame.c."""
+text only, so a binary message is refused with 1003. How frames are cut into pieces in every way, see tests/unit/test_ws_frame.c. What
+depends on how bytes come and go is asked over TLS as well."""
 
 import json
 import time
 
 import pytest
-from harness import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, frame, frame_head, masked
+from harness import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, frame, frame_head, masked, trusting_context
 
 MESSAGE_MAX = 64 * 1024  # node.message_max
 # Between a failure and the end of TCP; without load it is the time of a round trip.
@@ -14,10 +15,15 @@ SOON_S = 0.9
 PROTOCOL_ERROR, TEXT_ONLY, BAD_UTF8, TOO_BIG = 1002, 1003, 1007, 1009
 
 
+TLS_TOO = pytest.mark.parametrize("wire", ["plain", "TLS"], indirect=True)
+
+
 @pytest.fixture
-def wire(stack, user):
+def wire(stack, user, request):
     """A session of the plain format, which echoes texts."""
-    with Wire(stack.nodes[0].public_port, f"/websocket/{user}") as made:
+    tls = getattr(request, "param", "plain") == "TLS"
+    node = (request.getfixturevalue("tls_stack") if tls else stack).nodes[0]
+    with Wire(node.public_port, f"/websocket/{user}", tls=trusting_context() if tls else None) as made:
         assert made.read_status() == 101
         assert json.loads(made.receive()[1])["type"] == 2
         yield made
@@ -54,6 +60,7 @@ SIZES = [0, 1, 125, 126, 127, 128, 65535, MESSAGE_MAX]
 # 1: framing
 
 
+@TLS_TOO
 @pytest.mark.parametrize("size", SIZES)
 def test_text_of_any_size_is_taken(wire, size):
     text = "*" * size
@@ -61,6 +68,7 @@ def test_text_of_any_size_is_taken(wire, size):
     assert echo_of(wire.receive()) == text
 
 
+@TLS_TOO
 @pytest.mark.parametrize("size", [size for size in SIZES if size > 128])
 def test_large_text_in_many_segments_is_taken(wire, size):
     wire.send_in_pieces(frame(TEXT, b"*" * size), 997)
@@ -99,6 +107,7 @@ def test_control_frame_of_126_bytes_is_refused(wire, opcode):
     assert_failed(wire, PROTOCOL_ERROR)
 
 
+@TLS_TOO
 def test_ping_in_single_bytes_is_answered(wire):
     wire.send_in_pieces(frame(PING, b"\xfe" * 125))
     assert wire.receive() == (PONG, b"\xfe" * 125)
@@ -110,6 +119,7 @@ def test_unsolicited_pong_is_ignored(wire, payload):
     assert wire.receive() == (PONG, b"solicited")
 
 
+@TLS_TOO
 @pytest.mark.parametrize("piece", [10_000, 1], ids=["at once", "byte by byte"])
 def test_ten_pings_are_answered_in_order(wire, piece):
     wire.send_in_pieces(b"".join(frame(PING, b"payload-%d" % n) for n in range(10)), piece)
@@ -126,6 +136,7 @@ def test_reserved_bit_is_refused(wire, rsv, opcode):
     assert_failed(wire, PROTOCOL_ERROR)
 
 
+@TLS_TOO
 @pytest.mark.parametrize("piece", [10_000, 1], ids=["at once", "byte by byte"])
 def test_what_came_before_a_reserved_bit_is_taken(wire, piece):
     wire.send_in_pieces(frame(TEXT, b"good") + frame(TEXT, b"bad", rsv=2), piece)
@@ -152,6 +163,7 @@ def test_fragmented_control_frame_is_refused(wire, opcode):
 PIECES = pytest.mark.parametrize("piece", [10_000, 1], ids=["at once", "byte by byte"])
 
 
+@TLS_TOO
 @PIECES
 @pytest.mark.parametrize("fragments", [["one", "two"], ["", "", ""], ["one", "", "two"], [*"fragments"]], ids=["two", "empty", "one empty", "many"])
 def test_fragments_are_joined(wire, fragments, piece):
@@ -161,6 +173,7 @@ def test_fragments_are_joined(wire, fragments, piece):
     assert echo_of(wire.receive()) == "".join(fragments)
 
 
+@TLS_TOO
 @PIECES
 def test_control_frames_between_fragments_are_answered_at_once(wire, piece):
     wire.send_in_pieces(frame(TEXT, b"one", fin=0) + frame(PING, b"1") + frame(CONTINUATION, b"two", fin=0) + frame(PONG) + frame(PING, b"2"), piece)
@@ -245,6 +258,7 @@ def assert_closed(wire, code):
     assert_failed(wire, code)
 
 
+@TLS_TOO
 @pytest.mark.parametrize("code", [None, 1000, 1001, 1002, 1003, *range(1007, 1015), 3000, 3999, 4000, 4999])
 def test_close_is_answered_with_its_code(wire, code):
     wire.send(closing(code))
@@ -273,6 +287,7 @@ def test_close_with_a_reason_that_is_no_utf8_is_refused(wire):
     assert_failed(wire, BAD_UTF8)
 
 
+@TLS_TOO
 @pytest.mark.parametrize("behind", [closing(1000), frame(PING, b"x"), frame(TEXT, b"x"), frame(3)], ids=["close", "ping", "text", "rubbish"])
 def test_what_comes_behind_a_close_is_ignored(wire, behind):
     wire.send(closing(1000) + behind)
@@ -284,6 +299,7 @@ def test_close_ends_a_message_that_is_not_complete(wire):
     assert_closed(wire, 1000)
 
 
+@TLS_TOO
 def test_close_follows_what_was_asked_before(wire):
     wire.send(frame(TEXT, b"first") + frame(PING, b"then") + closing(1000))
     assert echo_of(wire.receive()) == "first"
@@ -300,11 +316,13 @@ def test_end_without_a_close_ends_the_session(stack, wire, user):
 # Limits, and 10: fragments of a large message
 
 
+@TLS_TOO
 def test_too_big_a_frame_is_refused_by_its_header(wire):
     wire.send(frame_head(TEXT, MESSAGE_MAX + 1))
     assert_failed(wire, TOO_BIG)
 
 
+@TLS_TOO
 @pytest.mark.parametrize("size", [125, 1300, 32 * 1024])
 def test_largest_message_may_come_in_fragments(wire, size):
     cuts = range(0, MESSAGE_MAX, size)
@@ -328,6 +346,7 @@ def send_pings(wire, count):
 MORE_THAN_BUFFERS_TAKE = 100_000
 
 
+@TLS_TOO
 def test_who_pings_without_reading_is_answered_for_the_newest_ping(wire):
     """There is no end to the pongs that could wait for such a peer (RFC 6455 5.5.3)."""
     count = MORE_THAN_BUFFERS_TAKE
@@ -339,6 +358,7 @@ def test_who_pings_without_reading_is_answered_for_the_newest_ping(wire):
     assert numbers == sorted(numbers) and len(numbers) < count
 
 
+@TLS_TOO
 def test_close_is_answered_behind_what_is_half_written(wire):
     send_pings(wire, MORE_THAN_BUFFERS_TAKE)
     wire.send(closing(1000))

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from harness import PING, Stack, Wire, frame, handshake, send_raw, wait_until
+from harness import PING, Stack, Wire, frame, handshake, public_tls, send_raw, trusting_context, wait_until
 from harness.client import HANDSHAKE
 
 SECRET = "what-the-backend-knows-socketsend-by"
@@ -144,6 +144,27 @@ def test_what_is_sent_too_early_is_not_lost(hooked, backend, user):
         assert wire.read_status() == 101
         pongs = (payload for opcode, payload in iter(wire.receive, None) if opcode == 10)
         assert [next(pongs), next(pongs)] == [b"early", b"late"]
+
+
+@pytest.fixture
+def tls_node(hooked, public_pair):
+    made = hooked.make_node("node-tls", public_tls(public_pair))
+    yield made.start()
+    made.stop()
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_more_than_a_head_that_is_sent_too_early_waits(hooked, tls_node, backend, user, tls):
+    """With TLS, it is all in one record: the socket has no more to tell of when the backend answers."""
+    node, context = (tls_node, trusting_context()) if tls else (hooked.nodes[0], None)
+    backend.held.clear()
+    pings = b"".join(frame(PING, b"%0120d" % n) for n in range(100))
+    with Wire(node.public_port, data=handshake(f"/websocket/{user}") + pings, tls=context) as wire:
+        wait_until(lambda: backend.of(user), what="the question")
+        backend.held.set()
+        assert wire.read_status() == 101
+        pongs = (payload for opcode, payload in iter(wire.receive, None) if opcode == 10)
+        assert [int(next(pongs)) for _ in range(100)] == list(range(100))
 
 
 def test_client_that_leaves_while_the_backend_thinks_leaves_nothing(hooked, backend, user):

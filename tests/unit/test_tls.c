@@ -29,6 +29,7 @@ static struct issuer issuer, other_issuer;
 struct listener {
     struct config config;
     struct tls *tls;
+    enum tls_end end;
     SSL_CTX *ctx;
 };
 
@@ -65,20 +66,45 @@ static int remove_directory(void **state)
     return rmdir(directory);
 }
 
+static void serve(struct listener *l)
+{
+    l->ctx = SSL_CTX_new(TLS_server_method());
+    assert_int_equal(tls_serve(l->tls, l->end, l->ctx), ERR_OK);
+}
+
 static void set_up(struct listener *l, bool asks_for_certificates)
 {
     struct problem p;
 
+    l->end = TLS_INTERNAL;
     issuer_sign(&issuer, "first", KEY_EC, DAY_S, cert, key);
     issuer_sign(&issuer, "client", KEY_EC, DAY_S, client_cert, client_key);
     issuer_write(&issuer, ca);
     l->config = (struct config){.node_internal_tls_cert = cert,
         .node_internal_tls_key = key,
-        .node_internal_tls_client_ca = asks_for_certificates ? ca : ""};
+        .node_internal_tls_client_ca = asks_for_certificates ? ca : "",
+        .node_tls_cert = "",
+        .node_tls_key = ""};
     assert_int_equal(tls_create(&l->config, &l->tls, &p), ERR_OK);
     assert_true(tls_is_on(l->tls, TLS_INTERNAL));
-    l->ctx = SSL_CTX_new(TLS_server_method());
-    assert_int_equal(tls_serve(l->tls, TLS_INTERNAL, l->ctx), ERR_OK);
+    serve(l);
+}
+
+static void set_up_public(struct listener *l)
+{
+    struct problem p;
+
+    l->end = TLS_PUBLIC;
+    issuer_sign(&issuer, "first", KEY_EC, DAY_S, cert, key);
+    l->config = (struct config){.node_internal_tls_cert = "",
+        .node_internal_tls_key = "",
+        .node_internal_tls_client_ca = "",
+        .node_tls_cert = cert,
+        .node_tls_key = key};
+    assert_int_equal(tls_create(&l->config, &l->tls, &p), ERR_OK);
+    assert_true(tls_is_on(l->tls, TLS_PUBLIC));
+    assert_false(tls_is_on(l->tls, TLS_INTERNAL));
+    serve(l);
 }
 
 static void tear_down(struct listener *l)
@@ -112,8 +138,8 @@ static SSL *make_end(SSL_CTX *ctx, BIO *reads, BIO *writes)
 }
 
 /* The name in the certificate that the client was shown; "" where the server refused it. session:
- * what to resume, NULL at first, and then what could be next; or NULL. */
-static void shake_hands(
+ * what to resume, NULL at first, and then what could be next; or NULL. Returns whether it was. */
+static bool shake_hands(
     const struct listener *l, SSL_CTX *client_ctx, SSL_SESSION **session, char shown[64])
 {
     BIO *up = BIO_new(BIO_s_mem());
@@ -131,7 +157,9 @@ static void shake_hands(
         ERR_clear_error();
         accepted = SSL_accept(server);
     }
-    (void)SSL_connect(client); /* in TLS 1.2, the server has the last word */
+    (void)SSL_connect(client);        /* in TLS 1.2, the server has the last word */
+    (void)SSL_read(client, shown, 0); /* in TLS 1.3, a ticket comes behind the handshake */
+    bool resumed = SSL_session_reused(client) == 1;
     shown[0] = '\0';
     X509 *peer = SSL_get1_peer_certificate(client);
     if (accepted == 1 && peer) {
@@ -149,6 +177,7 @@ static void shake_hands(
     SSL_free(server);
     BIO_free(up);
     BIO_free(down);
+    return resumed;
 }
 
 static void assert_shown(const struct listener *l, bool has_certificate, const char *expected)
@@ -258,6 +287,43 @@ static void ca_that_was_taken_away_counts_no_more(void **state)
     tear_down(&l);
 }
 
+/* What clients of a version resume: on another worker, which has a context of its own; and once
+ * there is another certificate. */
+static void assert_resumes(int version, bool elsewhere, bool with_another_certificate)
+{
+    struct listener l;
+    struct listener other_worker;
+    SSL_SESSION *session = NULL;
+    char shown[64];
+
+    set_up_public(&l);
+    other_worker = l;
+    serve(&other_worker);
+    SSL_CTX *client = make_client(false);
+    SSL_CTX_set_max_proto_version(client, version);
+    assert_false(shake_hands(&l, client, &session, shown));
+    assert_int_equal(shake_hands(&other_worker, client, &session, shown), elsewhere);
+    issuer_sign(&issuer, "second", KEY_EC, DAY_S, cert, key);
+    tls_reload(l.tls);
+    assert_int_equal(shake_hands(&other_worker, client, &session, shown), with_another_certificate);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(client);
+    SSL_CTX_free(other_worker.ctx);
+    tear_down(&l);
+}
+
+static void tickets_are_good_on_every_worker_until_the_certificate_changes(void **state)
+{
+    (void)state;
+    assert_resumes(TLS1_3_VERSION, true, false);
+}
+
+static void nothing_is_resumed_in_tls_1_2(void **state)
+{
+    (void)state;
+    assert_resumes(TLS1_2_VERSION, false, false);
+}
+
 static void tls_1_2_is_the_oldest_and_nothing_is_renegotiated(void **state)
 {
     struct listener l;
@@ -287,15 +353,17 @@ static void listener_without_files_has_no_tls(void **state)
 {
     const struct config c = {.node_internal_tls_cert = "",
         .node_internal_tls_key = "",
-        .node_internal_tls_client_ca = ""};
+        .node_internal_tls_client_ca = "",
+        .node_tls_cert = "",
+        .node_tls_key = ""};
     struct tls *tls;
     struct problem p;
 
     (void)state;
     assert_int_equal(tls_create(&c, &tls, &p), ERR_OK);
-    assert_false(tls_is_on(tls, TLS_INTERNAL));
     tls_reload(tls);
     assert_false(tls_is_on(tls, TLS_INTERNAL));
+    assert_false(tls_is_on(tls, TLS_PUBLIC));
     tls_destroy(tls);
 }
 
@@ -308,6 +376,8 @@ int main(void)
         cmocka_unit_test(bad_files_change_nothing),
         cmocka_unit_test(without_a_certificate_from_the_ca_nobody_gets_in),
         cmocka_unit_test(ca_that_was_taken_away_counts_no_more),
+        cmocka_unit_test(tickets_are_good_on_every_worker_until_the_certificate_changes),
+        cmocka_unit_test(nothing_is_resumed_in_tls_1_2),
         cmocka_unit_test(tls_1_2_is_the_oldest_and_nothing_is_renegotiated),
         cmocka_unit_test(expiry_is_told),
         cmocka_unit_test(listener_without_files_has_no_tls),

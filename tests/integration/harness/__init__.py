@@ -1,6 +1,6 @@
 """Real servers for the tests: each class starts one on a free port of 127.0.0.1, asks until it is ready, and stops it by its pid."""
 
-from .certificates import Authority
+from .certificates import Authority, public_tls, trusting_context
 from .client import Client, Refused, connect_path, handshake
 from .consumer import Consumer
 from .fastcgi import fastcgi_request
@@ -18,6 +18,6 @@ from .wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, frame, fr
 __all__ = [
     "API_KEY", "BINARY", "BUILD", "CLOSE", "CLUSTER_SECRET", "CONTINUATION", "PING", "PONG", "TEXT", "TOKEN_SECRET", "Answer", "ApacheWeb", "Authority", "CgiWeb",
     "Client", "Consumer", "FcgiSend", "LighttpdWeb", "Node", "Process", "RabbitMq", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path",
-    "fastcgi_request", "frame", "frame_head", "free_port", "handshake", "live_processes", "make_token", "masked", "request", "send_raw", "wait_until",
-    "write_sanitizer_reports_to",
+    "fastcgi_request", "frame", "frame_head", "free_port", "handshake", "live_processes", "make_token", "masked", "public_tls", "request", "send_raw",
+    "trusting_context", "wait_until", "write_sanitizer_reports_to",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Certificates for tests, made by the openssl command: authorities of their own, and what they sign."""
 
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,19 @@ class Pair:
 
 def openssl(*arguments):
     subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+def trusting_context():
+    """For clients of a server whose certificate is not what is tested. An end of TCP before that of TLS is an error."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    made.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    return made
+
+
+def public_tls(pair):
+    """A node's options, for TLS on its public listener."""
+    return {"node.tls_cert": pair.cert, "node.tls_key": pair.key}
 
 
 class Authority:

@@ -8,6 +8,8 @@ import urllib.parse
 
 import websockets
 
+from .certificates import trusting_context
+
 _loop = asyncio.new_event_loop()
 threading.Thread(target=_loop.run_forever, name="websockets", daemon=True).start()
 
@@ -46,12 +48,16 @@ class Refused(Exception):
 
 
 class Client:
-    """subprotocol: None for the plain format. answers_pings: as a live client of socketsend.v1 does. keeps_text: texts has the frames as they came."""
+    """subprotocol: None for the plain format. answers_pings: as a live client of socketsend.v1 does. keeps_text: texts has the frames as they came.
+    tls: an ssl.SSLContext for a wss: URL; one that trusts everybody unless given."""
 
-    def __init__(self, url, subprotocol="socketsend.v1", last_id=None, token=None, headers=None, answers_pings=True, keeps_text=False, origin=None):
+    def __init__(
+        self, url, subprotocol="socketsend.v1", last_id=None, token=None, headers=None, answers_pings=True, keeps_text=False, origin=None, tls=None
+    ):
         self.subprotocol = subprotocol
         self.answers_pings = answers_pings
         self.origin = origin
+        self.tls = (tls or trusting_context()) if url.startswith("wss:") else None
         self.texts = [] if keeps_text else None
         self.connected = None  # the first frame
         self.close_code = None
@@ -71,6 +77,7 @@ class Client:
         subprotocols = [self.subprotocol] if self.subprotocol else None
         return await websockets.connect(
             url,
+            ssl=self.tls,
             origin=self.origin,
             subprotocols=subprotocols,
             extra_headers=headers,

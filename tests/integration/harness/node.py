@@ -35,7 +35,8 @@ class Node(Process):
 
     @property
     def url(self):
-        return f"ws://127.0.0.1:{self.public_port}"
+        scheme = "wss" if "node.tls_cert" in self.options else "ws"
+        return f"{scheme}://127.0.0.1:{self.public_port}"
 
     def command(self):
         config = write_options(self.directory / "socketsend.conf", self.options)

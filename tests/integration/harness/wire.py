@@ -27,11 +27,13 @@ def masked(payload, mask=MASK):
 
 
 class Wire:
-    """data: what is sent at first, all in one call; a handshake on path unless given."""
+    """data: what is sent at first, all in one call; a handshake on path unless given. tls: an ssl.SSLContext; None: plain."""
 
-    def __init__(self, port, path="/", data=None, timeout=5):
+    def __init__(self, port, path="/", data=None, timeout=5, tls=None):
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self._socket = tls.wrap_socket(self._socket, suppress_ragged_eofs=False)
         self._bytes = self._socket.makefile("rb")
         self.send(handshake(path) if data is None else data)
 
