@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What TLS between fcgi-send and a node costs: per send on kept connections, and per new connection.
+"""What TLS between fcgi-send and a node costs: per send on kept connections, and per new connection. And what a browser's
+handshake costs a node.
 
 usage: make bench-tls [SEND_SECONDS=3] [ROUNDS=3]
 
@@ -32,6 +33,10 @@ class Certificate:
         self.cert, self.key = Path(directory) / "cert.pem", Path(directory) / "key.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", *KEYS[key], "-nodes", "-subj", "/CN=bench", "-days", "1", "-addext",
                         "subjectAltName=IP:127.0.0.1", "-keyout", self.key, "-out", self.cert], check=True, capture_output=True)
+
+    def public_options(self):
+        listener = {"SOCKETSEND_NODE_TLS_CERT": str(self.cert), "SOCKETSEND_NODE_TLS_KEY": str(self.key)}
+        return {"environment": {**listener, "SOCKETSEND_NODE_CONNECT_RATE": "0"}, "tls": None}
 
     def stack_options(self):
         both = {"NODE_INTERNAL_TLS_CERT": self.cert, "NODE_INTERNAL_TLS_KEY": self.key, "NODE_INTERNAL_TLS_CLIENT_CA": self.cert,
@@ -73,6 +78,30 @@ def measure_handshakes(stack):
     return 1e6 * cpu.used()["wsnode 0"] / HANDSHAKES
 
 
+def measure_public_handshakes(stack, resumed=False, encrypted=True):
+    """CPU µs of the node per connection that does no more than to be refused."""
+    host, port = stack.public[0].split(":")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode, session = False, ssl.CERT_NONE, None
+    cpu = Cpu(stack)
+    for _ in range(HANDSHAKES):
+        with socket.create_connection((host, port)) as plain:
+            with context.wrap_socket(plain, session=session) if encrypted else plain as peer:
+                peer.sendall(b"x\r\n\r\n")
+                peer.recv(1000)
+                session = peer.session if resumed else None
+    return 1e6 * cpu.used()["wsnode 0"] / HANDSHAKES
+
+
+def measure_public():
+    with running_stack(nodes=1) as stack:
+        plain = measure_public_handshakes(stack, encrypted=False)
+    for key in KEYS:
+        with tempfile.TemporaryDirectory() as directory, running_stack(nodes=1, **Certificate(directory, key).public_options()) as stack:
+            full, resumed = measure_public_handshakes(stack) - plain, measure_public_handshakes(stack, resumed=True) - plain
+            print(f"a browser's handshake, {key}: {full:.0f} µs of the node's processor time, resumed {resumed:.0f} µs", flush=True)
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         tls = Certificate(directory, "EC P-256").stack_options()
@@ -87,6 +116,7 @@ def main():
     for key in KEYS:
         with tempfile.TemporaryDirectory() as directory, running_stack(nodes=1, **Certificate(directory, key).stack_options()) as stack:
             print(f"a new connection, {key}: {measure_handshakes(stack):.0f} µs of the node's processor time")
+    measure_public()
 
 
 if __name__ == "__main__":
