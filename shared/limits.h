@@ -62,5 +62,10 @@
 /* An order to close sessions waits so long for nodes that cannot be reached: longer than people
  * leave a node paused or cut off. */
 #define DISMISSAL_TTL_MS (24L * 60 * 60 * 1000)
+/* A client's ref or to as JSON, quotes and escapes included: 128 bytes of plain text. */
+#define CLIENT_MARK_BYTES_MAX 130
+/* The backend's answer to a hook: a reply is a message to one client, and a page that says an error
+ * is no reply. */
+#define HOOK_ANSWER_BYTES_MAX (1024L * 1024)
 
 #endif

@@ -24,6 +24,8 @@
 #define FORWARD_HEAD_BYTES 65536
 /* RFC 1035 2.3 */
 #define HOST_NAME_CHARS_MAX 253
+/* Tokens of any provider fit. */
+#define HOOK_SECRET_CHARS_MAX 512
 #define HOST_NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
 
 static bool redis_url_is_known(const struct config *c)
@@ -263,6 +265,33 @@ static bool tls_name_is_host_name(const struct config *c)
            !is_ip(name);
 }
 
+static bool is_http_url(const char *text)
+{
+    return strncmp(text, "http://", strlen("http://")) == 0 ||
+           strncmp(text, "https://", strlen("https://")) == 0;
+}
+
+static bool hook_url_is_http(const struct config *c)
+{
+    return !*c->upstream_hook_url || is_http_url(c->upstream_hook_url);
+}
+
+static bool hook_has_a_url(const struct config *c)
+{
+    return c->upstream_to != UPSTREAM_TO_HOOK || *c->upstream_hook_url;
+}
+
+/* A header's value: RFC 9110 5.5. */
+static bool hook_secret_is_visible(const struct config *c)
+{
+    for (const char *at = c->upstream_hook_secret; *at; at++) {
+        if (*at < '!' || *at > '~') {
+            return false;
+        }
+    }
+    return strlen(c->upstream_hook_secret) <= HOOK_SECRET_CHARS_MAX;
+}
+
 #define USER "must be user or user:group, both of this host"
 #define IP_PORT "must be ip:port, such as 127.0.0.1:9001 or [::1]:9001"
 
@@ -328,6 +357,10 @@ static const struct option_rule rules[] = {
     {OPTION_send_tls_name, option_tls_name_goes_with_ca,
         "must be empty, unless send.tls_ca is set"},
     {OPTION_send_tls_only, option_tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
+    {OPTION_upstream_to, hook_has_a_url, "must not be hook, unless upstream.hook_url is set"},
+    {OPTION_upstream_hook_url, hook_url_is_http, "must be empty or start with http:// or https://"},
+    {OPTION_upstream_hook_secret, hook_secret_is_visible,
+        "must be empty or at most 512 visible ASCII characters"},
 };
 
 enum err option_check_rules(const struct option_rule *list, size_t count, const struct config *c,

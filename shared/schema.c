@@ -77,6 +77,12 @@ void schema_add_lease(struct command *c, const char *prefix, const char *node_id
     command_end(c);
 }
 
+void schema_add_inbound(struct command *c, const char *prefix)
+{
+    buf_addf(command_begin(c), "%sinbound", prefix);
+    command_end(c);
+}
+
 void schema_add_control(struct command *c, const char *prefix, const char *node_id)
 {
     buf_addf(command_begin(c), "%scontrol:%s", prefix, node_id);

@@ -41,6 +41,10 @@
  *                         does not expire; written by wsnode; read by fcgi-send, wsnode
  * Pnode:<nodeId>          string: boot; the lease
  *                         expires after node_lease; written by wsnode; read by fcgi-send, wsnode
+ * Pinbound                stream: id, time, sessionId, key, userId, serverClient, page, node, to,
+ *                         ref, and json or text (upstream.h)
+ *                         does not expire, about upstream.stream_max entries
+ *                         written by wsnode; read by backends
  * Pcontrol:<nodeId>       pub/sub channel: hints (registry.h); from both to wsnode
  */
 #ifndef SHARED_SCHEMA_H
@@ -63,6 +67,7 @@ void schema_add_topic_sent(
     struct command *c, const char *prefix, const char *group, const char *message_id);
 void schema_add_nodes(struct command *c, const char *prefix);
 void schema_add_lease(struct command *c, const char *prefix, const char *node_id);
+void schema_add_inbound(struct command *c, const char *prefix);
 void schema_add_control(struct command *c, const char *prefix, const char *node_id);
 
 #endif

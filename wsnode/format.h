@@ -39,6 +39,11 @@ struct format_subscribed {
     struct message_id position;
     bool recovered;
 };
+/* What became of a text for the application: it was taken. */
+struct format_taken {
+    struct slice ref;   /* format_event.ref; len 0: none */
+    struct slice reply; /* the backend's, as JSON; len 0: none */
+};
 struct format_error {
     const struct problem *problem;
     bool temporary;     /* the same may work later */
@@ -62,6 +67,8 @@ struct format_event {
     struct slice text; /* FORMAT_TEXT; FORMAT_AUTH: the token. Borrowed from the frame */
     /* FORMAT_SUBSCRIBE, FORMAT_UNSUBSCRIBE; "" otherwise. Set also where parse() fails later on. */
     char topic[ADDRESS_PART_BYTES_MAX + 1];
+    struct slice to;      /* FORMAT_TEXT: a JSON string, borrowed from it; at == NULL: none */
+    bool is_json;         /* FORMAT_TEXT */
     /* The frame's "ref" as JSON, borrowed from it; at == NULL: none. Set also where parse() fails.
      */
     struct slice ref;
@@ -87,6 +94,7 @@ struct format {
         const struct format_session *s, const struct format_message *m, struct buf *out);
     void (*echo)(const struct format_session *s, struct slice text, struct buf *out);
     void (*subscribed)(const struct format_subscribed *s, struct buf *out);
+    void (*taken)(const struct format_session *s, const struct format_taken *t, struct buf *out);
     void (*ping)(struct buf *out);
     /* The answer to FORMAT_AUTH, for formats whose parse() makes that; times as in connected. */
     void (*renewed)(int64_t expires_ms, int64_t expires_in_ms, struct buf *out);

@@ -109,6 +109,19 @@ static void subscribed(const struct format_subscribed *s, struct buf *out)
     (void)out;
 }
 
+/* A reply is a message like any other. */
+static void taken(const struct format_session *s, const struct format_taken *t, struct buf *out)
+{
+    if (t->reply.len == 0) {
+        return;
+    }
+    begin(out, FRAME_MESSAGE);
+    add_session(out, s);
+    buf_add_str(out, ",\"json\":");
+    buf_add(out, t->reply.at, t->reply.len);
+    end(out);
+}
+
 static void ping(struct buf *out)
 {
     (void)out;
@@ -140,6 +153,7 @@ const struct format format_plain = {
     .message = message,
     .echo = echo,
     .subscribed = subscribed,
+    .taken = taken,
     .ping = ping,
     .error = error,
     .parse = parse,

@@ -10,9 +10,6 @@
 #include "shared/json.h"
 #include "wsnode/format.h"
 
-/* A ref is the client's own mark; it comes back in the error as it was. */
-#define REF_BYTES_MAX 130
-
 static const char *text_of(bool yes)
 {
     return yes ? "true" : "false";
@@ -68,11 +65,11 @@ static void add_topic(struct buf *out, struct slice topic)
     }
 }
 
-static void add_ref(struct buf *out, struct slice ref)
+static void add_raw(struct buf *out, const char *name, struct slice value)
 {
-    if (ref.len > 0) {
-        buf_add_str(out, ",\"ref\":");
-        buf_add(out, ref.at, ref.len);
+    if (value.len > 0) {
+        buf_addf(out, ",\"%s\":", name);
+        buf_add(out, value.at, value.len);
     }
 }
 
@@ -109,7 +106,20 @@ static void subscribed(const struct format_subscribed *s, struct buf *out)
         buf_addf(out, ",\"position\":\"%s\"", message_id_format(s->position, position));
         buf_addf(out, ",\"recovered\":%s", text_of(s->recovered));
     }
-    add_ref(out, s->ref);
+    add_raw(out, "ref", s->ref);
+    buf_add_char(out, '}');
+}
+
+/* Without a ref the client could not tell which one it was: it is not told. */
+static void taken(const struct format_session *s, const struct format_taken *t, struct buf *out)
+{
+    (void)s;
+    if (t->ref.len == 0 && t->reply.len == 0) {
+        return;
+    }
+    buf_addf(out, "{\"type\":\"%s\"", t->reply.len > 0 ? "reply" : "sent");
+    add_raw(out, "ref", t->ref);
+    add_raw(out, "json", t->reply);
     buf_add_char(out, '}');
 }
 
@@ -135,7 +145,7 @@ static void error(const struct format_error *e, struct buf *out)
     buf_add_json_string(out, msg, strlen(msg));
     buf_addf(out, ",\"temporary\":%s", text_of(e->temporary));
     add_topic(out, e->topic);
-    add_ref(out, e->ref);
+    add_raw(out, "ref", e->ref);
     buf_add_char(out, '}');
 }
 
@@ -177,6 +187,23 @@ static enum err parse_pong(
     return ERR_OK;
 }
 
+static bool is_mark(struct slice raw)
+{
+    return raw.at && raw.at[0] == '"' && raw.len <= CLIENT_MARK_BYTES_MAX;
+}
+
+/* A member that is absent, or a string that is not too long; as it stands in the frame. */
+static enum err get_mark(struct slice frame, const char *name, struct slice *out, struct problem *p)
+{
+    struct slice raw = json_raw_member(frame, name);
+
+    if (raw.at && !is_mark(raw)) {
+        return problem_set(p, ERR_BAD_VALUE, name, "not a string of at most 128 bytes");
+    }
+    *out = raw;
+    return ERR_OK;
+}
+
 static enum err parse_send(
     struct slice frame, struct json_object *o, struct format_event *out, struct problem *p)
 {
@@ -186,9 +213,14 @@ static enum err parse_send(
     if (!text.at) {
         return problem_set(p, ERR_MISSING_FIELD, "json", NULL);
     }
+    enum err err = get_mark(frame, "ref", &out->ref, p);
+    if (!err) {
+        err = get_mark(frame, "to", &out->to, p);
+    }
     out->text = text;
+    out->is_json = true;
     out->type = FORMAT_TEXT;
-    return ERR_OK;
+    return err;
 }
 
 static enum err parse_topic(struct json_object *o, struct format_event *out, struct problem *p)
@@ -277,9 +309,8 @@ static const struct frame_type *find_frame_type(struct slice name)
 static struct slice ref_of(struct slice frame)
 {
     struct slice ref = json_raw_member(frame, "ref");
-    bool fits = ref.at && ref.at[0] == '"' && ref.len <= REF_BYTES_MAX;
 
-    return fits ? ref : (struct slice){NULL, 0};
+    return is_mark(ref) ? ref : (struct slice){NULL, 0};
 }
 
 static enum err parse_object(
@@ -330,6 +361,7 @@ const struct format format_v1 = {
     .message = message,
     .echo = echo,
     .subscribed = subscribed,
+    .taken = taken,
     .ping = ping,
     .renewed = renewed,
     .error = error,

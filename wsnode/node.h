@@ -49,6 +49,7 @@ struct node {
     struct deliveries *deliveries;       /* owned: deliver.c */
     struct presence *presence;           /* owned: presence.c */
     struct heartbeat *heartbeat;         /* owned: heartbeat.c */
+    struct upstream *upstream;           /* owned: upstream.c; NULL: upstream.to = none */
     struct redis_async *redis;           /* owned */
     struct acceptor *acceptor;           /* owned */
     struct admission_hook *hook;         /* owned; NULL unless node.auth = hook */

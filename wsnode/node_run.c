@@ -20,12 +20,14 @@
 #include "wsnode/ready.h"
 #include "wsnode/redis_async.h"
 #include "wsnode/tls.h"
+#include "wsnode/upstream.h"
 #include "wsnode/ws_protocol.h"
 
 static void on_redis_ready(struct node *n, bool data_lost)
 {
     heartbeat_on_redis_ready(n);
     presence_on_redis_ready(n, data_lost);
+    upstream_on_redis_ready(n);
 }
 
 static void on_redis_lost(struct node *n)
@@ -55,6 +57,7 @@ void node_on_tick(struct node *n, int64_t now_ms)
     redis_async_on_tick(n->redis, now_ms);
     heartbeat_on_tick(n, now_ms);
     presence_on_tick(n, now_ms);
+    upstream_on_tick(n, now_ms);
     session_on_tick(n, now_ms);
     deliver_on_tick(n, now_ms);
     ws_protocol_on_tick(n, now_ms);
@@ -115,6 +118,9 @@ static enum err create_services(struct node *n, struct problem *p)
     if (!err) {
         err = presence_create(n);
     }
+    if (!err) {
+        err = upstream_create(n);
+    }
     if (err) {
         return problem_set(p, err, "", NULL);
     }
@@ -157,6 +163,7 @@ static enum err create_all(struct node *n, int number, int listen_fd, struct pro
 /* Each owner closes its handles; the loop runs until they are closed; then memory goes. */
 static void destroy_all(struct node *n)
 {
+    upstream_stop(n);
     if (n->redis) {
         redis_async_stop(n->redis);
     }
@@ -168,6 +175,7 @@ static void destroy_all(struct node *n)
     wires_close(n);
     loop_destroy(n);
     redis_async_destroy(n->redis);
+    upstream_destroy(n);
     presence_destroy(n);
     heartbeat_destroy(n);
     deliver_destroy(n);

@@ -15,6 +15,7 @@
 #include "wsnode/loop.h"
 #include "wsnode/presence.h"
 #include "wsnode/redis_async.h"
+#include "wsnode/upstream.h"
 #include "wsnode/ws_protocol.h"
 
 /* Closed at once, sessions are told within the first half of the time; a tick's slice has at least
@@ -137,7 +138,8 @@ static bool step_is_done(struct node *n, int64_t now_ms)
         close_some(n, stop->slice, stop->reason);
         return all_are_gone(n);
     case STOP_REGISTRY:
-        return presence_pending_count(n) == 0; /* Redis may come back in time */
+        /* Redis, or the backend, may come back in time. */
+        return presence_pending_count(n) == 0 && upstream_pending_count(n) == 0;
     case STOP_RELEASING:
         return redis_async_in_flight(n->redis) == 0;
     }
@@ -176,8 +178,9 @@ static void give_up(struct node *n, int64_t now_ms)
         loop_stop(n->loop);
         return;
     }
-    log_warn("not all closed in time", "node=%s sessions=%lld answers_awaited=%lld", n->id,
-        (long long)n->table.count, (long long)presence_pending_count(n));
+    log_warn("not all closed in time", "node=%s sessions=%lld answers_awaited=%lld upstream=%lld",
+        n->id, (long long)n->table.count, (long long)presence_pending_count(n),
+        (long long)upstream_pending_count(n));
     release(n, now_ms + RELEASE_MS);
 }
 

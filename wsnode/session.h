@@ -6,8 +6,8 @@
  *
  * session_*() are called by ws_protocol (events of the connection), presence (answers of the
  * registry), deliver (forwards) and node_on_tick (rings). Files: session_connect.c,
- * session_register.c, session_replay.c, session_live.c, session_close.c; session_write.c and
- * session_tick.c serve them all.
+ * session_register.c, session_replay.c, session_live.c, session_close.c; session_upstream.c is what
+ * the client says to the application; session_write.c and session_tick.c serve them all.
  *
  * Watermark: the id of the last durable message that the session was given, or that was not for it.
  * A forward that is not above it is a duplicate; one whose previous id is above it shows a gap, and
@@ -134,6 +134,16 @@ void session_after_refresh(struct node *n, struct session *s,
     const struct registry_refreshed *refreshed, struct message_id watermark);
 /* NULL: failed. It is tried again by the next forward, session_resync() and the next refresh. */
 void session_after_fetch(struct node *n, struct session *s, const struct inbox_fetched *fetched);
+
+/* What became of a text for the application. All is borrowed. */
+struct session_upstream {
+    enum err err;       /* ERR_OK: it was taken */
+    struct slice ref;   /* as format_event.ref */
+    struct slice text;  /* it */
+    struct slice reply; /* the backend's, as JSON; len 0: none */
+};
+void session_after_upstream(
+    struct node *n, struct session *s, const struct session_upstream *outcome);
 
 /* Somebody says that there may be more in the inbox. */
 void session_resync(struct node *n, struct session *s);

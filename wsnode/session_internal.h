@@ -50,6 +50,10 @@ enum delivery_status session_deliver(
 /* The replay has come to its end: was it true what the client acknowledged before? */
 void session_take_early_ack(struct node *n, struct session *s);
 
+/* session_upstream.c */
+
+void session_take_text(struct node *n, struct session *s, const struct format_event *event);
+
 /* session_tick.c */
 
 void session_start_rings(struct node *n, struct session *s); /* from OPENING to REPLAYING */

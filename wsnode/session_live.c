@@ -174,25 +174,6 @@ void session_take_early_ack(struct node *n, struct session *s)
     }
 }
 
-static void take_text(struct node *n, struct session *s, const struct format_event *event)
-{
-    struct format_session description;
-    struct buf frame;
-
-    if (!s->format->echoes) {
-        refuse(n, s, "type", "upstream is not configured", event);
-        return;
-    }
-    if (!n->config->node_echo) {
-        return;
-    }
-    session_describe(s, &description);
-    session_frame_init(&frame, event->text.len);
-    s->format->echo(&description, event->text, &frame);
-    session_tell(n, s, &frame);
-    buf_finish(&frame);
-}
-
 void session_on_text(struct node *n, struct session *s, struct slice frame, int64_t now_ms)
 {
     struct format_event event;
@@ -228,7 +209,7 @@ void session_on_text(struct node *n, struct session *s, struct slice frame, int6
         break;
     case FORMAT_TEXT:
         session_limits_on_message(n, s);
-        take_text(n, s, &event);
+        session_take_text(n, s, &event);
         break;
     }
 }

@@ -81,6 +81,13 @@ export interface Listeners {
     close: (close: Close) => unknown;
 }
 
+export interface SendOptions {
+    /** For the backend: what the message is about. At most 128 bytes. */
+    to?: string;
+    /** Comes back with the answer, and goes to the backend, which can tell repeats by it. At most 128 bytes. */
+    ref?: string;
+}
+
 /** localStorage and sessionStorage are such; the results may be promises. */
 export interface PositionStorage {
     getItem(key: string): string | null | Promise<string | null>;
@@ -122,6 +129,8 @@ export class SocketSend {
     /** Returns a function that ends the subscription. lastId: of a topic with history. */
     subscribe(topic: string, options?: { lastId?: string | null }): () => void;
     unsubscribe(topic: string): void;
+    /** Resolves to the backend's reply, or undefined; rejects with a SocketSendError. */
+    send(json: unknown, options?: SendOptions): Promise<unknown>;
     close(code?: number, reason?: string): void;
 }
 

@@ -7,8 +7,9 @@
  *     client.on("message", (message) => show(message.msgInfo, message.json));
  *
  * Emitter calls the application's listeners, Progress knows how far the application is in its inbox,
- * Delivery brings messages to it and acknowledges them, Topics keeps its subscriptions, Renewal
- * brings new tokens to the node, SocketSend keeps the connection.
+ * Delivery brings messages to it and acknowledges them, Topics keeps its subscriptions, Upstream knows
+ * what it sent and nobody has confirmed, Renewal brings new tokens to the node, SocketSend keeps the
+ * connection.
  */
 
 const SUBPROTOCOL = "socketsend.v1";
@@ -577,6 +578,59 @@ class Renewal {
     }
 }
 
+/** What the application sent: the node says of each by its ref what became of it. */
+class Upstream {
+    #waiting = new Map(); // ref -> {resolve, reject}
+    #send;
+    #prefix;
+    #count = 0;
+
+    /** send(frame) returns whether there was a connection to send it on. */
+    constructor({ send, random }) {
+        this.#send = send;
+        this.#prefix = random().toString(36).slice(2, 12);
+    }
+
+    /** The default ref differs from those of other pages, so that the backend can tell repeats. */
+    send(json, { to, ref = `${this.#prefix}-${++this.#count}` }) {
+        if (json === undefined || typeof ref !== "string" || this.#waiting.has(ref)) {
+            throw new TypeError("json must be given, and ref be a string that no other message waits by");
+        }
+        return new Promise((resolve, reject) => {
+            if (this.#send({ type: "send", ...(to !== undefined && { to }), json, ref })) {
+                this.#waiting.set(ref, { resolve, reject });
+            } else {
+                reject(new SocketSendError("not connected", { ref }));
+            }
+        });
+    }
+
+    onTaken({ ref, json }) {
+        this.#take(ref)?.resolve(json);
+    }
+
+    /** Returns whether somebody waited for it. */
+    onError(frame) {
+        const waiting = this.#take(frame.ref);
+        waiting?.reject(new SocketSendError(frame.msg, frame));
+        return waiting !== undefined;
+    }
+
+    onDisconnected() {
+        const waiting = this.#waiting;
+        this.#waiting = new Map();
+        for (const [ref, { reject }] of waiting) {
+            reject(new SocketSendError("the connection was lost before the node confirmed", { ref }));
+        }
+    }
+
+    #take(ref) {
+        const waiting = this.#waiting.get(ref);
+        this.#waiting.delete(ref);
+        return waiting;
+    }
+}
+
 export class SocketSend {
     #options;
     #url;
@@ -586,6 +640,7 @@ export class SocketSend {
     #delivery;
     #topics;
     #renewal;
+    #upstream;
     #state = "connecting";
     #session = null; // what the node said in `connected`
     #socket = null;
@@ -626,6 +681,10 @@ export class SocketSend {
             fetchToken: () => this.#fetchToken(),
             send: (frame) => this.#send(frame),
             report: (text, details) => this.#report(text, details),
+        });
+        this.#upstream = new Upstream({
+            send: (frame) => this.#state === "open" && this.#send(frame),
+            random: this.#options.random,
         });
         this.#stopFollowing = this.#followBrowser();
         this.#connect();
@@ -673,6 +732,14 @@ export class SocketSend {
 
     unsubscribe(topic) {
         this.#topics.remove(topic);
+    }
+
+    /**
+     * Sends a JSON value to the backend. Resolves once it has been taken there, to the backend's
+     * reply or undefined; rejects with a SocketSendError if it was not, or nobody knows.
+     */
+    async send(json, { to, ref } = {}) {
+        return this.#upstream.send(json, { to, ref });
     }
 
     /** Ends the connection for good. Messages that the application was not yet given come again. */
@@ -767,6 +834,7 @@ export class SocketSend {
         this.#session = null;
         this.#renewal.stop();
         this.#connectNumber++;
+        this.#upstream.onDisconnected();
         return socket;
     }
 
@@ -845,11 +913,17 @@ export class SocketSend {
         case "auth":
             this.#awaitExpiry(frame);
             break;
+        case "sent":
+        case "reply":
+            this.#upstream.onTaken(frame);
+            break;
         case "error":
             if (frame.topic !== undefined && frame.temporary === false) {
                 this.#topics.onRefused(frame.topic);
             }
-            this.#report(frame.msg, frame);
+            if (!this.#upstream.onError(frame)) {
+                this.#report(frame.msg, frame);
+            }
             if (frame.ref === RENEW_REF) {
                 this.#renewal.retry();
             }

@@ -208,3 +208,14 @@ test("with ack: manual a message stays unread until the application says so", as
     assert.equal(third.named("connected")[0].unread, 0);
     assert.equal(third.named("connected")[0].missed, 0);
 });
+
+test("what the application sends is in the stream when its promise resolves", async (context) => {
+    const user = newUser();
+    const t = connect(context, user);
+    await until(t, isOpen(t));
+    assert.equal(await t.client.send({ total: 3 }, { to: "orders", ref: "r1" }), undefined);
+    const stream = await system.redis("XRANGE", "WebSocket_inbound", "-", "+");
+    for (const part of [user, "orders", "r1", '{"total":3}']) {
+        assert.ok(stream.includes(part), `${part} is in ${stream}`);
+    }
+});

@@ -60,6 +60,7 @@ export class System {
                 INTERNAL_PORTS: `${internal1},${internal2}`,
                 REDIS_PORT: redis,
                 SOCKETSEND_TOPICS_ALLOW: "news/**",
+                SOCKETSEND_UPSTREAM_TO: "stream",
                 ASAN_OPTIONS: reports,
                 UBSAN_OPTIONS: reports,
                 ...settings,
@@ -128,7 +129,9 @@ export class System {
         return data;
     }
 
+    /** Resolves to what it prints. */
     async redis(...command) {
-        await run("redis-cli", ["-u", this.#ready.redis, ...command]);
+        const { stdout } = await run("redis-cli", ["-u", this.#ready.redis, ...command]);
+        return stdout;
     }
 }

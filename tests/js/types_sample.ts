@@ -57,6 +57,7 @@ client.subscribe("chat");
 client.unsubscribe("chat");
 client.on("subscribed", ({ topic, position, recovered }) => [topic.length, position, recovered]);
 client.on("gap", ({ topic }) => topic ?? "inbox");
+client.send({ total: 3 }, { to: "orders", ref: "r1" }).then((reply: unknown) => console.log(reply));
 client.close();
 client.close(1000, "bye");
 
@@ -83,6 +84,10 @@ client.on("gap", ({ id }) => id);
 client.subscribe(["news"]);
 // @ts-expect-error: json is unknown until it is checked
 client.on("message", ({ json }) => json.total);
+// @ts-expect-error: a ref is a string
+client.send(1, { ref: 7 });
+// @ts-expect-error: a reply is unknown until it is checked
+client.send(1).then((reply) => reply.total);
 // @ts-expect-error: the client's own
 client.position = "1-0";
 // @ts-expect-error: no such state

@@ -16,6 +16,7 @@
 
 #include "tests/unit/fake_presence.h"
 #include "tests/unit/fake_socket.h"
+#include "tests/unit/fake_upstream.h"
 #include "wsnode/deliver.h"
 #include "wsnode/session.h"
 

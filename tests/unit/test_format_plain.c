@@ -108,6 +108,15 @@ static void echo_is_type_4_with_the_text_escaped(void **state)
                          ",\"msgInfo\":\"{\\\"a\\\":1}\\n\\\\\"}}");
 }
 
+static void reply_is_a_message_and_taken_alone_is_not_told(void **state)
+{
+    format_plain.taken(&session, &(struct format_taken){.reply = {NULL, 0}}, *state);
+    assert_frame(*state, "");
+    format_plain.taken(&session, &(struct format_taken){.reply = slice_of("{\"a\":1.0}")}, *state);
+    assert_frame(
+        *state, "{\"type\":1,\"forwardSocketUserInfoRequest\":{" SESSION ",\"json\":{\"a\":1.0}}}");
+}
+
 static void address_is_escaped(void **state)
 {
     struct format_session odd = {session.session_id, {"p\"c", "h\\", "J\xc3\xbcrgen"}};
@@ -179,6 +188,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(notices_are_type_3, start, stop),
         cmocka_unit_test_setup_teardown(unread_text_is_no_format_string, start, stop),
         cmocka_unit_test_setup_teardown(echo_is_type_4_with_the_text_escaped, start, stop),
+        cmocka_unit_test_setup_teardown(
+            reply_is_a_message_and_taken_alone_is_not_told, start, stop),
         cmocka_unit_test_setup_teardown(address_is_escaped, start, stop),
         cmocka_unit_test_setup_teardown(has_neither_ping_nor_error_frames, start, stop),
         cmocka_unit_test(oversized_frame_is_an_error_and_not_cut),

@@ -91,6 +91,21 @@ static void ping_and_notices(void **state)
     assert_frame(*state, "{\"type\":\"duplicate\",\"msgInfo\":\"also \\\"there\\\"\"}");
 }
 
+static void taken_is_told_by_ref_or_with_the_reply(void **state)
+{
+    format_v1.taken(&session, &(struct format_taken){.ref = slice_of("\"r1\"")}, *state);
+    assert_frame(*state, "{\"type\":\"sent\",\"ref\":\"r1\"}");
+    buf_reset(*state);
+    format_v1.taken(&session, &(struct format_taken){.ref = {NULL, 0}}, *state);
+    assert_frame(*state, "");
+    format_v1.taken(&session,
+        &(struct format_taken){.ref = slice_of("\"r1\""), .reply = slice_of("[1.50]")}, *state);
+    assert_frame(*state, "{\"type\":\"reply\",\"ref\":\"r1\",\"json\":[1.50]}");
+    buf_reset(*state);
+    format_v1.taken(&session, &(struct format_taken){.reply = slice_of("null")}, *state);
+    assert_frame(*state, "{\"type\":\"reply\",\"json\":null}");
+}
+
 static void error_names_field_and_ref(void **state)
 {
     struct problem p;
@@ -153,6 +168,12 @@ static void send_is_for_the_application(void **state)
     assert_int_equal(event.type, FORMAT_TEXT);
     assert_true(slice_equal(event.text, "{\"a\":1.0}"));
     assert_true(slice_equal(event.ref, "\"7\""));
+    assert_true(slice_equal(event.to, "\"x\""));
+    assert_true(event.is_json);
+    assert_int_equal(parse("{\"type\":\"send\",\"json\":null}", &event, &p), ERR_OK);
+    assert_true(slice_equal(event.text, "null"));
+    assert_int_equal(event.ref.len, 0);
+    assert_int_equal(event.to.len, 0);
 }
 
 static void tokens_have_an_end_and_may_be_renewed(void **state)
@@ -199,6 +220,9 @@ static void frames_that_are_not_valid_are_refused(void **state)
         {"{\"type\":\"ack\",\"id\":\"1-0\",\"x\":1}", ERR_UNKNOWN_FIELD, "x"},
         {"{\"type\":\"pong\",\"id\":\"1-0\"}", ERR_UNKNOWN_FIELD, "id"},
         {"{\"type\":\"send\",\"to\":\"x\"}", ERR_MISSING_FIELD, "json"},
+        {"{\"type\":\"send\",\"json\":1,\"to\":7}", ERR_BAD_VALUE, "to"},
+        {"{\"type\":\"send\",\"json\":1,\"to\":null}", ERR_BAD_VALUE, "to"},
+        {"{\"type\":\"send\",\"json\":1,\"ref\":7}", ERR_BAD_VALUE, "ref"},
         {"{\"type\":\"subscribe\"}", ERR_MISSING_FIELD, "topic"},
         {"{\"type\":\"subscribe\",\"topic\":1}", ERR_WRONG_TYPE, "topic"},
         {"{\"type\":\"subscribe\",\"topic\":\"a:b\"}", ERR_BAD_ADDRESS, "topic"},
@@ -292,6 +316,7 @@ int main(void)
             message_has_id_and_members_and_says_if_it_is_a_replay, start, stop),
         cmocka_unit_test_setup_teardown(message_that_is_not_durable_has_no_id, start, stop),
         cmocka_unit_test_setup_teardown(ping_and_notices, start, stop),
+        cmocka_unit_test_setup_teardown(taken_is_told_by_ref_or_with_the_reply, start, stop),
         cmocka_unit_test_setup_teardown(error_names_field_and_ref, start, stop),
         cmocka_unit_test_setup_teardown(error_without_a_ref_is_valid_json, start, stop),
         cmocka_unit_test(ack_and_pong_are_understood),

@@ -9,6 +9,7 @@
 #include "wsnode/loop.h"
 #include "wsnode/node_stop.h"
 #include "wsnode/redis_async.h"
+#include "wsnode/upstream.h"
 #include "wsnode/ws_protocol.h"
 
 #define DRAIN_MS 2000
@@ -21,6 +22,7 @@ static struct {
     bool backlog_is_stuck; /* a drain does not empty it */
     int64_t unfinished;
     int64_t answers_awaited;
+    int64_t messages_waiting; /* on their way upstream */
     int64_t commands_in_flight;
     int releases;
     bool loop_stopped;
@@ -59,6 +61,12 @@ int64_t presence_pending_count(const struct node *n)
 {
     (void)n;
     return around.answers_awaited;
+}
+
+int64_t upstream_pending_count(const struct node *n)
+{
+    (void)n;
+    return around.messages_waiting;
 }
 
 int64_t redis_async_in_flight(const struct redis_async *r)
@@ -296,6 +304,18 @@ static void closes_are_written_before_the_lease_goes(void **state)
     assert_int_equal(around.releases, 1);
 }
 
+static void what_clients_sent_goes_before_the_lease(void **state)
+{
+    (void)state;
+    around.messages_waiting = 1;
+    node_stop_hurry(&rig.node, rig.now_ms);
+    tick(4 * TICK_MS);
+    assert_int_equal(around.releases, 0);
+    around.messages_waiting = 0;
+    tick(TICK_MS);
+    assert_int_equal(around.releases, 1);
+}
+
 /* It may come back in time; else senders meet the entries, or they expire. */
 static void answers_are_awaited_until_the_time_is_up(void **state)
 {
@@ -335,6 +355,7 @@ int main(void)
         test(second_hurry_waits_for_nothing),
         test(without_drain_time_all_are_closed_at_once),
         test(closes_are_written_before_the_lease_goes),
+        test(what_clients_sent_goes_before_the_lease),
         test(answers_are_awaited_until_the_time_is_up),
         test(request_without_a_supervisor_begins_the_drain_here),
     };

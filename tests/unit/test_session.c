@@ -904,6 +904,68 @@ static void text_of_a_plain_client_is_echoed_if_configured(void **state)
     assert_no_frame(s);
 }
 
+static void text_goes_upstream_as_it_stands(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    struct session *plain = rig_live(&format_plain, 5);
+
+    (void)state;
+    rig.config.upstream_to = UPSTREAM_TO_STREAM;
+    rig_text(s, "{\"type\":\"send\",\"to\":\"a/b\",\"json\":{\"n\": 1.0},\"ref\":\"r1\"}");
+    assert_int_equal(fake_upstream.taken, 1);
+    assert_true(fake_upstream.is_json);
+    assert_string_equal(fake_upstream.text, "{\"n\": 1.0}");
+    assert_string_equal(fake_upstream.to, "\"a/b\"");
+    assert_string_equal(fake_upstream.ref, "\"r1\"");
+    assert_no_frame(s);
+    rig_text(plain, "{}");
+    assert_int_equal(fake_upstream.taken, 2);
+    assert_false(fake_upstream.is_json);
+    assert_string_equal(fake_upstream.text, "{}");
+    assert_no_frame(plain);
+}
+
+static void client_is_told_what_became_of_its_text(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    struct session_upstream outcome = {.ref = slice_of("\"r1\""), .text = slice_of("1")};
+
+    (void)state;
+    session_after_upstream(&rig.node, s, &outcome);
+    assert_frame(s, "{\"type\":\"sent\",\"ref\":\"r1\"}");
+    outcome.reply = slice_of("[1]");
+    session_after_upstream(&rig.node, s, &outcome);
+    assert_frame(s, "{\"type\":\"reply\",\"ref\":\"r1\",\"json\":[1]}");
+    outcome.err = ERR_UPSTREAM_REFUSED;
+    session_after_upstream(&rig.node, s, &outcome);
+    assert_frame(s,
+        "{\"type\":\"error\",\"code\":42201,\"msg\":\"the backend refused the message\","
+        "\"temporary\":false,\"ref\":\"r1\"}");
+    rig.config.upstream_to = UPSTREAM_TO_STREAM;
+    fake_upstream.err = ERR_UPSTREAM_FULL;
+    rig_text(s, "{\"type\":\"send\",\"json\":1,\"ref\":\"r2\"}");
+    assert_frame(s,
+        "{\"type\":\"error\",\"code\":50310,\"msg\":\"too many messages wait on their way "
+        "upstream; nothing was taken\",\"temporary\":true,\"ref\":\"r2\"}");
+}
+
+static void echo_of_a_plain_client_comes_once_its_text_was_taken(void **state)
+{
+    struct session *s = rig_live(&format_plain, 5);
+    struct session_upstream outcome = {.text = slice_of("hi")};
+
+    (void)state;
+    rig.config.upstream_to = UPSTREAM_TO_STREAM;
+    rig_text(s, "hi");
+    assert_no_frame(s);
+    session_after_upstream(&rig.node, s, &outcome);
+    assert_frame_of(
+        s, "{\"type\":4,\"forwardSocketUserInfoRequest\":" PLAIN_SESSION ",\"msgInfo\":\"hi\"}}");
+    outcome.err = ERR_UPSTREAM_FAILED;
+    session_after_upstream(&rig.node, s, &outcome);
+    assert_no_frame(s);
+}
+
 static void bad_frame_is_answered_and_the_session_goes_on(void **state)
 {
     struct session *s = rig_live(&format_v1, 5);
@@ -1136,6 +1198,9 @@ int main(void)
         test(ack_before_the_registry_answered_is_refused),
         test(plain_message_is_read_once_it_is_written),
         test(text_of_a_plain_client_is_echoed_if_configured),
+        test(text_goes_upstream_as_it_stands),
+        test(client_is_told_what_became_of_its_text),
+        test(echo_of_a_plain_client_comes_once_its_text_was_taken),
         test(bad_frame_is_answered_and_the_session_goes_on),
         test(full_queue_is_no_silence),
         test(failed_fetch_is_repeated_by_the_next_forward),

@@ -1,5 +1,6 @@
 """Real servers for the tests: each class starts one on a free port of 127.0.0.1, asks until it is ready, and stops it by its pid."""
 
+from .backend import Backend
 from .certificates import Authority, public_tls, trusting_context
 from .client import Client, Refused, connect_path, handshake
 from .consumer import Consumer
@@ -16,7 +17,7 @@ from .web import API_KEY, ApacheWeb, CgiWeb, FcgiSend, LighttpdWeb
 from .wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, frame, frame_head, masked
 
 __all__ = [
-    "API_KEY", "BINARY", "BUILD", "CLOSE", "CLUSTER_SECRET", "CONTINUATION", "PING", "PONG", "TEXT", "TOKEN_SECRET", "Answer", "ApacheWeb", "Authority", "CgiWeb",
+    "API_KEY", "BINARY", "BUILD", "CLOSE", "CLUSTER_SECRET", "CONTINUATION", "PING", "PONG", "TEXT", "TOKEN_SECRET", "Answer", "ApacheWeb", "Authority", "Backend", "CgiWeb",
     "Client", "Consumer", "FcgiSend", "LighttpdWeb", "Node", "Process", "RabbitMq", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path",
     "fastcgi_request", "frame", "frame_head", "free_port", "handshake", "live_processes", "make_token", "masked", "public_tls", "request", "send_raw",
     "trusting_context", "wait_until", "write_sanitizer_reports_to",
