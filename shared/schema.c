@@ -83,6 +83,46 @@ void schema_add_inbound(struct command *c, const char *prefix)
     command_end(c);
 }
 
+void schema_add_events(struct command *c, const char *prefix)
+{
+    buf_addf(command_begin(c), "%sevents", prefix);
+    command_end(c);
+}
+
+/* In the slot of the stream, whose name is the hash tag. */
+static void add_beside_events(struct command *c, const char *prefix, const char *name)
+{
+    buf_addf(command_begin(c), "%s%s:{%sevents}", prefix, name, prefix);
+    command_end(c);
+}
+
+void schema_add_events_online(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "online");
+}
+
+void schema_add_events_leaving(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "leaving");
+}
+
+void schema_add_events_nodes(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "told");
+}
+
+void schema_add_events_sessions(
+    struct command *c, const char *prefix, const char *node_id, const char *boot)
+{
+    buf_addf(command_begin(c), "%stold:{%sevents}:%s:%s", prefix, prefix, node_id, boot);
+    command_end(c);
+}
+
+void schema_add_events_watch(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "watch");
+}
+
 void schema_add_control(struct command *c, const char *prefix, const char *node_id)
 {
     buf_addf(command_begin(c), "%scontrol:%s", prefix, node_id);

@@ -45,6 +45,17 @@
  *                         ref, and json or text (upstream.h)
  *                         does not expire, about upstream.stream_max entries
  *                         written by wsnode; read by backends
+ * Pevents                 stream: type, time, userId, and of a session sessionId, key,
+ *                         serverClient, page, node, code, by (docs/upstream.md)
+ *                         does not expire, about events.stream_max entries
+ *                         written by event_open event_close event_lost event_offline, so are the
+ *                         next four, which lie in its slot; read by backends
+ * Ponline:{Pevents}       hash: userId -> sessions told of; read by them, and by backends
+ * Pleaving:{Pevents}      sorted set: userId, when to tell that it is offline (ms)
+ * Ptold:{Pevents}         set: "nodeId boot" of nodes with sessions told of
+ * Ptold:{Pevents}:<nodeId>:<boot>  hash: sessionId -> key, told of and not ended
+ * Pwatch:{Pevents}        string: the node that looks for what time and dead nodes leave to tell
+ *                         expires within a second; written and read by wsnode
  * Pcontrol:<nodeId>       pub/sub channel: hints (registry.h); from both to wsnode
  */
 #ifndef SHARED_SCHEMA_H
@@ -68,6 +79,13 @@ void schema_add_topic_sent(
 void schema_add_nodes(struct command *c, const char *prefix);
 void schema_add_lease(struct command *c, const char *prefix, const char *node_id);
 void schema_add_inbound(struct command *c, const char *prefix);
+void schema_add_events(struct command *c, const char *prefix);
+void schema_add_events_online(struct command *c, const char *prefix);
+void schema_add_events_leaving(struct command *c, const char *prefix);
+void schema_add_events_nodes(struct command *c, const char *prefix);
+void schema_add_events_sessions(
+    struct command *c, const char *prefix, const char *node_id, const char *boot);
+void schema_add_events_watch(struct command *c, const char *prefix);
 void schema_add_control(struct command *c, const char *prefix, const char *node_id);
 
 #endif

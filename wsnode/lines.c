@@ -1,5 +1,5 @@
 /*
- * Lines are in a hash by session; those that wait for their turn are in ready, those that failed in
+ * Lines are in a hash by name; those that wait for their turn are in ready, those that failed in
  * one ring per length of pause. Everything is O(1), however many there are.
  */
 #include "wsnode/lines.h"
@@ -22,28 +22,27 @@ void lines_init(struct lines *l, const struct lines_limits *limits)
     ring_init(&l->deadlines, limits->give_up_ms);
 }
 
-static struct line *find_line(const struct lines *l, const char *session_id)
+static struct line *find_line(const struct lines *l, const char *name)
 {
     struct line *line;
 
-    HASH_FIND(by_session, l->by_session, session_id, strlen(session_id), line);
+    HASH_FIND(by_name, l->by_name, name, strlen(name), line);
     return line;
 }
 
 /* NULL: no memory. */
-static struct line *line_create(struct lines *l, const char *session_id)
+static struct line *line_create(struct lines *l, const char *name)
 {
-    struct line *line = calloc(1, sizeof(*line));
-    size_t len = strlen(session_id);
+    size_t len = strlen(name);
+    struct line *line = calloc(1, sizeof(*line) + len + 1);
 
     if (!line) {
         return NULL;
     }
-    assert(len < sizeof(line->session_id));
-    memcpy(line->session_id, session_id, len);
+    memcpy(line->name, name, len);
     TAILQ_INIT(&line->items);
-    HASH_ADD(by_session, l->by_session, session_id, len, line);
-    if (!hash_has(line, by_session)) {
+    HASH_ADD(by_name, l->by_name, name, len, line);
+    if (!hash_has(line, by_name)) {
         free(line);
         return NULL;
     }
@@ -67,7 +66,7 @@ static void unqueue(struct lines *l, struct line *line)
 static void line_destroy(struct lines *l, struct line *line)
 {
     unqueue(l, line);
-    HASH_DELETE(by_session, l->by_session, line);
+    HASH_DELETE(by_name, l->by_name, line);
     free(line);
 }
 
@@ -78,14 +77,14 @@ static bool has_room(const struct lines *l, const struct line *line, size_t byte
 }
 
 enum err lines_add(
-    struct lines *l, const char *session_id, struct line_item *item, size_t bytes, int64_t now_ms)
+    struct lines *l, const char *name, struct line_item *item, size_t bytes, int64_t now_ms)
 {
-    struct line *line = find_line(l, session_id);
+    struct line *line = find_line(l, name);
 
     if (!has_room(l, line, bytes)) {
         return ERR_UPSTREAM_FULL;
     }
-    line = line ? line : line_create(l, session_id);
+    line = line ? line : line_create(l, name);
     if (!line) {
         return ERR_NO_MEMORY;
     }
@@ -101,6 +100,11 @@ enum err lines_add(
     l->count++;
     l->bytes += bytes;
     return ERR_OK;
+}
+
+bool lines_has(const struct lines *l, const char *name)
+{
+    return find_line(l, name) != NULL;
 }
 
 struct line_item *lines_start(struct lines *l)
@@ -212,7 +216,7 @@ struct line_item *lines_take_late(struct lines *l, int64_t now_ms)
 
 struct line_item *lines_take_any(struct lines *l)
 {
-    struct line *line = l->by_session;
+    struct line *line = l->by_name;
 
     if (!line) {
         return NULL;

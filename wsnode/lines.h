@@ -1,8 +1,9 @@
 /*
- * What sessions have on its way to somewhere: a line per session, so that it gets there in order,
- * and a bound on all of them. Of a line only the first item is under way, one at a time; different
- * lines go on side by side. An item that failed is tried again after a pause that doubles, until
- * its time is over. A session that ends leaves its line behind: what is in it still goes.
+ * What sessions have on its way to somewhere: a line per session, or per user, so that it gets
+ * there in order, and a bound on all of them. Of a line only the first item is under way, one at a
+ * time; different lines go on side by side. An item that failed is tried again after a pause that
+ * doubles, until its time is over. A session that ends leaves its line behind: what is in it still
+ * goes.
  *
  * No I/O, and no clock. The owner of an item embeds struct line_item and frees it.
  */
@@ -34,14 +35,14 @@ TAILQ_HEAD(line_queue, line);
 TAILQ_HEAD(line_items, line_item);
 
 struct line {
-    UT_hash_handle by_session;
+    UT_hash_handle by_name;
     TAILQ_ENTRY(line) link;  /* in ready */
     struct ring_entry pause; /* in one of pauses */
     struct line_items items;
     int64_t count;
     int place; /* of the pause that is on, or comes next */
     bool is_under_way;
-    char session_id[SESSION_ID_BYTES];
+    char name[];
 };
 
 struct lines_limits {
@@ -52,7 +53,7 @@ struct lines_limits {
 
 struct lines {
     struct lines_limits limits;
-    struct line *by_session; /* uthash; none is empty */
+    struct line *by_name; /* uthash; none is empty */
     struct line_queue ready;
     struct ring pauses[LINES_PAUSES];
     struct ring deadlines;
@@ -62,10 +63,12 @@ struct lines {
 };
 
 void lines_init(struct lines *l, const struct lines_limits *limits);
-/* Behind the session's others. ERR_UPSTREAM_FULL (a bound), ERR_NO_MEMORY: the item is still the
- * caller's. */
-enum err lines_add(struct lines *l, const char *session_id, struct line_item *item, size_t bytes,
+/* To the end of the line of this name. ERR_UPSTREAM_FULL (a bound), ERR_NO_MEMORY: the item is
+ * still the caller's. */
+enum err lines_add(struct lines *l, const char *name, struct line_item *item, size_t bytes,
     int64_t now_ms) MUST_CHECK;
+
+bool lines_has(const struct lines *l, const char *name);
 
 /* The first item of a line that was ready: it is under way from now on. NULL: there is none. */
 struct line_item *lines_start(struct lines *l);

@@ -11,6 +11,7 @@
 #include "wsnode/accept.h"
 #include "wsnode/admission.h"
 #include "wsnode/admission_hook.h"
+#include "wsnode/announce.h"
 #include "wsnode/deliver.h"
 #include "wsnode/heartbeat.h"
 #include "wsnode/internal_http.h"
@@ -28,6 +29,7 @@ static void on_redis_ready(struct node *n, bool data_lost)
     heartbeat_on_redis_ready(n);
     presence_on_redis_ready(n, data_lost);
     upstream_on_redis_ready(n);
+    announce_on_redis_ready(n);
 }
 
 static void on_redis_lost(struct node *n)
@@ -58,6 +60,7 @@ void node_on_tick(struct node *n, int64_t now_ms)
     heartbeat_on_tick(n, now_ms);
     presence_on_tick(n, now_ms);
     upstream_on_tick(n, now_ms);
+    announce_on_tick(n, now_ms);
     session_on_tick(n, now_ms);
     deliver_on_tick(n, now_ms);
     ws_protocol_on_tick(n, now_ms);
@@ -121,6 +124,9 @@ static enum err create_services(struct node *n, struct problem *p)
     if (!err) {
         err = upstream_create(n);
     }
+    if (!err) {
+        err = announce_create(n);
+    }
     if (err) {
         return problem_set(p, err, "", NULL);
     }
@@ -175,6 +181,7 @@ static void destroy_all(struct node *n)
     wires_close(n);
     loop_destroy(n);
     redis_async_destroy(n->redis);
+    announce_destroy(n);
     upstream_destroy(n);
     presence_destroy(n);
     heartbeat_destroy(n);

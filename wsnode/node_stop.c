@@ -10,6 +10,7 @@
 
 #include "shared/log.h"
 #include "wsnode/accept.h"
+#include "wsnode/announce.h"
 #include "wsnode/drain_pace.h"
 #include "wsnode/heartbeat.h"
 #include "wsnode/loop.h"
@@ -139,7 +140,8 @@ static bool step_is_done(struct node *n, int64_t now_ms)
         return all_are_gone(n);
     case STOP_REGISTRY:
         /* Redis, or the backend, may come back in time. */
-        return presence_pending_count(n) == 0 && upstream_pending_count(n) == 0;
+        return presence_pending_count(n) == 0 && announce_pending_count(n) == 0 &&
+               upstream_pending_count(n) == 0;
     case STOP_RELEASING:
         return redis_async_in_flight(n->redis) == 0;
     }

@@ -266,8 +266,8 @@ static void on_up(struct redis_connection *c)
 {
     /* All that a node runs: so commands keep their order, which EVAL in place of one could change.
      */
-    static const struct script *const scripts[] = {
-        &script_open, &script_fetch, &script_refresh, &script_close, &script_ack, &script_release};
+    static const struct script *const scripts[] = {&script_open, &script_fetch, &script_refresh,
+        &script_close, &script_ack, &script_release, &script_event_open, &script_event_close};
     struct redis_shard *s = shard_of(c);
 
     enum err err = ERR_OK;

@@ -125,6 +125,8 @@ void session_on_alive(
 /* A ping or pong: proves life, and counts as a frame of the client's (node.frame_rate). */
 void session_on_control(struct node *n, struct session *s, int64_t now_ms);
 void session_on_writable(struct node *n, struct session *s);
+/* Its close frame has come; code: 0 if there is none in it. session_on_closed() follows. */
+void session_on_peer_close(struct node *n, struct session *s, uint16_t code);
 void session_on_closed(struct node *n, struct session *s); /* the connection is gone; frees s */
 
 /* Answers of the registry. All arguments are borrowed. */

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "wsnode/announce.h"
 #include "wsnode/deliver.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_groups.h"
@@ -24,10 +25,14 @@ static void drop_queues(struct session *s)
     s->replay = NULL;
 }
 
-static void leave(struct node *n, struct session *s)
+/* code: of the close frame; 0: there is none. */
+static void leave(struct node *n, struct session *s, enum events_end end, int code)
 {
     session_stop_rings(n, s);
     session_grant_end(n, s);
+    if (s->state != SESSION_OPENING) {
+        announce_closed(n, s, end, code);
+    }
     s->state = SESSION_CLOSING;
     drop_queues(s);
     session_end_subscriptions(n, s);
@@ -41,7 +46,7 @@ static void leave(struct node *n, struct session *s)
 void session_lose(struct node *n, struct session *s)
 {
     if (s->state != SESSION_CLOSING) {
-        leave(n, s);
+        leave(n, s, EVENTS_BROKEN, 0);
     }
 }
 
@@ -50,13 +55,20 @@ void session_close_with(struct node *n, struct session *s, uint16_t code, const 
     if (s->state == SESSION_CLOSING) {
         return;
     }
-    leave(n, s);
+    leave(n, s, code == CLOSE_REPLACED ? EVENTS_REPLACED : EVENTS_CLOSED, code);
     socket_close(s->socket, code, reason);
 }
 
 void session_close(struct node *n, struct session *s, enum close_reason reason)
 {
     session_close_with(n, s, (uint16_t)reason, close_reason_text(reason));
+}
+
+void session_on_peer_close(struct node *n, struct session *s, uint16_t code)
+{
+    if (s->state != SESSION_CLOSING) {
+        leave(n, s, EVENTS_LEFT, code);
+    }
 }
 
 void session_on_closed(struct node *n, struct session *s)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wsnode/announce.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
 #include "wsnode/session_subscribe.h"
@@ -114,6 +115,7 @@ void session_after_open(struct node *n, struct session *s, const struct registry
     s->fetching = false;
     s->state = SESSION_REPLAYING;
     session_start_rings(n, s);
+    announce_opened(n, s);
     for (size_t i = 0; i < opened->duplicate_count; i++) {
         settle_duplicate(n, &opened->duplicates[i]);
     }

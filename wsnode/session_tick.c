@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 
+#include "wsnode/announce.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
 #include "wsnode/session_limits.h"
@@ -155,6 +156,7 @@ static void tick_refreshes(struct node *n)
     for (int64_t i = 0; (i == 0 || i < most) && (s = next_to_refresh(n)); i++) {
         ring_touch(&n->refreshes, &s->refresh, n->now_ms);
         presence_refresh(n, s);
+        announce_again(n, s);
     }
 }
 

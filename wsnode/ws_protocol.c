@@ -40,12 +40,22 @@ static void fail(struct socket *s, enum close_reason reason)
     socket_end(s);
 }
 
+static uint16_t code_of(struct slice bytes)
+{
+    const unsigned char *at = (const unsigned char *)bytes.at;
+
+    return bytes.len == 0 ? 0 : (uint16_t)(at[0] << 8 | at[1]);
+}
+
 /* 5.5.1: answered with the same code, or done if it is the answer to ours. Then the connection is
  * ours to end (7.1.1). */
 static void on_peer_close(struct socket *s, struct slice payload)
 {
     struct slice code = {payload.at, payload.len > 0 ? WS_CLOSE_CODE_BYTES : 0};
 
+    if (s->session) {
+        session_on_peer_close(s->node, s->session, code_of(code));
+    }
     end_session(s);
     if (s->state == SOCKET_OPEN) {
         (void)socket_write_control(s, WS_CLOSE, code);

@@ -305,13 +305,24 @@ class ClusterWithUser(RedisCluster):
         return self
 
 
+def events_of(stack, session_id):
+    """The types of the events of a session, or of the user alone."""
+    return [event["type"] for _, event in stack.redis.client.xrange("WebSocket_events") if event.get("sessionId") == session_id]
+
+
 @pytest.mark.parametrize("redis_class", [ServerWithUser, ClusterWithUser])
 def test_user_of_the_manual_may_do_all_that_is_done(make_stack, user, redis_class):
-    stack = make_stack(redis_class=redis_class, options={"redis.wait_replicas": int(redis_class is ClusterWithUser)})
+    options = {"redis.wait_replicas": int(redis_class is ClusterWithUser), "registry.node_lease": "1s"}
+    stack = make_stack(
+        redis_class=redis_class, options={**options, "upstream.to": "stream", "events.to": "stream", "events.offline_delay": "100ms"}
+    )
     client, other = stack.connect(0, f"/websocket/{user}"), stack.connect(1, f"/websocket/{user}")
     data = stack.web.send(userId=user, json=1, messageId="m", wait="written", exclude=[other.session_id])
     assert stack.web.send(userId=user, json=1, messageId="m", wait="written", exclude=[other.session_id])["duplicate"]
-    client.ack(client.receive_message()["id"])
+    client.send({"type": "send", "json": 1, "ref": "r"})
+    messages = [client.receive(), client.receive()]
+    assert {"type": "sent", "ref": "r"} in messages
+    client.ack(next(message["id"] for message in messages if message["type"] == "message"))
     for call in (f"/unread?userId={user}", f"/history?userId={user}", f"/status?userId={user}&messageId=m", f"/online?userId={user}", "/nodes"):
         assert stack.web.request("GET", call).status == 200
     late = {"userId": f"{user}-2", "json": 1}
@@ -323,6 +334,9 @@ def test_user_of_the_manual_may_do_all_that_is_done(make_stack, user, redis_clas
     resumed = stack.connect(0, f"/websocket/{user}?lastId={data['id']}")
     assert resumed.connected["recovered"] and resumed.receive_message()["json"] == 2
     resumed.close()
+    wait_until(lambda: events_of(stack, other.session_id)[-1] == "lost", what="the dead node's session told lost")
+    client.close()
+    wait_until(lambda: events_of(stack, None)[-1] == "offline", what="a user told offline")
     stack.nodes[0].stop()
     for server in stack.redis.servers:
         assert server.client.execute_command("ACL", "LOG") == []

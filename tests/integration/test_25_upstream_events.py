@@ -1,14 +1,16 @@
-"""What clients send gets to the backend: by the stream in Redis, and by calls of a real HTTP server."""
+"""What clients send gets to the backend: by the stream in Redis, and by calls of a real HTTP server. And so do the events of sessions."""
 
 import json
 import signal
 import threading
 import time
+from random import Random
 
 import pytest
 from harness import CLUSTER_SECRET, Backend, Client, Node, RedisServer, wait_until
 
 STREAM = "WebSocket_inbound"
+EVENTS = "WebSocket_events"
 
 
 class Nodes:
@@ -42,6 +44,15 @@ class Nodes:
     def wait_entries(self, count, stream=STREAM):
         wait_until(lambda: self.redis.client.xlen(stream) >= count, what=f"{count} entries of {stream}")
         return self.entries(stream)
+
+    def told(self, *members):
+        """What the events stream has, as "type" or, with members, "type member member…"; nothing that stands for another test's user."""
+        return [" ".join([entry["type"], *(entry.get(member, "-") for member in members)]) for entry in self.entries(EVENTS)]
+
+    def wait_told(self, *events, members=(), timeout=10):
+        """Until exactly these have been told, in this order, and nothing else."""
+        wait_until(lambda: len(self.told()) >= len(events), timeout, f"{len(events)} events, after {self.told(*members)}")
+        assert self.told(*members) == list(events)
 
     def stop(self):
         for client in self.clients:
@@ -342,7 +353,7 @@ def test_calls_are_side_by_side_for_sessions_and_one_at_a_time_for_each(system, 
 def test_one_session_that_fails_does_not_hold_up_the_others(system, user, backend):
     stuck, free = f"{user}-stuck", f"{user}-free"
     backend.answer = lambda call: 503 if call.json["userId"] == stuck else 204
-    system.start(hook(backend, hook_connections=1))
+    system.start({**hook(backend, hook_connections=1), "node.shutdown_timeout": "200ms"})
     client, other = system.connect(stuck), system.connect(free)
     send(client, 1)
     backend.wait_calls(1)
@@ -357,3 +368,165 @@ def test_secret_and_payload_are_not_logged(system, user, backend):
     client.receive()
     log = system.nodes[0].log(lines=1000)
     assert "does not take" in log and "secret-of-the-hook" not in log and "payload-of-the-test" not in log
+
+
+# Events
+
+
+def events(**options):
+    return {"events.to": "stream", "events.offline_delay": "300ms", "registry.node_lease": "1s", **options}
+
+
+def fold(entries):
+    """What a backend makes of the stream: online users, and sessions. Fails at what should not follow from each other."""
+    online, sessions, ended = set(), {}, set()
+    for entry in entries:
+        kind, user, session = entry["type"], entry["userId"], entry.get("sessionId")
+        if kind == "opened":
+            assert session not in sessions
+            sessions[session] = user
+        elif kind == "online":
+            assert user not in online
+            online.add(user)
+        elif kind == "offline":
+            assert user in online and user not in sessions.values()
+            online.remove(user)
+        else:
+            assert kind in ("closed", "replaced", "lost") and sessions.pop(session) == user
+            ended.add(session)
+    assert set(sessions.values()) <= online
+    return online, sessions
+
+
+def test_login_and_logout_are_told_in_order(system, user):
+    client = system.start(events()).connect(user)
+    system.wait_told("opened", "online")
+    opened = system.entries(EVENTS)[0]
+    assert abs(int(opened.pop("time")) - time.time() * 1000) < 5000
+    assert opened == {
+        "type": "opened", "sessionId": client.session_id, "key": f"pc:home:{user}", "userId": user, "serverClient": "pc",
+        "page": "home", "node": system.nodes[0].id,
+    }  # fmt: skip
+    client.close(1001)
+    system.wait_told("opened - -", "online - -", "closed 1001 client", "offline - -", members=["code", "by"])
+    closed, offline = (int(system.entries(EVENTS)[n]["time"]) for n in (2, 3))
+    assert 300 <= offline - closed < 3000
+
+
+def test_reload_is_neither_offline_nor_online(system, user):
+    first = system.start(events(**{"events.offline_delay": "1s"})).connect(user)
+    first.close()
+    second = system.connect(user, page="other")
+    time.sleep(1.2)
+    system.wait_told("opened", "online", "closed", "opened")
+    second.drop()
+    system.wait_told("opened", "online", "closed", "opened", "closed", "offline")
+
+
+def test_session_that_the_node_ends_is_told_with_the_code(system, user):
+    system.start(events(), names=("node-a", "node-b"))
+    system.connect(user)
+    system.nodes[0].stop()
+    system.wait_told("opened - -", "online - -", "closed 1001 node", "offline - -", members=["code", "by"])
+
+
+def test_replaced_session_is_told_as_such_and_its_user_stays_online(system, user):
+    system.start(events(**{"node.on_duplicate": "replace"}), names=("node-a", "node-b"))
+    old = system.connect(user, node=0)
+    system.connect(user, node=1)
+    assert old.wait_closed() == 4009
+    system.wait_told("opened -", "online -", "opened -", "replaced 4009", members=["code"])
+    time.sleep(0.5)
+    assert len(system.told()) == 4
+
+
+def test_sessions_of_a_killed_node_are_lost_once_each(system, user):
+    system.start(events(), names=("node-a", "node-b", "node-c"))
+    dead = [system.connect(f"{user}-{n}", node=0) for n in range(3)]
+    alive = system.connect(f"{user}-0", node=1)
+    system.wait_entries(7, EVENTS)
+    killed = time.monotonic()
+    system.nodes[0].kill()
+    system.wait_entries(7 + 3 + 2, EVENTS)
+    assert time.monotonic() - killed < 1 + 1 + 0.3 + 3  # lease, round, delay, and a slow machine
+    entries = system.entries(EVENTS)
+    lost = [entry["sessionId"] for entry in entries if entry["type"] == "lost"]
+    assert sorted(lost) == sorted(client.session_id for client in dead)
+    assert {entry["node"] for entry in entries if entry["type"] == "lost"} == {system.nodes[0].id}
+    assert fold(entries) == ({f"{user}-0"}, {alive.session_id: f"{user}-0"})
+    time.sleep(1.2)
+    assert system.entries(EVENTS) == entries
+
+
+def test_node_tells_what_the_boot_before_it_lost(system, user):
+    node = system.start(events()).nodes[0]
+    system.connect(user)
+    system.wait_told("opened", "online")
+    node.kill()
+    node.start()
+    system.wait_told("opened", "online", "lost", "offline")
+
+
+def test_node_that_was_only_thought_dead_tells_its_sessions_again(system, user):
+    system.start(events(), names=("node-a", "node-b"))
+    client = system.connect(user)
+    system.wait_told("opened", "online")
+    system.nodes[0].signal_workers(signal.SIGSTOP)
+    system.wait_told("opened", "online", "lost", "offline")
+    system.nodes[0].signal_workers(signal.SIGCONT)
+    system.wait_told("opened", "online", "lost", "offline", "opened", "online")
+    assert client.is_open
+    client.close()
+    system.wait_told("opened", "online", "lost", "offline", "opened", "online", "closed", "offline")
+
+
+def test_close_while_redis_is_away_is_told_when_it_is_back(system, user):
+    client = system.start(events(**{"registry.node_lease": "9s"})).connect(user)
+    other = system.connect(f"{user}-2")
+    system.wait_entries(4, EVENTS)
+    system.redis.kill()
+    client.close()
+    system.redis.start()
+    system.wait_entries(6, EVENTS)
+    assert fold(system.entries(EVENTS)) == ({f"{user}-2"}, {other.session_id: f"{user}-2"})
+
+
+def test_sessions_are_told_again_when_redis_lost_everything(system, user):
+    client = system.start(events(**{"registry.session_ttl": "3s"})).connect(user)
+    system.wait_told("opened", "online")
+    system.redis.client.flushall()
+    system.wait_told("opened", "online")
+    client.close()
+    system.wait_told("opened", "online", "closed", "offline")
+
+
+def test_a_backend_can_trust_its_online_list(system, user):
+    """Users come and go on three nodes, and one dies in the middle."""
+    system.start(events(), names=("node-a", "node-b", "node-c"))
+    users = [f"{user}-{n}" for n in range(6)]
+    random = Random(25)
+    clients = []
+    for n in range(80):
+        if n == 50:
+            system.nodes[2].kill()
+            clients = [client for client in clients if client.number != 2]
+        if clients and random.random() < 0.45:
+            clients.pop(random.randrange(len(clients))).close()
+        else:
+            number = random.randrange(3 if n < 50 else 2)
+            clients.append(system.connect(random.choice(users), node=number))
+            clients[-1].number = number
+    left = {client.session_id: client.key.split(":")[2] for client in clients}
+    expected = (set(left.values()), left)
+
+    def is_right():
+        return fold(system.entries(EVENTS)) == expected
+
+    wait_until(is_right, what=f"{expected}")
+    counts = system.redis.client.hgetall("WebSocket_online:{WebSocket_events}")
+    assert {name for name, count in counts.items() if count != "0"} == expected[0]
+
+
+def test_without_events_nothing_is_written(system, user):
+    system.start({}).connect(user).close()
+    assert {key for key in system.redis.client.keys() if "events" in key} == set()

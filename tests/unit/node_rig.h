@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/fake_announce.h"
 #include "tests/unit/fake_presence.h"
 #include "tests/unit/fake_socket.h"
 #include "tests/unit/fake_upstream.h"

@@ -22,6 +22,7 @@ static struct {
     bool backlog_is_stuck; /* a drain does not empty it */
     int64_t unfinished;
     int64_t answers_awaited;
+    int64_t events_waiting;
     int64_t messages_waiting; /* on their way upstream */
     int64_t commands_in_flight;
     int releases;
@@ -67,6 +68,12 @@ int64_t upstream_pending_count(const struct node *n)
 {
     (void)n;
     return around.messages_waiting;
+}
+
+int64_t announce_pending_count(const struct node *n)
+{
+    (void)n;
+    return around.events_waiting;
 }
 
 int64_t redis_async_in_flight(const struct redis_async *r)
@@ -328,6 +335,18 @@ static void answers_are_awaited_until_the_time_is_up(void **state)
     assert_int_equal(around.releases, 1);
 }
 
+static void events_are_told_before_the_lease_goes(void **state)
+{
+    (void)state;
+    around.events_waiting = 1;
+    node_stop_hurry(&rig.node, rig.now_ms);
+    tick(4 * TICK_MS);
+    assert_int_equal(around.releases, 0);
+    around.events_waiting = 0;
+    tick(TICK_MS);
+    assert_int_equal(around.releases, 1);
+}
+
 static void request_without_a_supervisor_begins_the_drain_here(void **state)
 {
     (void)state;
@@ -356,6 +375,7 @@ int main(void)
         test(without_drain_time_all_are_closed_at_once),
         test(closes_are_written_before_the_lease_goes),
         test(what_clients_sent_goes_before_the_lease),
+        test(events_are_told_before_the_lease_goes),
         test(answers_are_awaited_until_the_time_is_up),
         test(request_without_a_supervisor_begins_the_drain_here),
     };

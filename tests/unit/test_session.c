@@ -904,6 +904,47 @@ static void text_of_a_plain_client_is_echoed_if_configured(void **state)
     assert_no_frame(s);
 }
 
+static void coming_and_going_is_announced(void **state)
+{
+    struct session *s = rig_connect(&format_v1, "");
+    struct session *other = rig_connect(&format_v1, "");
+
+    (void)state;
+    assert_int_equal(fake_announce.opened, 0);
+    rig_open(s, NONE, 5);
+    assert_int_equal(fake_announce.opened, 1);
+    session_close(&rig.node, s, CLOSE_DRAINED);
+    session_on_closed(&rig.node, s);
+    assert_int_equal(fake_announce.closed, 1);
+    assert_int_equal(fake_announce.code, 1012);
+    assert_int_equal(fake_announce.end, EVENTS_CLOSED);
+    session_on_closed(&rig.node, other); /* nobody heard of it */
+    assert_int_equal(fake_announce.closed, 1);
+    session_on_closed(&rig.node, rig_live(&format_v1, 5));
+    assert_int_equal(fake_announce.closed, 2);
+    assert_int_equal(fake_announce.end, EVENTS_BROKEN);
+    assert_int_equal(fake_announce.code, 0);
+    s = rig_live(&format_v1, 5);
+    session_on_peer_close(&rig.node, s, 1001);
+    session_on_closed(&rig.node, s);
+    assert_int_equal(fake_announce.closed, 3);
+    assert_int_equal(fake_announce.end, EVENTS_LEFT);
+    assert_int_equal(fake_announce.code, 1001);
+    session_close(&rig.node, rig_live(&format_v1, 5), CLOSE_REPLACED);
+    assert_int_equal(fake_announce.end, EVENTS_REPLACED);
+}
+
+static void refresh_announces_again(void **state)
+{
+    (void)state;
+    (void)rig_live(&format_v1, 5);
+    rig.node.register_again_before_ms = rig.now_ms + 1;
+    rig_pass(50);
+    assert_int_equal(fake_presence.refreshes, 1);
+    assert_int_equal(fake_announce.opened, 1);
+    assert_int_equal(fake_announce.again, 1);
+}
+
 static void text_goes_upstream_as_it_stands(void **state)
 {
     struct session *s = rig_live(&format_v1, 5);
@@ -1198,6 +1239,8 @@ int main(void)
         test(ack_before_the_registry_answered_is_refused),
         test(plain_message_is_read_once_it_is_written),
         test(text_of_a_plain_client_is_echoed_if_configured),
+        test(coming_and_going_is_announced),
+        test(refresh_announces_again),
         test(text_goes_upstream_as_it_stands),
         test(client_is_told_what_became_of_its_text),
         test(echo_of_a_plain_client_comes_once_its_text_was_taken),

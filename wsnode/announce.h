@@ -1,0 +1,27 @@
+/*
+ * Tells session events (shared/events.h): sessions that come and go on this node, in order, each
+ * until Redis has confirmed it; and, if this node has the watch, users who have gone offline and
+ * sessions of nodes that are dead. n->announce is NULL with events.to = none, and nothing happens
+ * then.
+ */
+#ifndef WSNODE_ANNOUNCE_H
+#define WSNODE_ANNOUNCE_H
+
+#include "shared/events.h"
+#include "wsnode/session.h"
+
+enum err announce_create(struct node *n) MUST_CHECK; /* n->announce */
+void announce_destroy(struct node *n);
+
+void announce_opened(struct node *n, const struct session *s);
+/* It still is, with each refresh: only of who was thought dead, or whose data Redis has lost, is
+ * told again. */
+void announce_again(struct node *n, const struct session *s);
+/* code: of the close frame; 0: there is none. s is still in the table. */
+void announce_closed(struct node *n, const struct session *s, enum events_end end, int code);
+
+void announce_on_redis_ready(struct node *n);
+void announce_on_tick(struct node *n, int64_t now_ms);
+int64_t announce_pending_count(const struct node *n); /* a stop waits for 0 */
+
+#endif
