@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/parse.h"
 #include "shared/redis_reply.h"
 #include "shared/schema.h"
 
@@ -132,5 +133,74 @@ enum err events_nodes_decode(
     }
     *out = nodes;
     *count = found;
+    return ERR_OK;
+}
+
+void events_bring_command(struct command *c, const struct events_rules *r,
+    const struct events_node *n, int64_t ttl_ms, const char *brought, int64_t count)
+{
+    command_start_script(c, &script_event_bring, 3);
+    schema_add_events(c, r->prefix);
+    schema_add_events_bringer(c, r->prefix);
+    schema_add_events_brought(c, r->prefix);
+    buf_addf(command_begin(c), "%s %s", n->node_id, n->boot);
+    command_end(c);
+    command_add_int(c, ttl_ms);
+    command_add_str(c, brought);
+    command_add_int(c, count);
+}
+
+static void add_member(struct buf *out, struct slice name, struct slice value)
+{
+    bool is_number = slice_equal(name, "time") || slice_equal(name, "code");
+    uint64_t number;
+
+    buf_add_char(out, ',');
+    buf_add_json_string(out, name.at, name.len);
+    buf_add_char(out, ':');
+    if (is_number && parse_u64(value, UINT64_MAX, &number) == ERR_OK) {
+        buf_add(out, value.at, value.len);
+    } else {
+        buf_add_json_string(out, value.at, value.len);
+    }
+}
+
+/* {id, {name, value, …}} */
+static enum err add_event(const struct redisReply *entry, struct buf *out, char *id)
+{
+    struct reply_reader r = reply_reader_of(entry);
+    struct message_id parsed = reply_next_id(&r);
+    struct reply_reader fields = reply_reader_of(reply_next(&r));
+
+    buf_addf(out, "{\"id\":\"%s\"", message_id_format(parsed, id));
+    while (reply_has_next(&fields)) {
+        struct slice name = reply_next_text(&fields);
+        struct slice value = reply_next_text(&fields);
+        add_member(out, name, value);
+    }
+    buf_add_char(out, '}');
+    return reply_reader_err(&r) || reply_reader_err(&fields) ? ERR_INTERNAL : ERR_OK;
+}
+
+enum err events_bring_decode(
+    const struct redisReply *reply, struct buf *out, struct events_batch *batch)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct events_batch found = {.is_ours = reply_next_int(&r) != 0};
+    struct reply_reader entries = reply_reader_of(reply_next(&r));
+
+    buf_add_str(out, "{\"type\":\"events\",\"events\":[");
+    while (reply_has_next(&entries)) {
+        buf_add_str(out, found.count++ > 0 ? "," : "");
+        enum err err = add_event(reply_next(&entries), out, found.last_id);
+        if (err) {
+            return err;
+        }
+    }
+    buf_add_str(out, "]}");
+    if (reply_reader_err(&r) || reply_reader_err(&entries)) {
+        return ERR_INTERNAL;
+    }
+    *batch = found;
     return ERR_OK;
 }

@@ -11,6 +11,7 @@
 #define SHARED_EVENTS_H
 
 #include "shared/command.h"
+#include "shared/id.h"
 
 struct redisReply;
 
@@ -51,5 +52,20 @@ void events_nodes_command(struct command *c, const struct events_rules *r);
 /* *out is the caller's: free(). What is no node is left out. */
 enum err events_nodes_decode(
     const struct redisReply *reply, struct events_node **out, size_t *count) MUST_CHECK;
+
+/*
+ * Takes or keeps the office of bringing events to the backend, notes that it has those up to
+ * brought ("": nothing new), and asks for the next ones.
+ */
+void events_bring_command(struct command *c, const struct events_rules *r,
+    const struct events_node *n, int64_t ttl_ms, const char *brought, int64_t count);
+struct events_batch {
+    bool is_ours; /* the office */
+    size_t count;
+    char last_id[MESSAGE_ID_BYTES]; /* if count > 0 */
+};
+/* Adds {"type":"events","events":[…]} to out, whose errors stick to it; *batch says what it is. */
+enum err events_bring_decode(
+    const struct redisReply *reply, struct buf *out, struct events_batch *batch) MUST_CHECK;
 
 #endif

@@ -281,6 +281,11 @@ static bool hook_has_a_url(const struct config *c)
     return c->upstream_to != UPSTREAM_TO_HOOK || *c->upstream_hook_url;
 }
 
+static bool events_hook_has_a_url(const struct config *c)
+{
+    return c->events_to != EVENTS_TO_HOOK || *c->upstream_hook_url;
+}
+
 /* A header's value: RFC 9110 5.5. */
 static bool hook_secret_is_visible(const struct config *c)
 {
@@ -358,6 +363,7 @@ static const struct option_rule rules[] = {
         "must be empty, unless send.tls_ca is set"},
     {OPTION_send_tls_only, option_tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
     {OPTION_upstream_to, hook_has_a_url, "must not be hook, unless upstream.hook_url is set"},
+    {OPTION_events_to, events_hook_has_a_url, "must not be hook, unless upstream.hook_url is set"},
     {OPTION_upstream_hook_url, hook_url_is_http, "must be empty or start with http:// or https://"},
     {OPTION_upstream_hook_secret, hook_secret_is_visible,
         "must be empty or at most 512 visible ASCII characters"},

@@ -123,6 +123,16 @@ void schema_add_events_watch(struct command *c, const char *prefix)
     add_beside_events(c, prefix, "watch");
 }
 
+void schema_add_events_bringer(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "bringer");
+}
+
+void schema_add_events_brought(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "brought");
+}
+
 void schema_add_control(struct command *c, const char *prefix, const char *node_id)
 {
     buf_addf(command_begin(c), "%scontrol:%s", prefix, node_id);

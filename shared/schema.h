@@ -56,6 +56,10 @@
  * Ptold:{Pevents}:<nodeId>:<boot>  hash: sessionId -> key, told of and not ended
  * Pwatch:{Pevents}        string: the node that looks for what time and dead nodes leave to tell
  *                         expires within a second; written and read by wsnode
+ * Pbringer:{Pevents}      string: "nodeId boot" of the node that brings events to the backend
+ *                         expires some seconds after it last did; as the next one
+ * Pbrought:{Pevents}      string: id of the last event that the backend has
+ *                         written and read by event_bring
  * Pcontrol:<nodeId>       pub/sub channel: hints (registry.h); from both to wsnode
  */
 #ifndef SHARED_SCHEMA_H
@@ -86,6 +90,8 @@ void schema_add_events_nodes(struct command *c, const char *prefix);
 void schema_add_events_sessions(
     struct command *c, const char *prefix, const char *node_id, const char *boot);
 void schema_add_events_watch(struct command *c, const char *prefix);
+void schema_add_events_bringer(struct command *c, const char *prefix);
+void schema_add_events_brought(struct command *c, const char *prefix);
 void schema_add_control(struct command *c, const char *prefix, const char *node_id);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shared/clock.h"
+#include "wsnode/announce_bring.h"
 #include "wsnode/announce_watch.h"
 #include "wsnode/heartbeat.h"
 #include "wsnode/lines.h"
@@ -29,7 +30,8 @@ struct announce {
     struct events_node self;
     struct lines lines;
     struct window window;
-    struct announce_watch *watch; /* owned */
+    struct announce_watch *watch;     /* owned */
+    struct announce_bringer *bringer; /* owned; NULL unless events.to = hook */
 };
 
 static void send_waiting(struct node *n, int64_t now_ms);
@@ -173,7 +175,18 @@ enum err announce_create(struct node *n)
     lines_init(&a->lines, &limits);
     window_init(&a->window);
     a->watch = announce_watch_create(n, &a->rules);
-    return a->watch ? ERR_OK : ERR_NO_MEMORY;
+    if (config->events_to == EVENTS_TO_HOOK) {
+        a->bringer = announce_bringer_create(n, &a->rules, &a->self);
+    }
+    bool is_whole = a->watch && (a->bringer || config->events_to != EVENTS_TO_HOOK);
+    return is_whole ? ERR_OK : ERR_NO_MEMORY;
+}
+
+void announce_stop(struct node *n)
+{
+    if (n->announce && n->announce->bringer) {
+        announce_bringer_stop(n->announce->bringer);
+    }
 }
 
 void announce_destroy(struct node *n)
@@ -188,6 +201,7 @@ void announce_destroy(struct node *n)
         free(item);
     }
     announce_watch_destroy(a->watch);
+    announce_bringer_destroy(a->bringer);
     free(a);
     n->announce = NULL;
 }
@@ -206,8 +220,12 @@ void announce_on_tick(struct node *n, int64_t now_ms)
     }
     lines_on_tick(&n->announce->lines, now_ms);
     send_waiting(n, now_ms);
-    if (may_send(n, now_ms)) {
-        announce_watch_on_tick(n->announce->watch, now_ms);
+    if (!may_send(n, now_ms)) {
+        return;
+    }
+    announce_watch_on_tick(n->announce->watch, now_ms);
+    if (n->announce->bringer) {
+        announce_bringer_on_tick(n->announce->bringer, now_ms);
     }
 }
 

@@ -1,8 +1,8 @@
 /*
  * Tells session events (shared/events.h): sessions that come and go on this node, in order, each
  * until Redis has confirmed it; and, if this node has the watch, users who have gone offline and
- * sessions of nodes that are dead. n->announce is NULL with events.to = none, and nothing happens
- * then.
+ * sessions of nodes that are dead, or brings events to the backend. n->announce is NULL with
+ * events.to = none, and nothing happens then.
  */
 #ifndef WSNODE_ANNOUNCE_H
 #define WSNODE_ANNOUNCE_H
@@ -11,7 +11,8 @@
 #include "wsnode/session.h"
 
 enum err announce_create(struct node *n) MUST_CHECK; /* n->announce */
-void announce_destroy(struct node *n);
+void announce_stop(struct node *n);                  /* closes handles */
+void announce_destroy(struct node *n);               /* once the loop has run out */
 
 void announce_opened(struct node *n, const struct session *s);
 /* It still is, with each refresh: only of who was thought dead, or whose data Redis has lost, is

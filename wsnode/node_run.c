@@ -170,6 +170,7 @@ static enum err create_all(struct node *n, int number, int listen_fd, struct pro
 static void destroy_all(struct node *n)
 {
     upstream_stop(n);
+    announce_stop(n);
     if (n->redis) {
         redis_async_stop(n->redis);
     }

@@ -2,14 +2,9 @@
  * Messages to the backend by POST. 2xx is taken, and a JSON object's "json" in the answer goes back
  * to the client; 408, 425, 429, 5xx and no answer are tried again; anything else is a refusal.
  */
-#include <stdio.h>
-
 #include "shared/log.h"
-#include "wsnode/http_client.h"
+#include "wsnode/hook.h"
 #include "wsnode/upstream_state.h"
-
-#define HEADERS_MAX 3
-#define HEADER_BYTES 1024
 
 static enum err create(struct node *n)
 {
@@ -44,7 +39,7 @@ static void after_call(struct node *n, const struct http_reply *reply, void *arg
     struct upstream_item *item = arg;
     struct upstream_result result = {.err = ERR_OK};
 
-    if (reply->status >= 200 && reply->status <= 299) {
+    if (hook_is_taken(reply)) {
         result.reply = upstream_reply_of(reply->body);
     } else {
         log_limited(LOG_WARN, "the backend does not take a client's message",
@@ -56,27 +51,6 @@ static void after_call(struct node *n, const struct http_reply *reply, void *arg
     upstream_after_send(n, item, &result);
 }
 
-static enum err post(struct node *n, struct upstream_item *item, const struct buf *body,
-    const struct upstream_message *message)
-{
-    const struct config *config = n->config;
-    char id[128];
-    char secret[HEADER_BYTES];
-    const char *headers[HEADERS_MAX] = {"Content-Type: application/json", id, secret};
-
-    (void)snprintf(id, sizeof(id), "Idempotency-Key: %s", message->id);
-    (void)snprintf(
-        secret, sizeof(secret), "Authorization: Bearer %s", config->upstream_hook_secret);
-    const struct http_call call = {.url = config->upstream_hook_url,
-        .headers = headers,
-        .header_count = *config->upstream_hook_secret ? HEADERS_MAX : HEADERS_MAX - 1,
-        .body = {buf_str(body), body->len},
-        .timeout_ms = config->upstream_hook_timeout_ms,
-        .answer_max_bytes = HOOK_ANSWER_BYTES_MAX};
-
-    return http_client_post(n->upstream->http, &call, after_call, item);
-}
-
 static enum err send_message(
     struct node *n, struct upstream_item *item, const struct upstream_message *message)
 {
@@ -86,7 +60,7 @@ static enum err send_message(
     upstream_encode(message, &body);
     enum err err = buf_err(&body);
     if (!err) {
-        err = post(n, item, &body, message);
+        err = hook_post(n, n->upstream->http, message->id, &body, after_call, item);
     }
     buf_finish(&body);
     return err;

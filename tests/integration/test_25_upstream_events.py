@@ -527,6 +527,51 @@ def test_a_backend_can_trust_its_online_list(system, user):
     assert {name for name, count in counts.items() if count != "0"} == expected[0]
 
 
+def brought(backend):
+    """The events that the backend has, each once: as its manual says, it drops what is not above the last one."""
+    taken = []
+    for call in backend.calls:
+        assert call.json["type"] == "events"
+        taken += [event for event in call.json["events"] if not taken or place(event) > place(taken[-1])]
+    return taken
+
+
+def place(event):
+    return tuple(map(int, event["id"].split("-")))
+
+
+def events_hook(backend, **options):
+    return events(**{"events.to": "hook", "upstream.hook_url": backend.url, "upstream.hook_secret": "s3cret", **options})
+
+
+def test_events_are_brought_to_the_backend(system, user, backend):
+    client = system.start(events_hook(backend)).connect(user)
+    client.close(1001)
+    wait_until(lambda: len(brought(backend)) == 4, what="four events")
+    entries = [{"id": place, **entry} for place, entry in system.redis.client.xrange(EVENTS)]
+    for entry in entries:
+        entry.update({name: int(entry[name]) for name in ("time", "code") if name in entry})
+    assert brought(backend) == entries
+    assert [entry["type"] for entry in entries] == ["opened", "online", "closed", "offline"]
+    assert backend.calls[0].headers["Authorization"] == "Bearer s3cret"
+
+
+def test_no_event_is_lost_or_disordered_with_a_flaky_backend_and_nodes_that_die(system, user, backend):
+    failing = Random(25)
+    backend.answer = lambda call: failing.choice([204, 204, 500, 404])
+    system.start(events_hook(backend, **{"upstream.hook_timeout": "100ms"}), names=("node-a", "node-b"))
+    clients = [system.connect(f"{user}-{n % 4}", node=n % 2) for n in range(12)]
+    for client in clients[:6]:
+        client.close()
+    system.wait_entries(12 + 4 + 6, EVENTS)
+    bringer = system.redis.client.get("WebSocket_bringer:{WebSocket_events}").split(" ")[0]
+    next(node for node in system.nodes if node.id == bringer).kill()
+    backend.answer = lambda call: 204
+    system.wait_entries(12 + 4 + 6 + 3, EVENTS)  # those that were lost; maybe users who are offline now
+    wait_until(lambda: [e["id"] for e in brought(backend)] == [place for place, _ in system.redis.client.xrange(EVENTS)], 15, "all events")
+    fold(brought(backend))
+
+
 def test_without_events_nothing_is_written(system, user):
     system.start({}).connect(user).close()
     assert {key for key in system.redis.client.keys() if "events" in key} == set()

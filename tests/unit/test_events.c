@@ -276,6 +276,87 @@ static void one_node_has_the_watch(void **state)
     freeReplyObject(reply);
 }
 
+/* The body, or "" where somebody else has the office. */
+static const char *bring(
+    const struct events_node *n, const char *brought, int64_t count, struct events_batch *batch)
+{
+    static struct buf out;
+    struct command c;
+
+    buf_finish(&out);
+    buf_init(&out, 65536);
+    command_init(&c);
+    events_bring_command(&c, &rules, n, 60000, brought, count);
+    redisReply *reply = run(&c);
+    assert_int_equal(events_bring_decode(reply, &out, batch), ERR_OK);
+    assert_int_equal(buf_err(&out), ERR_OK);
+    freeReplyObject(reply);
+    return batch->is_ours ? buf_str(&out) : "";
+}
+
+static void events_are_brought_in_order_and_from_where_it_was_left(void **state)
+{
+    struct events_batch first;
+    struct events_batch second;
+    char whole[2048];
+
+    (void)state;
+    redis_server_do(&server, "XADD %sevents 5-1 type closed time 17 userId u1 code 1012", PREFIX);
+    redis_server_do(&server, "XADD %sevents 6-0 type offline time 18 userId a\"b", PREFIX);
+    redis_server_do(&server, "XADD %sevents 6-1 type x code y", PREFIX);
+    assert_string_equal(bring(&node, "", 2, &first),
+        "{\"type\":\"events\",\"events\":[{\"id\":\"5-1\",\"type\":\"closed\",\"time\":17,"
+        "\"userId\":\"u1\",\"code\":1012},"
+        "{\"id\":\"6-0\",\"type\":\"offline\",\"time\":18,\"userId\":\"a\\\"b\"}]}");
+    assert_int_equal(first.count, 2);
+    assert_string_equal(first.last_id, "6-0");
+    strcpy(whole, bring(&node, "", 2, &first)); /* nobody said that the backend has it */
+    assert_non_null(strstr(whole, "\"5-1\""));
+    assert_string_equal(bring(&node, "6-0", 2, &second),
+        "{\"type\":\"events\",\"events\":[{\"id\":\"6-1\",\"type\":\"x\",\"code\":\"y\"}]}");
+    assert_string_equal(bring(&node, "6-1", 2, &second), "{\"type\":\"events\",\"events\":[]}");
+    assert_int_equal(second.count, 0);
+}
+
+static void one_node_brings_until_it_is_silent(void **state)
+{
+    struct events_batch batch;
+
+    (void)state;
+    redis_server_do(&server, "XADD %sevents 5-0 type x", PREFIX);
+    redis_server_do(&server, "XADD %sevents 6-0 type x", PREFIX);
+    (void)bring(&node, "", 1, &batch);
+    assert_string_equal(bring(&other_node, "", 1, &batch), "");
+    redis_server_do(&server, "DEL %sbringer:{%sevents}", PREFIX, PREFIX); /* as time does */
+    assert_non_null(strstr(bring(&other_node, "", 1, &batch), "\"5-0\""));
+    /* What the one before brought last still counts, and never goes back. */
+    assert_string_equal(bring(&node, "5-0", 1, &batch), "");
+    assert_non_null(strstr(bring(&other_node, "", 1, &batch), "\"6-0\""));
+    (void)bring(&other_node, "6-0", 1, &batch);
+    assert_string_equal(bring(&node, "5-0", 1, &batch), "");
+    (void)bring(&other_node, "", 1, &batch);
+    assert_int_equal(batch.count, 0);
+}
+
+static void bring_decoder_survives_any_reply(void **state)
+{
+    static const char *const scripts[] = {"return 1", "return {}", "return {1}", "return {1,2}",
+        "return {1,{1}}", "return {1,{{'5-0'}}}", "return {1,{{'x',{}}}}",
+        "return {1,{{'5-0',{'a'}}}}", "return {1,{{'5-0',{1,2}}}}", "return 'x'"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        redisReply *reply = redis_server_ask(&server, "EVAL %s 0", scripts[i]);
+        struct events_batch batch;
+        struct buf out;
+
+        buf_init(&out, 65536);
+        assert_int_equal(events_bring_decode(reply, &out, &batch), ERR_INTERNAL);
+        buf_finish(&out);
+        freeReplyObject(reply);
+    }
+}
+
 static void stream_is_bounded(void **state)
 {
     (void)state;
@@ -304,6 +385,9 @@ int main(void)
         TEST(end_of_a_session_that_redis_lost_does_no_harm),
         TEST(nodes_are_known_until_their_sessions_are_told_lost),
         TEST(one_node_has_the_watch),
+        TEST(events_are_brought_in_order_and_from_where_it_was_left),
+        TEST(one_node_brings_until_it_is_silent),
+        TEST(bring_decoder_survives_any_reply),
         TEST(stream_is_bounded),
     };
 

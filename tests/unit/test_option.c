@@ -344,6 +344,8 @@ static void config_refuses_options_that_do_not_go_together(void **state)
             "6: send.tls_name: must be empty, unless send.tls_ca is set"},
         {PROGRAM_NODE, NEEDED "[upstream]\nto = hook\n",
             "6: upstream.to: must not be hook, unless upstream.hook_url is set"},
+        {PROGRAM_NODE, NEEDED "[events]\nto = hook\n",
+            "6: events.to: must not be hook, unless upstream.hook_url is set"},
         {PROGRAM_NODE, NEEDED "[upstream]\nhook_url = ftp://backend/\n",
             "6: upstream.hook_url: must be empty or start with http:// or https://"},
         {PROGRAM_NODE, NEEDED "[upstream]\nhook_secret = two words\n",
