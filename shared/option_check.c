@@ -179,12 +179,15 @@ static bool proxies_are_networks(const struct config *c)
     return true;
 }
 
+static bool is_http_url(const char *text)
+{
+    return strncmp(text, "http://", strlen("http://")) == 0 ||
+           strncmp(text, "https://", strlen("https://")) == 0;
+}
+
 static bool hook_url_is_one(const struct config *c)
 {
-    bool is_url = strncmp(c->hook_url, "http://", strlen("http://")) == 0 ||
-                  strncmp(c->hook_url, "https://", strlen("https://")) == 0;
-
-    return is_url || (!*c->hook_url && c->node_auth != NODE_AUTH_HOOK);
+    return is_http_url(c->hook_url) || (!*c->hook_url && c->node_auth != NODE_AUTH_HOOK);
 }
 
 /* What a request is made of, or what we add ourselves, is not for clients to write. */
@@ -265,25 +268,11 @@ static bool tls_name_is_host_name(const struct config *c)
            !is_ip(name);
 }
 
-static bool is_http_url(const char *text)
+static bool upstream_url_is_one(const struct config *c)
 {
-    return strncmp(text, "http://", strlen("http://")) == 0 ||
-           strncmp(text, "https://", strlen("https://")) == 0;
-}
+    bool is_needed = c->upstream_to == UPSTREAM_TO_HOOK || c->events_to == EVENTS_TO_HOOK;
 
-static bool hook_url_is_http(const struct config *c)
-{
-    return !*c->upstream_hook_url || is_http_url(c->upstream_hook_url);
-}
-
-static bool hook_has_a_url(const struct config *c)
-{
-    return c->upstream_to != UPSTREAM_TO_HOOK || *c->upstream_hook_url;
-}
-
-static bool events_hook_has_a_url(const struct config *c)
-{
-    return c->events_to != EVENTS_TO_HOOK || *c->upstream_hook_url;
+    return is_http_url(c->upstream_hook_url) || (!*c->upstream_hook_url && !is_needed);
 }
 
 /* A header's value: RFC 9110 5.5. */
@@ -362,9 +351,8 @@ static const struct option_rule rules[] = {
     {OPTION_send_tls_name, option_tls_name_goes_with_ca,
         "must be empty, unless send.tls_ca is set"},
     {OPTION_send_tls_only, option_tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
-    {OPTION_upstream_to, hook_has_a_url, "must not be hook, unless upstream.hook_url is set"},
-    {OPTION_events_to, events_hook_has_a_url, "must not be hook, unless upstream.hook_url is set"},
-    {OPTION_upstream_hook_url, hook_url_is_http, "must be empty or start with http:// or https://"},
+    {OPTION_upstream_hook_url, upstream_url_is_one,
+        "must be http://… or https://…; it is needed with upstream.to or events.to = hook"},
     {OPTION_upstream_hook_secret, hook_secret_is_visible,
         "must be empty or at most 512 visible ASCII characters"},
 };

@@ -10,9 +10,9 @@
 #include "shared/backoff.h"
 #include "shared/clock.h"
 #include "shared/log.h"
-#include "wsnode/hook.h"
 #include "wsnode/node.h"
 #include "wsnode/redis_async.h"
+#include "wsnode/upstream_post.h"
 
 #define EVENTS_PER_CALL 100
 /* An event is an address, twice, and some words; 4 kB with all escaped. */
@@ -47,7 +47,7 @@ static void after_post(struct node *n, const struct http_reply *reply, void *arg
 
     (void)n;
     b->busy = false;
-    if (hook_is_taken(reply)) {
+    if (upstream_post_is_taken(reply)) {
         memcpy(b->brought, b->batch.last_id, sizeof(b->brought));
         backoff_reset(&b->backoff);
         ask(b);
@@ -61,7 +61,7 @@ static void after_post(struct node *n, const struct http_reply *reply, void *arg
 
 static void post(struct announce_bringer *b)
 {
-    enum err err = hook_post(b->node, b->http, b->batch.last_id, &b->body, after_post, b);
+    enum err err = upstream_post(b->node, b->http, b->batch.last_id, &b->body, after_post, b);
 
     b->busy = err == ERR_OK;
 }

@@ -3,7 +3,7 @@
  * to the client; 408, 425, 429, 5xx and no answer are tried again; anything else is a refusal.
  */
 #include "shared/log.h"
-#include "wsnode/hook.h"
+#include "wsnode/upstream_post.h"
 #include "wsnode/upstream_state.h"
 
 static enum err create(struct node *n)
@@ -39,7 +39,7 @@ static void after_call(struct node *n, const struct http_reply *reply, void *arg
     struct upstream_item *item = arg;
     struct upstream_result result = {.err = ERR_OK};
 
-    if (hook_is_taken(reply)) {
+    if (upstream_post_is_taken(reply)) {
         result.reply = upstream_reply_of(reply->body);
     } else {
         log_limited(LOG_WARN, "the backend does not take a client's message",
@@ -60,7 +60,7 @@ static enum err send_message(
     upstream_encode(message, &body);
     enum err err = buf_err(&body);
     if (!err) {
-        err = hook_post(n, n->upstream->http, message->id, &body, after_call, item);
+        err = upstream_post(n, n->upstream->http, message->id, &body, after_call, item);
     }
     buf_finish(&body);
     return err;

@@ -254,7 +254,7 @@ def test_hook_gets_the_message_and_its_answer_is_the_reply(system, user, backend
     assert client.receive() == {"type": "reply", "ref": "r1", "json": {"doubled": 42}}
     (call,) = backend.calls
     assert call.path == "/hook"
-    assert call.headers["Authorization"] == "Bearer s3cret"
+    assert call.headers["X-Socketsend-Secret"] == "s3cret"
     assert call.headers["Content-Type"] == "application/json"
     assert call.headers["Idempotency-Key"] == call.json["id"]
     assert call.json.pop("id") and call.json.pop("time")
@@ -271,7 +271,7 @@ def test_answers_without_json_just_confirm(system, user, backend):
     for n in range(4):
         send(client, n, ref=f"r{n}")
         assert client.receive() == sent(f"r{n}")
-    assert "Authorization" not in backend.calls[0].headers
+    assert "X-Socketsend-Secret" not in backend.calls[0].headers
 
 
 def test_plain_client_gets_the_reply_as_a_message(system, user, backend):
@@ -553,7 +553,7 @@ def test_events_are_brought_to_the_backend(system, user, backend):
         entry.update({name: int(entry[name]) for name in ("time", "code") if name in entry})
     assert brought(backend) == entries
     assert [entry["type"] for entry in entries] == ["opened", "online", "closed", "offline"]
-    assert backend.calls[0].headers["Authorization"] == "Bearer s3cret"
+    assert backend.calls[0].headers["X-Socketsend-Secret"] == "s3cret"
 
 
 def test_no_event_is_lost_or_disordered_with_a_flaky_backend_and_nodes_that_die(system, user, backend):
