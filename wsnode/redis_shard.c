@@ -330,11 +330,13 @@ void redis_shard_destroy(struct redis_shard *s)
 void redis_shard_on_tick(struct redis_shard *s, int64_t now_ms)
 {
     const struct redis_request *oldest = TAILQ_FIRST(&s->requests);
-    bool is_late = oldest && now_ms >= oldest->deadline_ms;
+    int64_t late_ms = oldest && now_ms >= oldest->deadline_ms ? oldest->deadline_ms : 0;
+    bool is_still_late = late_ms != 0 && s->late_ms == late_ms;
 
-    if (is_late && s->late_ms == oldest->deadline_ms) {
-        redis_connection_drop(&s->connection, "a command was not answered in time");
+    s->late_ms = late_ms;
+    if (is_still_late) {
+        redis_connection_drop(
+            &s->connection, "a command was not answered in time"); /* oldest ends */
     }
-    s->late_ms = is_late ? oldest->deadline_ms : 0;
     redis_connection_on_tick(&s->connection, now_ms);
 }
