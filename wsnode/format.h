@@ -67,8 +67,8 @@ struct format_event {
     struct slice text; /* FORMAT_TEXT; FORMAT_AUTH: the token. Borrowed from the frame */
     /* FORMAT_SUBSCRIBE, FORMAT_UNSUBSCRIBE; "" otherwise. Set also where parse() fails later on. */
     char topic[ADDRESS_PART_BYTES_MAX + 1];
-    struct slice to;      /* FORMAT_TEXT: a JSON string, borrowed from it; at == NULL: none */
-    bool is_json;         /* FORMAT_TEXT */
+    struct slice to; /* FORMAT_TEXT: a JSON string, borrowed from it; at == NULL: none */
+    bool is_json;    /* FORMAT_TEXT */
     /* The frame's "ref" as JSON, borrowed from it; at == NULL: none. Set also where parse() fails.
      */
     struct slice ref;
