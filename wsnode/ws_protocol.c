@@ -44,7 +44,10 @@ static uint16_t code_of(struct slice bytes)
 {
     const unsigned char *at = (const unsigned char *)bytes.at;
 
-    return bytes.len == 0 ? 0 : (uint16_t)(at[0] << 8 | at[1]);
+    if (bytes.len == 0) {
+        return 0;
+    }
+    return (uint16_t)(at[0] << 8 | at[1]);
 }
 
 /* 5.5.1: answered with the same code, or done if it is the answer to ours. Then the connection is
