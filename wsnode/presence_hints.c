@@ -31,11 +31,9 @@ static void resync_one(struct session *s, void *arg)
 }
 
 /* What was ordered is found by a refresh. */
-static void refresh_one(struct session *s, void *arg)
+static void check_one(struct session *s, void *arg)
 {
-    if (s->state == SESSION_REPLAYING || s->state == SESSION_LIVE) {
-        presence_refresh(arg, s);
-    }
+    session_check(arg, s);
 }
 
 static void fetch_memberships(struct session *s, void *arg)
@@ -74,7 +72,7 @@ void presence_on_hint(struct node *n, struct slice message)
         session_table_each_of_user(&n->table, subject, resync_one, n);
         return;
     case HINT_CLOSE:
-        session_table_each_of_user(&n->table, subject, refresh_one, n);
+        session_table_each_of_user(&n->table, subject, check_one, n);
         return;
     case HINT_TOPICS:
         session_table_each_of_user(&n->table, subject, fetch_memberships, n);

@@ -75,6 +75,7 @@ struct session {
     bool
         in_flight : 1; /* the outbox's first item is with the socket, but not yet with the kernel */
     bool expects : 1;  /* the inbox must have something after the watermark */
+    bool checks : 1;   /* session_check() came while OPENING */
     bool excepted : 1; /* it was led past messages that except it: its acks are not for these */
 };
 /* There are many of them: what a session does not need while it is idle hangs on a pointer. */
@@ -149,6 +150,9 @@ void session_after_upstream(
 
 /* Somebody says that there may be more in the inbox. */
 void session_resync(struct node *n, struct session *s);
+/* May it go on? The registry is asked now, or, while it opens the session, right after that: what
+ * it then answers may be older than what was ordered meanwhile. */
+void session_check(struct node *n, struct session *s);
 
 struct session_forward {
     const struct envelope_message *message; /* borrowed */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "wsnode/admission.h"
-#include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
 
 /* As for rings: the others are closed by the next ticks. */
@@ -79,9 +78,7 @@ void session_on_auth(struct node *n, struct session *s, const struct format_even
     }
     node_stat_add(renewals, 1);
     tell_renewed(n, s);
-    if (s->state == SESSION_REPLAYING || s->state == SESSION_LIVE) {
-        presence_refresh(n, s); /* the registry knows whether the new token was revoked */
-    }
+    session_check(n, s); /* the registry knows whether the new token was revoked */
 }
 
 void session_grant_on_tick(struct node *n)

@@ -123,6 +123,17 @@ void session_after_open(struct node *n, struct session *s, const struct registry
     session_take_memberships(n, s, &opened->memberships);
     session_replay_page(n, s, &opened->page);
     session_topics_catch_up(n, s);
+    if (s->checks) {
+        session_check(n, s);
+    }
+}
+
+void session_check(struct node *n, struct session *s)
+{
+    s->checks = s->state == SESSION_OPENING;
+    if (s->state == SESSION_REPLAYING || s->state == SESSION_LIVE) {
+        presence_refresh(n, s);
+    }
 }
 
 /* The inbox ends before what the session had been given when it was asked: Redis lost entries, and

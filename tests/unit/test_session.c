@@ -515,6 +515,20 @@ static void hint_while_opening_is_not_lost(void **state)
     assert_int_equal(fake_presence.fetches, 1);
 }
 
+/* As when a token is revoked, or a close is ordered, while the answer to the open is on its way. */
+static void session_that_is_to_be_checked_while_opening_is_refreshed_once_open(void **state)
+{
+    struct session *s = rig_connect(&format_v1, "");
+
+    (void)state;
+    session_check(&rig.node, s);
+    assert_int_equal(fake_presence.refreshes, 0);
+    rig_open(s, NONE, 5);
+    assert_int_equal(fake_presence.refreshes, 1);
+    session_check(&rig.node, s);
+    assert_int_equal(fake_presence.refreshes, 2);
+}
+
 static void frame_is_encoded_once_for_all_sessions_of_a_format(void **state)
 {
     struct session *a = rig_live(&format_v1, 5);
@@ -1221,6 +1235,7 @@ int main(void)
         test(refresh_that_says_closed_ends_the_session),
         test(hint_during_a_fetch_leads_to_another),
         test(hint_while_opening_is_not_lost),
+        test(session_that_is_to_be_checked_while_opening_is_refreshed_once_open),
         test(frame_is_encoded_once_for_all_sessions_of_a_format),
         test(buffered_message_counts_only_once_it_has_gone),
         test(outbox_keeps_order_when_socket_blocks),

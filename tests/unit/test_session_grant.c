@@ -140,6 +140,17 @@ static void a_renewal_moves_the_end(void **state)
     assert_int_equal(s->socket->close_code, CLOSE_TOKEN_EXPIRED);
 }
 
+static void a_renewal_while_opening_is_checked_once_the_session_is_open(void **state)
+{
+    struct session *s = connect_for(&format_v1, 60);
+
+    (void)state;
+    send_auth(s, CLAIMS("u1", "1700000090"));
+    assert_int_equal(fake_presence.refreshes, 0);
+    rig_open(s, NONE, 0);
+    assert_int_equal(fake_presence.refreshes, 1);
+}
+
 static void a_bad_renewal_is_told_and_leaves_the_end_where_it_was(void **state)
 {
     struct session *s = live_for(&format_v1, 60);
@@ -231,6 +242,7 @@ int main(void)
         TEST(a_session_that_is_still_opening_ends_too),
         TEST(connected_tells_when_the_token_ends),
         TEST(a_renewal_moves_the_end),
+        TEST(a_renewal_while_opening_is_checked_once_the_session_is_open),
         TEST(a_bad_renewal_is_told_and_leaves_the_end_where_it_was),
         TEST(a_shorter_token_shortens),
         TEST(a_revoked_token_is_closed_with_the_callers_reason),
