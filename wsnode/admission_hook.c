@@ -19,9 +19,10 @@ struct admission_hook {
     struct hook_cache cache;
 };
 
-/* A question under way. */
-struct asked {
+struct hook_pending {
+    struct http_post *post; /* borrowed from http */
     uint64_t arrival;
+    int64_t asked_ms; /* wall clock */
     unsigned char digest[HOOK_DIGEST_BYTES];
 };
 
@@ -64,44 +65,62 @@ void admission_hook_destroy(struct node *n)
 /* That nobody answered is not worth remembering. */
 static void on_reply(struct node *n, const struct http_reply *reply, void *arg)
 {
-    struct asked *asked = arg;
+    struct hook_pending *pending = arg;
     struct hook_answer answer;
 
-    hook_answer_read(reply, clock_wall_ms(), &answer);
+    hook_answer_read(reply, pending->asked_ms, &answer);
     node_stat_add(hook_answers_admitted, answer.err == ERR_OK);
     node_stat_add(hook_answers_refused, answer.err == ERR_HOOK_REFUSED);
     node_stat_add(hook_answers_none, answer.err == ERR_HOOK_AWAY);
     if (answer.err != ERR_HOOK_AWAY) {
-        hook_cache_put(&n->hook->cache, asked->digest, &answer, clock_mono_ms());
+        hook_cache_put(&n->hook->cache, pending->digest, &answer, clock_mono_ms());
     }
-    acceptor_after_hook(n, asked->arrival, &answer);
-    free(asked);
+    acceptor_after_hook(n, pending->arrival, &answer);
+    free(pending);
 }
 
-static enum err post(struct node *n, const struct hook_question *q, uint64_t arrival)
+/* NULL: what is known is over already. */
+static const struct hook_answer *find_known(struct node *n, const struct hook_question *q)
 {
-    struct asked *asked = malloc(sizeof(*asked));
+    const struct hook_answer *found = hook_cache_find(&n->hook->cache, q->digest, clock_mono_ms());
+    bool ends = found && found->token.expires_ms > 0;
 
-    if (!asked) {
-        return ERR_NO_MEMORY;
-    }
-    asked->arrival = arrival;
-    memcpy(asked->digest, q->digest, sizeof(asked->digest));
+    return ends && found->token.expires_ms <= clock_wall_ms() ? NULL : found;
+}
+
+static enum err post(struct node *n, const struct hook_question *q, struct hook_pending *pending)
+{
     const struct http_call call = {.url = n->config->hook_url,
         .headers = q->headers,
         .header_count = q->header_count,
         .body = {buf_str(&q->body), q->body.len},
         .timeout_ms = n->config->hook_timeout_ms,
         .answer_max_bytes = ANSWER_BYTES_MAX};
-    enum err err = http_client_post(n->hook->http, &call, on_reply, asked);
-    if (err) {
-        free(asked);
+
+    return http_client_post(n->hook->http, &call, on_reply, pending, &pending->post);
+}
+
+static enum err ask(
+    struct node *n, const struct hook_question *q, uint64_t arrival, struct hook_pending **out)
+{
+    struct hook_pending *pending = malloc(sizeof(*pending));
+
+    if (!pending) {
+        return ERR_NO_MEMORY;
     }
-    return err;
+    *pending = (struct hook_pending){.arrival = arrival, .asked_ms = clock_wall_ms()};
+    memcpy(pending->digest, q->digest, sizeof(pending->digest));
+    enum err err = post(n, q, pending);
+    if (err) {
+        free(pending);
+        return err;
+    }
+    *out = pending;
+    return ERR_OK;
 }
 
 enum err admission_hook_ask(struct node *n, const struct session_handshake *h, struct slice head,
-    uint64_t arrival, const struct hook_answer **known, struct problem *p)
+    uint64_t arrival, struct hook_asked *out, struct problem *p)
 {
     struct hook_question q;
 
@@ -109,12 +128,18 @@ enum err admission_hook_ask(struct node *n, const struct session_handshake *h, s
     if (err) {
         return err;
     }
-    *known = hook_cache_find(&n->hook->cache, q.digest, clock_mono_ms());
-    if (*known) {
+    *out = (struct hook_asked){.known = find_known(n, &q)};
+    if (out->known) {
         node_stat_add(hook_answers_cached, 1);
     } else {
-        err = post(n, &q, arrival);
+        err = ask(n, &q, arrival, &out->pending);
     }
     hook_question_finish(&q);
     return err ? problem_set(p, err, "", NULL) : ERR_OK;
+}
+
+void admission_hook_cancel(struct hook_pending *pending)
+{
+    http_client_cancel(pending->post);
+    free(pending);
 }

@@ -15,12 +15,19 @@ enum err admission_hook_create(struct node *n, struct problem *p) MUST_CHECK;
 void admission_hook_stop(struct node *n); /* questions under way are answered with ERR_HOOK_AWAY */
 void admission_hook_destroy(struct node *n); /* once the loop has run out */
 
-/*
- * head: the handshake's. *known: the answer, if it is known already (borrowed until the next
- * call); NULL: acceptor_after_hook(arrival) comes later, but not from inside this call. Errors:
- * those of hook_question_make(), ERR_NO_MEMORY, ERR_INTERNAL.
- */
+struct hook_pending; /* a question that is under way */
+
+/* One of both. */
+struct hook_asked {
+    const struct hook_answer *known; /* borrowed until the next call */
+    struct hook_pending *pending; /* acceptor_after_hook(arrival) comes later and ends it, but not
+                                     from inside of the call that asked */
+};
+
+/* head: the handshake's. Errors: those of hook_question_make(), ERR_NO_MEMORY, ERR_INTERNAL. */
 enum err admission_hook_ask(struct node *n, const struct session_handshake *h, struct slice head,
-    uint64_t arrival, const struct hook_answer **known, struct problem *p) MUST_CHECK;
+    uint64_t arrival, struct hook_asked *out, struct problem *p) MUST_CHECK;
+/* Nobody waits for the answer any more: else those who leave would fill the queue of questions. */
+void admission_hook_cancel(struct hook_pending *pending);
 
 #endif

@@ -58,6 +58,14 @@ static bool comes_from_allowed_page(const struct config *c, const struct handsha
     return origin_is_allowed(c->node_origins, from->origin, from->host);
 }
 
+static enum err check_address(
+    const struct gate *g, const struct session_handshake *h, struct problem *p)
+{
+    bool full = h->has_client && client_counts_full(&g->node->clients, h->client);
+
+    return full ? problem_set(p, ERR_ADDRESS_FULL, "", NULL) : ERR_OK;
+}
+
 enum err gate_check(
     struct gate *g, const struct sockaddr *peer, struct session_handshake *h, struct problem *p)
 {
@@ -70,10 +78,7 @@ enum err gate_check(
     if (!comes_from_allowed_page(c, &h->source)) {
         return refuse_origin(h, p);
     }
-    if (h->has_client && client_counts_full(&g->node->clients, h->client)) {
-        return problem_set(p, ERR_ADDRESS_FULL, "", NULL);
-    }
-    return ERR_OK;
+    return check_address(g, h, p);
 }
 
 enum err gate_count(
@@ -90,4 +95,12 @@ enum err gate_count_user(
     enum err err = connect_rate_take_user(&g->rate, h->address.user_id, now_ms);
 
     return err ? problem_set(p, err, "", NULL) : ERR_OK;
+}
+
+enum err gate_count_admitted(
+    struct gate *g, const struct session_handshake *h, int64_t now_ms, struct problem *p)
+{
+    enum err err = check_address(g, h, p);
+
+    return err ? err : gate_count_user(g, h, now_ms, p);
 }

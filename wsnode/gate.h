@@ -33,5 +33,8 @@ enum err gate_count(struct gate *g, const struct session_handshake *h, int64_t n
     struct problem *p) MUST_CHECK;
 enum err gate_count_user(struct gate *g, const struct session_handshake *h, int64_t now_ms,
     struct problem *p) MUST_CHECK;
+/* The same of one that had to wait for the backend; others of its address may have got in since. */
+enum err gate_count_admitted(struct gate *g, const struct session_handshake *h, int64_t now_ms,
+    struct problem *p) MUST_CHECK;
 
 #endif

@@ -20,7 +20,7 @@ static bool is_temporary(int status)
 }
 
 static enum err read_members(
-    struct json_object *object, int64_t now_ms, struct token *t, struct problem *p)
+    struct json_object *object, int64_t asked_ms, struct token *t, struct problem *p)
 {
     int64_t expires_in_s = 0;
 
@@ -29,11 +29,11 @@ static enum err read_members(
     if (err) {
         return err;
     }
-    t->expires_ms = expires_in_s > 0 ? now_ms + expires_in_s * 1000 : 0;
+    t->expires_ms = expires_in_s > 0 ? asked_ms + expires_in_s * 1000 : 0;
     return token_read_topics(object, t, p);
 }
 
-static enum err read_body(struct slice body, int64_t now_ms, struct token *t)
+static enum err read_body(struct slice body, int64_t asked_ms, struct token *t)
 {
     struct json_object *object;
     struct problem p;
@@ -43,7 +43,7 @@ static enum err read_body(struct slice body, int64_t now_ms, struct token *t)
     }
     enum err err = json_parse_object(body, &object, &p);
     if (!err) {
-        err = read_members(object, now_ms, t, &p);
+        err = read_members(object, asked_ms, t, &p);
         json_object_put(object);
     }
     if (err) {
@@ -53,11 +53,11 @@ static enum err read_body(struct slice body, int64_t now_ms, struct token *t)
     return err ? ERR_HOOK_AWAY : ERR_OK;
 }
 
-void hook_answer_read(const struct http_reply *reply, int64_t now_ms, struct hook_answer *out)
+void hook_answer_read(const struct http_reply *reply, int64_t asked_ms, struct hook_answer *out)
 {
-    *out = (struct hook_answer){.token = {.issued_ms = now_ms}};
+    *out = (struct hook_answer){.token = {.issued_ms = asked_ms}};
     if (is_success(reply->status)) {
-        out->err = read_body(reply->body, now_ms, &out->token);
+        out->err = read_body(reply->body, asked_ms, &out->token);
     } else if (is_temporary(reply->status)) {
         log_limited(LOG_WARN, "the hook does not answer", "status=%d why=\"%s\"", reply->status,
             reply->status == 0 ? reply->why : "");

@@ -21,7 +21,7 @@ struct hook_answer {
     struct token token;
 };
 
-/* now_ms: wall clock. What cannot be understood is logged. */
-void hook_answer_read(const struct http_reply *reply, int64_t now_ms, struct hook_answer *out);
+/* asked_ms: wall clock. What cannot be understood is logged. */
+void hook_answer_read(const struct http_reply *reply, int64_t asked_ms, struct hook_answer *out);
 
 #endif

@@ -13,8 +13,8 @@
 
 #define CONNECT_TIMEOUT_MS_MAX 5000L
 
-struct call {
-    LIST_ENTRY(call) link;
+struct http_post {
+    LIST_ENTRY(http_post) link;
     struct http_client *client; /* borrowed */
     CURL *easy;                 /* owned */
     struct curl_slist *headers; /* owned */
@@ -23,7 +23,7 @@ struct call {
     void *arg;
 };
 
-LIST_HEAD(call_list, call);
+LIST_HEAD(call_list, http_post);
 
 struct http_client {
     struct node *node; /* borrowed */
@@ -40,7 +40,7 @@ struct watch {
     curl_socket_t fd;
 };
 
-static void call_destroy(struct call *c)
+static void call_destroy(struct http_post *c)
 {
     if (c->easy) {
         curl_easy_cleanup(c->easy);
@@ -50,14 +50,19 @@ static void call_destroy(struct call *c)
     free(c);
 }
 
+static void take_out(struct http_post *c)
+{
+    LIST_REMOVE(c, link);
+    (void)curl_multi_remove_handle(c->client->multi, c->easy);
+}
+
 /* Takes the call out and tells its caller. */
-static void end_call(struct call *c, CURLcode result)
+static void end_call(struct http_post *c, CURLcode result)
 {
     struct http_client *client = c->client;
     long status = 0;
 
-    LIST_REMOVE(c, link);
-    (void)curl_multi_remove_handle(client->multi, c->easy);
+    take_out(c);
     if (result == CURLE_OK) {
         (void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     }
@@ -74,7 +79,7 @@ static void take_results(struct http_client *c)
     int left;
 
     while ((message = curl_multi_info_read(c->multi, &left))) {
-        struct call *call = NULL;
+        struct http_post *call = NULL;
         CURLcode result = message->data.result; /* message goes with the handle */
 
         if (message->msg == CURLMSG_DONE &&
@@ -192,7 +197,7 @@ struct http_client *http_client_create(struct node *n, int64_t max_connections)
 
 void http_client_stop(struct http_client *c)
 {
-    struct call *call;
+    struct http_post *call;
 
     c->stopped = true;
     while ((call = LIST_FIRST(&c->calls))) {
@@ -213,13 +218,13 @@ void http_client_destroy(struct http_client *c)
 
 static size_t on_answer_bytes(char *bytes, size_t size, size_t count, void *arg)
 {
-    struct call *c = arg;
+    struct http_post *c = arg;
 
     buf_add(&c->answer, bytes, size * count);
     return buf_err(&c->answer) ? 0 : size * count;
 }
 
-static bool add_headers(struct call *c, const struct http_call *wanted)
+static bool add_headers(struct http_post *c, const struct http_call *wanted)
 {
     /* No Expect: a second would be lost where the backend does not know it. */
     struct curl_slist *longer = curl_slist_append(NULL, "Expect:");
@@ -234,7 +239,7 @@ static bool add_headers(struct call *c, const struct http_call *wanted)
     return longer != NULL;
 }
 
-static bool prepare(struct call *c, const struct http_call *wanted)
+static bool prepare(struct http_post *c, const struct http_call *wanted)
 {
     long timeout_ms = (long)wanted->timeout_ms;
     long connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
@@ -254,17 +259,17 @@ static bool prepare(struct call *c, const struct http_call *wanted)
            !curl_easy_setopt(easy, CURLOPT_PRIVATE, c);
 }
 
-enum err http_client_post(
-    struct http_client *c, const struct http_call *wanted, http_client_done *done, void *arg)
+enum err http_client_post(struct http_client *c, const struct http_call *wanted,
+    http_client_done *done, void *arg, struct http_post **out)
 {
     if (c->stopped) {
         return ERR_INTERNAL;
     }
-    struct call *call = calloc(1, sizeof(*call));
+    struct http_post *call = calloc(1, sizeof(*call));
     if (!call) {
         return ERR_NO_MEMORY;
     }
-    *call = (struct call){.client = c, .done = done, .arg = arg, .easy = curl_easy_init()};
+    *call = (struct http_post){.client = c, .done = done, .arg = arg, .easy = curl_easy_init()};
     buf_init(&call->answer, wanted->answer_max_bytes);
     if (!call->easy || !prepare(call, wanted)) {
         call_destroy(call);
@@ -275,5 +280,12 @@ enum err http_client_post(
         return ERR_INTERNAL;
     }
     LIST_INSERT_HEAD(&c->calls, call, link);
+    *out = call;
     return ERR_OK;
+}
+
+void http_client_cancel(struct http_post *post)
+{
+    take_out(post);
+    call_destroy(post);
 }

@@ -10,6 +10,10 @@
 
 void arrival_stop_asking(struct arrival *a)
 {
+    if (a->pending) {
+        admission_hook_cancel(a->pending);
+        a->pending = NULL;
+    }
     if (a->handshake) {
         HASH_DELETE(by_number, a->all->asked, a);
         a->all->asked_count--;
@@ -32,7 +36,7 @@ static bool settle(struct arrival *a, struct session_handshake *h, struct ws_byt
     if (err) {
         (void)problem_set(&p, err, "", NULL);
     } else {
-        err = gate_count_user(&as->gate, h, clock_mono_ms(), &p);
+        err = gate_count_admitted(&as->gate, h, clock_mono_ms(), &p);
     }
     if (err) {
         arrival_refuse(a, &p);
@@ -57,7 +61,9 @@ static enum err start_asking(struct arrival *a, const struct finding *f)
     h->credentials = (struct session_credentials){.query_token = {NULL, 0}};
     buf_reset(&a->head);
     buf_add(&a->head, f->behind.at, f->behind.len);
-    HASH_ADD(by_number, a->all->asked, number, sizeof(a->number), a);
+    if (!buf_err(&a->head)) {
+        HASH_ADD(by_number, a->all->asked, number, sizeof(a->number), a);
+    }
     if (buf_err(&a->head) || !hash_has(a, by_number)) {
         free(h);
         return ERR_NO_MEMORY;
@@ -71,18 +77,19 @@ static enum err start_asking(struct arrival *a, const struct finding *f)
 bool arrival_ask(struct arrival *a, struct finding *f)
 {
     struct node *n = a->all->node;
-    const struct hook_answer *known = NULL;
+    struct hook_asked asked;
 
-    enum err err = admission_hook_ask(n, &f->handshake, f->head, a->number, &known, &f->problem);
+    enum err err = admission_hook_ask(n, &f->handshake, f->head, a->number, &asked, &f->problem);
     if (err) {
         arrival_refuse(a, &f->problem);
         return true;
     }
-    if (known) {
-        return settle(a, &f->handshake, f->behind, known);
+    if (asked.known) {
+        return settle(a, &f->handshake, f->behind, asked.known);
     }
+    a->pending = asked.pending;
     if (start_asking(a, f)) {
-        arrival_end(a); /* the answer will find nobody */
+        arrival_end(a);
         return false;
     }
     return true;
@@ -113,6 +120,7 @@ void arrivals_after_hook(struct arrivals *as, uint64_t number, const struct hook
         return;
     }
     h = *a->handshake;
+    a->pending = NULL;
     arrival_stop_asking(a);
     struct ws_bytes behind = {(unsigned char *)as->head, a->head.len};
     if (behind.len > 0) {

@@ -15,6 +15,7 @@ struct arrival {
     UT_hash_handle by_number; /* in asked, while handshake is there */
     uint64_t number;
     struct session_handshake *handshake; /* owned; of which the backend was asked */
+    struct hook_pending *pending;        /* the question, until it is answered */
     struct wire *wire;                   /* owned, until ws_protocol takes it */
     struct arrivals *all;
     struct ring_entry entry; /* in waiting or lingering, unless the backend was asked */

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from harness import PING, Stack, Wire, frame, handshake, public_tls, send_raw, trusting_context, wait_until
+from harness import CLOSE, PING, Stack, Wire, frame, handshake, public_tls, send_raw, trusting_context, wait_until
 from harness.client import HANDSHAKE
 
 SECRET = "what-the-backend-knows-socketsend-by"
@@ -214,6 +214,18 @@ def test_revoked_user_is_closed_and_may_come_back_if_the_backend_says_so(hooked,
     hooked.connect(0, f"/websocket/{user}")
 
 
+def test_user_who_is_revoked_while_the_backend_thinks_is_not_let_in(hooked, backend, user):
+    backend.held.clear()
+    with open_wire(hooked, f"/websocket/{user}") as wire:
+        wait_until(lambda: backend.of(user), what="the question")
+        assert hooked.web.request("POST", "/revoke", {"userId": user}).status == 200
+        time.sleep(0.05)
+        backend.held.set()
+        assert wire.read_status() == 101
+        opcode, payload = wire.receive()
+        assert (opcode, payload[:2]) == (CLOSE, (4001).to_bytes(2, "big"))
+
+
 def test_questions_have_the_places_of_sessions(hooked, backend, user):
     backend.held.clear()
     wires = [open_wire(hooked, f"/websocket/{user}-{number}") for number in range(52)]
@@ -224,3 +236,55 @@ def test_questions_have_the_places_of_sessions(hooked, backend, user):
     finally:
         for wire in wires:
             wire.close()
+
+
+@pytest.fixture(scope="module")
+def narrow(directory):
+    """A backend that takes four questions at a time, and two sessions for each address."""
+    backend = Backend()
+    options = {"node.auth": "hook", "hook.url": backend.url, "hook.cache": "10s", "hook.max_connections": 4, "token.leeway": 0,
+               "node.max_sessions_per_address": 2}  # fmt: skip
+    made = Stack(directory / "narrow", nodes=["node-a"], options=options)
+    made.backend = backend
+    try:
+        yield made.start()
+        made.stop()
+    finally:
+        made.kill()
+        backend.server.shutdown()
+        backend.server.server_close()
+
+
+def wait_for(stack, what, count):
+    wait_until(lambda: stack.nodes[0].metrics()[f"socketsend_node_{what}"] == count, what=f"{count} {what}")
+
+
+def test_those_who_are_asked_about_together_share_the_places_of_their_address(narrow, user):
+    narrow.backend.held.clear()
+    wires = [open_wire(narrow, f"/websocket/{user}-{number}") for number in range(4)]
+    wait_for(narrow, "handshakes_pending", 4)
+    narrow.backend.held.set()
+    assert sorted(wire.read_status() for wire in wires) == [101, 101, 429, 429]
+    for wire in wires:
+        wire.close()
+    wait_for(narrow, "sessions", 0)
+
+
+def test_nobody_asks_on_behalf_of_those_who_left(narrow, user):
+    narrow.backend.held.clear()
+    wires = [open_wire(narrow, f"/websocket/{user}-{number}") for number in range(20)]
+    wait_for(narrow, "handshakes_pending", 20)
+    for wire in wires:
+        wire.close()
+    wait_for(narrow, "handshakes_pending", 0)
+    narrow.backend.held.set()
+    narrow.connect(0, f"/websocket/{user}").close()
+    assert len([question for question, _ in narrow.backend.asked if question["userId"].startswith(f"{user}-")]) <= 4
+
+
+def test_answer_that_is_over_is_not_remembered(narrow, user):
+    narrow.backend.decide = lambda question, headers: (200, b'{"expiresIn":1}')
+    narrow.connect(0, f"/websocket/{user}").close()
+    time.sleep(1.1)
+    narrow.connect(0, f"/websocket/{user}").close()
+    assert len(narrow.backend.of(user)) == 2
