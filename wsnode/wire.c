@@ -288,7 +288,9 @@ void wire_cut(struct wire *w)
     (void)shutdown(w->fd, SHUT_RDWR);
 }
 
-int wire_fd(const struct wire *w)
+bool wire_peer(const struct wire *w, struct sockaddr_storage *out)
 {
-    return w->fd;
+    socklen_t len = sizeof(*out);
+
+    return getpeername(w->fd, (struct sockaddr *)out, &len) == 0;
 }

@@ -9,6 +9,7 @@
 #define WSNODE_WIRE_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "wsnode/node.h"
@@ -45,6 +46,7 @@ ssize_t wire_write(struct wire *w, const void *bytes, size_t len);
 void wire_end_writing(struct wire *w); /* the peer sees the end, and may still send */
 /* Both ends see the end; for when the owner must not be called back at once. */
 void wire_cut(struct wire *w);
-int wire_fd(const struct wire *w); /* borrowed; to ask who the peer is */
+/* false: the connection was reset, although what came before can still be read. */
+bool wire_peer(const struct wire *w, struct sockaddr_storage *out);
 
 #endif

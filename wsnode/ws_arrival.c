@@ -56,6 +56,7 @@ enum verdict { VERDICT_WAIT, VERDICT_ADOPT, VERDICT_ASK, VERDICT_REFUSE, VERDICT
 static enum verdict judge(struct arrival *a, struct finding *f)
 {
     struct ws_bytes *so_far = &f->behind;
+    struct sockaddr_storage peer;
 
     if (!arrival_read(a, so_far)) {
         return VERDICT_END;
@@ -65,7 +66,10 @@ static enum verdict judge(struct arrival *a, struct finding *f)
     if (head_bytes > 0) {
         f->head = (struct slice){bytes.at, head_bytes};
         *so_far = (struct ws_bytes){so_far->at + head_bytes, so_far->len - head_bytes};
-        if (arrivals_check(a->all, wire_fd(a->wire), f->head, &f->handshake, &f->problem)) {
+        if (!wire_peer(a->wire, &peer)) {
+            return VERDICT_END; /* whoever it was, it would get around limits by address */
+        }
+        if (arrivals_check(a->all, &peer, f->head, &f->handshake, &f->problem)) {
             return VERDICT_REFUSE;
         }
         return a->all->node->hook ? VERDICT_ASK : VERDICT_ADOPT;

@@ -1,27 +1,14 @@
 /*
  * What is asked of a handshake, in order.
  */
-#include <sys/socket.h>
-
 #include "shared/clock.h"
 #include "wsnode/admission.h"
 #include "wsnode/ws_arrival_state.h"
 
-static enum err check_gate(
-    struct arrivals *as, int fd, struct session_handshake *h, struct problem *p)
-{
-    struct sockaddr_storage peer;
-    struct sockaddr *address = (struct sockaddr *)&peer;
-    socklen_t len = sizeof(peer);
-    bool known = getpeername(fd, address, &len) == 0;
-
-    return gate_check(&as->gate, known ? address : NULL, h, p);
-}
-
 /* The rates come late: what is refused anyway does not count. Tokens cost more than all else; and
  * only who has a good one counts as its user. */
-enum err arrivals_check(
-    struct arrivals *as, int fd, struct slice head, struct session_handshake *h, struct problem *p)
+enum err arrivals_check(struct arrivals *as, const struct sockaddr_storage *peer, struct slice head,
+    struct session_handshake *h, struct problem *p)
 {
     const struct node *n = as->node;
     int64_t now_ms = clock_mono_ms();
@@ -30,7 +17,7 @@ enum err arrivals_check(
     if (err) {
         return err;
     }
-    err = check_gate(as, fd, h, p);
+    err = gate_check(&as->gate, (const struct sockaddr *)peer, h, p);
     if (err) {
         return err;
     }

@@ -44,11 +44,11 @@ void arrivals_make_room(struct arrivals *as);
 bool arrivals_full(const struct arrivals *as); /* there are as many sessions as may be */
 
 /*
- * ws_arrival_check.c: may this handshake become a session, as far as that is known here? fd: of its
- * connection. Whom the backend is asked about (n->hook) has yet to be counted as a user.
+ * ws_arrival_check.c: may this handshake become a session, as far as that is known here? peer: the
+ * other end. Whom the backend is asked about (n->hook) has yet to be counted as a user.
  */
-enum err arrivals_check(struct arrivals *as, int fd, struct slice head, struct session_handshake *h,
-    struct problem *p) MUST_CHECK;
+enum err arrivals_check(struct arrivals *as, const struct sockaddr_storage *peer, struct slice head,
+    struct session_handshake *h, struct problem *p) MUST_CHECK;
 
 /* ws_arrival_hook.c. Asks the backend about what was found. Whether it goes on. */
 bool arrival_ask(struct arrival *a, struct finding *f);

@@ -1,6 +1,8 @@
 """Who may connect from where, and how much: each limit at its edge, the last one that passes and the first one that does not."""
 
+import signal
 import socket
+import struct
 import time
 from contextlib import ExitStack
 
@@ -128,6 +130,19 @@ def test_sessions_show_their_clients(node_with):
 
 
 # Handshakes and sessions
+
+
+def test_nobody_gets_around_limits_by_a_reset(node_with):
+    """Who has reset its connection has no address any more; its handshake can still be read."""
+    node = node_with(connect_rate_per_address=1)
+    node.signal_workers(signal.SIGSTOP)
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", node.public_port), timeout=5) as peer:
+            peer.sendall(handshake("/websocket/u"))
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    node.signal_workers(signal.SIGCONT)
+    wait_until(lambda: node.metrics()["socketsend_node_connections_accepted_total"] == 3, what="the connections")
+    assert node.metrics()["socketsend_node_sessions_opened_total"] == 0
 
 
 def test_connect_rate_per_user_at_its_edge(node_with):
