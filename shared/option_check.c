@@ -179,10 +179,14 @@ static bool proxies_are_networks(const struct config *c)
     return true;
 }
 
+/* A password in it would be printed and logged. */
 static bool is_http_url(const char *text)
 {
-    return strncmp(text, "http://", strlen("http://")) == 0 ||
-           strncmp(text, "https://", strlen("https://")) == 0;
+    const char *host = strstr(text, "://");
+    bool is_http = strncmp(text, "http://", strlen("http://")) == 0 ||
+                   strncmp(text, "https://", strlen("https://")) == 0;
+
+    return is_http && !memchr(host + 3, '@', strcspn(host + 3, "/?#"));
 }
 
 static bool hook_url_is_one(const struct config *c)
@@ -326,7 +330,8 @@ static const struct option_rule rules[] = {
         "must be 0 or at least node.message_max, or the largest messages never pass"},
     {OPTION_node_unread_text, unread_text_has_one_number, "must have one %d and no other %"},
     {OPTION_hook_url, hook_url_is_one,
-        "must be http://… or https://…; it is needed with node.auth = hook"},
+        "must be http://… or https://…, without a password (hook.secret is for that); it is "
+        "needed with node.auth = hook"},
     {OPTION_hook_headers, hook_headers_are_the_clients,
         "must not have Host, Connection, Upgrade, Content-…, Transfer-Encoding, TE, Trailer, "
         "Expect or X-Socketsend-Secret"},

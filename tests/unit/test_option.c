@@ -251,6 +251,9 @@ static void config_requires_only_what_the_program_reads(void **state)
 #define CONSUME_URL                                                                                \
     "consume.url: must be amqp://[user:password@]host[:port][/vhost], or as redis.url"
 
+#define HOOK_URL                                                                                     \
+    "must be http://… or https://…, without a password (hook.secret is for that); it is needed " \
+    "with node.auth = hook"
 #define ORIGINS                                                                                    \
     "node.origins: must have entries such as https://app.example.com, https://*.example.com, "     \
     "same-host, null or *, separated by spaces"
@@ -303,8 +306,8 @@ static void config_refuses_options_that_do_not_go_together(void **state)
             "5: node.trusted_proxies: must have networks such as 10.0.0.0/8 or 2001:db8::/32, "
             "separated by spaces"},
         {PROGRAM_NODE, NEEDED "url_max = 8193\n", "5: node.url_max: must be at most node.head_max"},
-        {PROGRAM_NODE, NEEDED "[hook]\nurl = ftp://a.org\n",
-            "6: hook.url: must be http://… or https://…; it is needed with node.auth = hook"},
+        {PROGRAM_NODE, NEEDED "[hook]\nurl = ftp://a.org\n", "6: hook.url: " HOOK_URL},
+        {PROGRAM_NODE, NEEDED "[hook]\nurl = http://me:secret@a.org/x\n", "6: hook.url: " HOOK_URL},
         {PROGRAM_NODE, NEEDED "[hook]\nheaders = Cookie content-length\n",
             "6: hook.headers: must not have Host, Connection, Upgrade, Content-…, "
             "Transfer-Encoding, TE, Trailer, Expect or X-Socketsend-Secret"},
