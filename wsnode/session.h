@@ -123,7 +123,7 @@ struct session *session_on_open(
 void session_on_text(struct node *n, struct session *s, struct slice frame, int64_t now_ms);
 void session_on_alive(
     struct node *n, struct session *s, int64_t now_ms); /* any part of a message */
-/* A ping or pong: proves life, and counts as a frame of the client's (node.frame_rate). */
+/* A ping, pong or empty fragment: proves life, and counts as a frame (node.frame_rate). */
 void session_on_control(struct node *n, struct session *s, int64_t now_ms);
 void session_on_writable(struct node *n, struct session *s);
 /* Its close frame has come; code: 0 if there is none in it. session_on_closed() follows. */

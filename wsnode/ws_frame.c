@@ -235,6 +235,10 @@ static enum ws_event take_text(struct ws_decoder *d, struct ws_bytes *in, struct
     if (ends && d->message.len == 0) {
         return give_message(d, piece, payload);
     }
+    if (!ends && d->size == 0) {
+        *payload = piece;
+        return WS_EMPTY;
+    }
     buf_add(&d->message, piece.at, piece.len);
     if (buf_err(&d->message) != ERR_OK) {
         return fail(d, CLOSE_TOO_BIG);

@@ -51,6 +51,7 @@ struct ws_decoder {
 enum ws_event {
     WS_NEEDS_MORE, /* all bytes are taken */
     WS_MESSAGE,    /* a text, in valid UTF-8 */
+    WS_EMPTY,      /* a fragment without a byte, of a message that goes on */
     WS_PINGED,
     WS_PONGED,
     WS_CLOSED, /* payload: nothing, or a code that may be sent and a reason in UTF-8 (7.4) */

@@ -76,6 +76,7 @@ static void on_event(struct socket *s, enum ws_event event, struct slice payload
             session_on_text(s->node, s->session, payload, clock_mono_ms());
         }
         return;
+    case WS_EMPTY: /* there is no end to them, as there is to a message's bytes */
     case WS_PINGED:
     case WS_PONGED:
         if (open) {

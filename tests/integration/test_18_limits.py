@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from harness import CLOSE, PING, TEXT, Wire, frame, handshake, send_raw, wait_until
+from harness import CLOSE, CONTINUATION, PING, TEXT, Wire, frame, handshake, send_raw, wait_until
 
 ORIGIN = (403, 40302, "Origin")
 
@@ -248,6 +248,15 @@ def test_frames_per_second_at_their_edge(node_with):
             pass
         assert code_of(got) == 1008
     assert node.metrics()['socketsend_node_sessions_limited_total{limit="frames"}'] == 1
+
+
+def test_empty_fragments_are_frames_that_count(node_with):
+    node = node_with(frame_rate=5)
+    with connect(node)[0] as wire:
+        wire.send(frame(TEXT, b"x", fin=0) + frame(CONTINUATION, b"y", fin=0) * 20 + frame(CONTINUATION, b""))
+        assert echoed(wire)
+        wire.send(frame(TEXT, b"", fin=0) + frame(CONTINUATION, b"", fin=0) * 10)
+        assert code_of(wire.receive()) == 1008
 
 
 def test_bytes_per_second_at_their_edge(node_with):

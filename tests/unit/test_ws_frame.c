@@ -52,8 +52,11 @@ static void add_text(struct buf *out, unsigned char start, const char *payload)
 /* What came out, as text: "text(hello) ping(x) failed(1002)". */
 static void tell(struct buf *story, const struct ws_decoder *d, enum ws_event e, struct slice p)
 {
-    static const char *const names[] = {
-        [WS_MESSAGE] = "text", [WS_PINGED] = "ping", [WS_PONGED] = "pong", [WS_CLOSED] = "close"};
+    static const char *const names[] = {[WS_MESSAGE] = "text",
+        [WS_EMPTY] = "empty",
+        [WS_PINGED] = "ping",
+        [WS_PONGED] = "pong",
+        [WS_CLOSED] = "close"};
 
     if (e == WS_FAILED) {
         buf_addf(story, "failed(%d) ", d->failure);
@@ -147,7 +150,8 @@ static void fragments_are_joined_around_control_frames(void **state)
     add_text(&b, TEXT_GOES_ON, "");
     add_text(&b, LAST, "");
     add_text(&b, TEXT, "two");
-    assert_story(&b, "ping(between) pong(too) text(one \xE2\x82\xAC) text() text(two) ");
+    assert_story(&b, "ping(between) empty() pong(too) text(one \xE2\x82\xAC) empty() text() "
+                     "text(two) ");
 }
 
 static void frames_of_every_size_come_out_whole(void **state)
