@@ -9,6 +9,7 @@
 
 #include "wsnode/admission.h"
 #include "wsnode/session_internal.h"
+#include "wsnode/session_subscribe.h"
 
 /* As for rings: the others are closed by the next ticks. */
 #define TICK_ENTRIES_MAX 1000
@@ -78,6 +79,7 @@ void session_on_auth(struct node *n, struct session *s, const struct format_even
     }
     node_stat_add(renewals, 1);
     tell_renewed(n, s);
+    session_end_forbidden(n, s);
     session_check(n, s); /* the registry knows whether the new token was revoked */
 }
 

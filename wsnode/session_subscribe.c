@@ -178,6 +178,32 @@ void session_unsubscribe(struct node *n, struct session *s, const struct format_
     tell_ended(n, s, event->topic, event->ref);
 }
 
+static void end_unasked(struct node *n, struct session *s, struct subscription *sub)
+{
+    char topic[ADDRESS_PART_BYTES_MAX + 1];
+
+    (void)snprintf(topic, sizeof(topic), "%s", topic_table_name(sub));
+    end_one(n, s, sub);
+    tell_ended(n, s, topic, slice_of(""));
+}
+
+void session_end_forbidden(struct node *n, struct session *s)
+{
+    struct subscription *next;
+
+    for (struct subscription *sub = s->subscriptions ? LIST_FIRST(&s->subscriptions->list) : NULL;
+         sub && s->state != SESSION_CLOSING; sub = next) {
+        next = LIST_NEXT(sub, of_session);
+        if (!sub->by_client || is_allowed(n, s, topic_table_name(sub))) {
+            continue;
+        }
+        sub->by_client = false;
+        if (!sub->by_backend) {
+            end_unasked(n, s, sub);
+        }
+    }
+}
+
 static bool is_wanted(const struct memberships *m, const struct address *a, const char *topic)
 {
     for (size_t i = 0; i < m->count; i++) {
@@ -192,7 +218,6 @@ static bool is_wanted(const struct memberships *m, const struct address *a, cons
 static void drop_unwanted(
     struct node *n, struct session *s, const struct memberships *m, const struct address *a)
 {
-    char topic[ADDRESS_PART_BYTES_MAX + 1];
     struct subscription *next;
 
     for (struct subscription *sub = LIST_FIRST(&s->subscriptions->list); sub; sub = next) {
@@ -202,9 +227,7 @@ static void drop_unwanted(
         }
         sub->by_backend = false;
         if (!sub->by_client) {
-            (void)snprintf(topic, sizeof(topic), "%s", topic_table_name(sub));
-            end_one(n, s, sub);
-            tell_ended(n, s, topic, slice_of(""));
+            end_unasked(n, s, sub);
         }
         if (s->state == SESSION_CLOSING) {
             return; /* the connection is gone, and all subscriptions with it */

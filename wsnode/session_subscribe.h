@@ -11,6 +11,9 @@
 void session_subscribe(struct node *n, struct session *s, const struct format_event *event);
 void session_unsubscribe(struct node *n, struct session *s, const struct format_event *event);
 
+/* Of the client's, those that its new token does not allow. The client is told. */
+void session_end_forbidden(struct node *n, struct session *s);
+
 /* What the backend wants for the user now. The client is told of what that changes. */
 void session_take_memberships(
     struct node *n, struct session *s, const struct memberships *memberships);

@@ -132,6 +132,22 @@ def test_a_renewed_session_goes_on(guarded, user):
     assert client.wait_closed(5) == 4101
 
 
+def test_a_renewed_token_ends_what_it_does_not_allow(guarded, user):
+    client = guarded.connect(0, path_of(user), token=token_for(user, topics=[f"{user}/*"]))
+    guarded.web.request("POST", "/subscribe", {"userId": user, "topics": [f"{user}/given"]})
+    assert client.receive()["topic"] == f"{user}/given"
+    for topic in ("lost", "given", "kept"):
+        client.send({"type": "subscribe", "topic": f"{user}/{topic}"})
+        assert client.receive()["type"] == "subscribed"
+    client.send({"type": "auth", "token": token_for(user, topics=[f"{user}/kept"])})
+    assert client.receive()["type"] == "auth"
+    ended = client.receive()
+    assert (ended["type"], ended["topic"]) == ("unsubscribed", f"{user}/lost")
+    for topic in ("lost", "given", "kept"):
+        guarded.web.send(topic=f"{user}/{topic}", msgInfo=topic)
+    assert [client.receive_message()["msgInfo"] for _ in range(2)] == ["given", "kept"]
+
+
 def test_a_node_does_not_start_without_a_key(guarded, test_directory):
     node = guarded.make_node("keyless", {"token.keys": ""})
     assert "token.keys: must have a key" in node.refuse_to_start()
