@@ -357,7 +357,9 @@ static const struct option_rule rules[] = {
         "must be empty, unless send.tls_ca is set"},
     {OPTION_send_tls_only, option_tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
     {OPTION_upstream_hook_url, upstream_url_is_one,
-        "must be http://… or https://…; it is needed with upstream.to or events.to = hook"},
+        "must be http://… or https://…, without a password (upstream.hook_secret is for that); it "
+        "is "
+        "needed with upstream.to or events.to = hook"},
     {OPTION_upstream_hook_secret, hook_secret_is_visible,
         "must be empty or at most 512 visible ASCII characters"},
 };

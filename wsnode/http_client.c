@@ -280,7 +280,9 @@ enum err http_client_post(struct http_client *c, const struct http_call *wanted,
         return ERR_INTERNAL;
     }
     LIST_INSERT_HEAD(&c->calls, call, link);
-    *out = call;
+    if (out) {
+        *out = call;
+    }
     return ERR_OK;
 }
 

@@ -35,8 +35,8 @@ struct http_client *http_client_create(struct node *n, int64_t max_connections);
 void http_client_stop(struct http_client *c);
 void http_client_destroy(struct http_client *c); /* once the loop has run out */
 
-/* All is copied. *out is the client's, and there until done is called. ERR_NO_MEMORY, ERR_INTERNAL
- * (stopped; a URL that libcurl does not take). */
+/* All is copied. *out (out may be NULL) is the client's, and there until done is called.
+ * ERR_NO_MEMORY, ERR_INTERNAL (stopped; a URL that libcurl does not take). */
 enum err http_client_post(struct http_client *c, const struct http_call *call,
     http_client_done *done, void *arg, struct http_post **out) MUST_CHECK;
 /* Its done is not called. What has been sent may still be answered, but nobody hears. */

@@ -27,7 +27,7 @@ enum err upstream_post(struct node *n, struct http_client *http, const char *id,
         .timeout_ms = config->upstream_hook_timeout_ms,
         .answer_max_bytes = HOOK_ANSWER_BYTES_MAX};
 
-    return http_client_post(http, &call, done, arg);
+    return http_client_post(http, &call, done, arg, NULL);
 }
 
 bool upstream_post_is_taken(const struct http_reply *reply)

@@ -346,14 +346,17 @@ static void config_refuses_options_that_do_not_go_together(void **state)
         {PROGRAM_SEND, NEEDED "[send]\ntls_name = node\n",
             "6: send.tls_name: must be empty, unless send.tls_ca is set"},
         {PROGRAM_NODE, NEEDED "[upstream]\nto = hook\n",
-            "upstream.hook_url: must be http://… or https://…; it is needed with upstream.to "
-            "or events.to = hook"},
+            "upstream.hook_url: must be http://… or https://…, without a password "
+            "(upstream.hook_secret is for that); it is needed with upstream.to or events.to = "
+            "hook"},
         {PROGRAM_NODE, NEEDED "[events]\nto = hook\n",
-            "upstream.hook_url: must be http://… or https://…; it is needed with upstream.to "
-            "or events.to = hook"},
+            "upstream.hook_url: must be http://… or https://…, without a password "
+            "(upstream.hook_secret is for that); it is needed with upstream.to or events.to = "
+            "hook"},
         {PROGRAM_NODE, NEEDED "[upstream]\nhook_url = ftp://backend/\n",
-            "6: upstream.hook_url: must be http://… or https://…; it is needed with upstream.to "
-            "or events.to = hook"},
+            "6: upstream.hook_url: must be http://… or https://…, without a password "
+            "(upstream.hook_secret is for that); it is needed with upstream.to or events.to = "
+            "hook"},
         {PROGRAM_NODE, NEEDED "[upstream]\nhook_secret = two words\n",
             "6: upstream.hook_secret: must be empty or at most 512 visible ASCII characters"},
         {PROGRAM_SEND, NEEDED "[send]\ntls_only = yes\n",
