@@ -14,7 +14,8 @@ static const struct {
 } reasons[] = {{200, "OK"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},
     {404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"}, {411, "Length Required"},
     {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"},
-    {429, "Too Many Requests"}, {500, "Internal Server Error"}, {503, "Service Unavailable"}};
+    {422, "Unprocessable Content"}, {429, "Too Many Requests"}, {500, "Internal Server Error"},
+    {502, "Bad Gateway"}, {503, "Service Unavailable"}};
 
 void response_init(struct response *r)
 {

@@ -31,9 +31,11 @@ static const struct status_text statuses[] = {
     {413, "Content Too Large", ""},
     {414, "URI Too Long", ""},
     {415, "Unsupported Media Type", ""},
+    {422, "Unprocessable Content", ""},
     {426, "Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
     {429, "Too Many Requests", ""},
     {500, "Internal Server Error", ""},
+    {502, "Bad Gateway", ""},
     {503, "Service Unavailable", ""},
 };
 
