@@ -6,34 +6,13 @@
 #include <string.h>
 #include <strings.h>
 
-#include "shared/buf.h"
-
-static struct slice trim(struct slice s)
-{
-    while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
-        s = (struct slice){s.at + 1, s.len - 1};
-    }
-    while (s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t')) {
-        s.len--;
-    }
-    return s;
-}
-
-static bool is_word(struct slice s, const char *word)
-{
-    return s.len == strlen(word) && strncasecmp(s.at, word, s.len) == 0;
-}
+#include "shared/http_text.h"
 
 /* Takes what stands before the next ';' off the start of text. A ';' in a quoted value counts as
  * one too: no parameter that matters here has one. */
 static struct slice take_piece(struct slice *text)
 {
-    const char *end = text->len > 0 ? memchr(text->at, ';', text->len) : NULL;
-    struct slice piece = {text->at, end ? (size_t)(end - text->at) : text->len};
-    size_t taken = piece.len + (end ? 1 : 0);
-
-    *text = (struct slice){text->at + taken, text->len - taken};
-    return trim(piece);
+    return http_text_trim(http_text_until(text, ";"));
 }
 
 static bool is_foreign_charset(struct slice parameter)
@@ -45,14 +24,14 @@ static bool is_foreign_charset(struct slice parameter)
         return false;
     }
     struct slice value = {parameter.at + len, parameter.len - len};
-    return !is_word(value, "utf-8") && !is_word(value, "\"utf-8\"");
+    return !http_text_equals(value, "utf-8") && !http_text_equals(value, "\"utf-8\"");
 }
 
 bool media_type_is_json(const char *content_type)
 {
     struct slice rest = slice_of(content_type ? content_type : "");
 
-    if (!is_word(take_piece(&rest), "application/json")) {
+    if (!http_text_equals(take_piece(&rest), "application/json")) {
         return false;
     }
     while (rest.len > 0) {

@@ -6,7 +6,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <string.h>
-#include <strings.h>
+
+#include "shared/http_text.h"
 
 static const struct auth_key anonymous = {.name = "anonymous", .scopes = AUTH_ALL};
 
@@ -16,21 +17,9 @@ enum err auth_digest(struct slice secret, unsigned char out[AUTH_DIGEST_BYTES])
                                                                             : ERR_NO_MEMORY;
 }
 
-/* What follows "Bearer " (RFC 6750 2.1; the case of the scheme does not count, RFC 9110 11.1); at
- * == NULL for anything else. */
 static struct slice bearer_of(const char *authorization)
 {
-    static const char scheme[] = "Bearer ";
-    struct slice token = {NULL, 0};
-
-    if (!authorization || strncasecmp(authorization, scheme, strlen(scheme)) != 0) {
-        return token;
-    }
-    token = slice_of(authorization + strlen(scheme));
-    while (token.len > 0 && token.at[0] == ' ') {
-        token = (struct slice){token.at + 1, token.len - 1};
-    }
-    return token;
+    return authorization ? http_text_bearer(slice_of(authorization)) : (struct slice){NULL, 0};
 }
 
 /* Looks at all keys, whichever fits, so that the time does not tell which one it was. */

@@ -232,22 +232,6 @@ static enum err read_text(struct reading *r, const char *text)
     return ERR_OK;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static struct slice trimmed(struct slice s)
-{
-    while (s.len > 0 && is_blank(s.at[0])) {
-        s = (struct slice){s.at + 1, s.len - 1};
-    }
-    while (s.len > 0 && is_blank(s.at[s.len - 1])) {
-        s.len--;
-    }
-    return s;
-}
-
 static enum err read_lines(struct reading *r, struct slice rest)
 {
     for (r->line = 1; rest.len > 0; r->line++) {
@@ -255,7 +239,7 @@ static enum err read_lines(struct reading *r, struct slice rest)
         enum err err;
 
         cut(&rest, '\n', &line);
-        line = trimmed(line);
+        line = slice_trim(line, " \t\r");
         if (line.len > 0 && line.at[0] != '#' && (err = add_key(r, line))) {
             return err;
         }

@@ -41,6 +41,7 @@ enum err buf_err(const struct buf *b) MUST_CHECK;
 const char *buf_str(const struct buf *b);
 
 struct slice slice_of(const char *s);
-int slice_equal(struct slice s, const char *text); /* 1 or 0 */
+int slice_equal(struct slice s, const char *text);          /* 1 or 0 */
+struct slice slice_trim(struct slice s, const char *chars); /* without these at its ends */
 
 #endif

@@ -15,10 +15,7 @@ static const char *const wait_words[] = {"none", "written", "ack"};
 /* Says what is wrong with a member. */
 static enum err bad(struct problem *p, struct json_field field, const char *what)
 {
-    char path[sizeof(p->field)];
-
-    json_path(path, sizeof(path), field.path, field.name);
-    return problem_set(p, ERR_BAD_ENVELOPE, path, "%s %s", path, what);
+    return json_refuse(field, ERR_BAD_ENVELOPE, what, p);
 }
 
 static void add_text(struct buf *out, const char *before, const char *text)

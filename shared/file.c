@@ -4,12 +4,13 @@
 #include "shared/file.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PIECE_BYTES 4096
 
-static enum err check(
+static enum err check_size(
     const struct buf *text, const char *path, const char *field, struct problem *p)
 {
     enum err err = buf_err(text);
@@ -20,13 +21,10 @@ static enum err check(
     if (err) {
         return problem_set(p, ERR_BAD_VALUE, field, "%s is larger than %zu bytes", path, text->max);
     }
-    if (strlen(buf_str(text)) != text->len) {
-        return problem_set(p, ERR_BAD_VALUE, field, "%s has a NUL byte", path);
-    }
     return ERR_OK;
 }
 
-enum err file_read(const char *path, struct buf *out, const char *field, struct problem *p)
+enum err file_read_bytes(const char *path, struct buf *out, const char *field, struct problem *p)
 {
     char piece[PIECE_BYTES];
     size_t len;
@@ -40,7 +38,18 @@ enum err file_read(const char *path, struct buf *out, const char *field, struct 
     }
     enum err err = ferror(file)
                        ? problem_set(p, ERR_BAD_VALUE, field, "%s: %s", path, strerror(errno))
-                       : check(out, path, field, p);
-    (void)fclose(file); /* it was only read: nothing is lost */
+                       : check_size(out, path, field, p);
+    OPENSSL_cleanse(piece, sizeof(piece)); /* it may be a secret */
+    (void)fclose(file);                    /* it was only read: nothing is lost */
+    return err;
+}
+
+enum err file_read(const char *path, struct buf *out, const char *field, struct problem *p)
+{
+    enum err err = file_read_bytes(path, out, field, p);
+
+    if (!err && strlen(buf_str(out)) != out->len) {
+        return problem_set(p, ERR_BAD_VALUE, field, "%s has a NUL byte", path);
+    }
     return err;
 }

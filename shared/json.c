@@ -184,12 +184,12 @@ enum err json_parse_object(struct slice text, struct json_object **out, struct p
     return ERR_OK;
 }
 
-static enum err fail_field(struct json_field f, enum err err, const char *rule, struct problem *p)
+enum err json_refuse(struct json_field f, enum err err, const char *what, struct problem *p)
 {
     char path[sizeof(p->field)];
 
     json_path(path, sizeof(path), f.path, f.name);
-    return problem_set(p, err, path, "%s %s", path, rule);
+    return problem_set(p, err, path, "%s %s", path, what);
 }
 
 /* *value is NULL where the member is absent. */
@@ -200,7 +200,7 @@ static enum err find_typed(struct json_field f, enum json_type type, const char 
     if (!json_object_object_get_ex(f.object, f.name, value)) {
         return ERR_OK;
     }
-    return json_object_is_type(*value, type) ? ERR_OK : fail_field(f, ERR_WRONG_TYPE, rule, p);
+    return json_object_is_type(*value, type) ? ERR_OK : json_refuse(f, ERR_WRONG_TYPE, rule, p);
 }
 
 enum err json_get_string(struct json_field f, struct slice *out, struct problem *p)
@@ -224,13 +224,13 @@ enum err json_copy_string(struct json_field f, char *out, size_t out_bytes, stru
         return err;
     }
     if (!text.at) {
-        return fail_field(f, ERR_MISSING_FIELD, "is required", p);
+        return json_refuse(f, ERR_MISSING_FIELD, "is required", p);
     }
     if (text.len == 0 || memchr(text.at, '\0', text.len)) {
-        return fail_field(f, ERR_BAD_VALUE, "must be a text that is not empty and has no NUL", p);
+        return json_refuse(f, ERR_BAD_VALUE, "must be a text that is not empty and has no NUL", p);
     }
     if (text.len >= out_bytes) {
-        return fail_field(f, ERR_BAD_VALUE, "is too long", p);
+        return json_refuse(f, ERR_BAD_VALUE, "is too long", p);
     }
     memcpy(out, text.at, text.len);
     out[text.len] = '\0';
@@ -252,7 +252,7 @@ enum err json_get_int(
     if (clamped || number < min || number > max) {
         char rule[96];
         snprintf(rule, sizeof(rule), "must be from %" PRId64 " to %" PRId64, min, max);
-        return fail_field(f, ERR_OUT_OF_RANGE, rule, p);
+        return json_refuse(f, ERR_OUT_OF_RANGE, rule, p);
     }
     *out = number;
     return ERR_OK;
@@ -296,7 +296,7 @@ enum err json_only(
         (void)value;
         if (!is_listed(name, allowed)) {
             struct json_field f = {object, path, name};
-            return fail_field(f, ERR_UNKNOWN_FIELD, "is not a known field", p);
+            return json_refuse(f, ERR_UNKNOWN_FIELD, "is not a known field", p);
         }
     }
     return ERR_OK;

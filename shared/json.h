@@ -70,6 +70,9 @@ enum err json_get_array(
 /* Refuses members that are not in allowed (NULL-terminated): ERR_UNKNOWN_FIELD. */
 enum err json_only(struct json_object *object, const char *path, const char *const *allowed,
     struct problem *p) MUST_CHECK;
+/* Says what is wrong with a member: "<path>.<name> <what>". Returns err. */
+enum err json_refuse(
+    struct json_field f, enum err err, const char *what, struct problem *p) MUST_CHECK;
 /* "messages[3]" + "userId" -> "messages[3].userId"; cut at a character's edge. */
 void json_path(char *out, size_t out_bytes, const char *path, const char *name);
 

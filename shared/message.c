@@ -25,21 +25,11 @@ static bool has(const struct fields *f, const char *name)
     return json_object_object_get_ex(f->object, name, NULL);
 }
 
-/* Says what is wrong with a field: "<path>.<name> <what>". */
-static enum err refuse(
-    const struct fields *f, const char *name, enum err err, const char *what, struct problem *p)
-{
-    char path[sizeof(p->field)];
-
-    json_path(path, sizeof(path), f->path, name);
-    return problem_set(p, err, path, "%s %s", path, what);
-}
-
 static enum err copy_session_id(
     const struct fields *f, const char *name, struct slice id, char *out, struct problem *p)
 {
     if (!id_is_session(id)) {
-        return refuse(f, name, ERR_BAD_VALUE, "is not a session id", p);
+        return json_refuse(FIELD(name), ERR_BAD_VALUE, "is not a session id", p);
     }
     memcpy(out, id.at, id.len);
     out[id.len] = '\0';
@@ -69,7 +59,7 @@ static enum err parse_exclude(const struct fields *f, struct message *m, struct 
         return err;
     }
     if (count > MESSAGE_EXCLUDE_MAX) {
-        return refuse(f, "exclude", ERR_OUT_OF_RANGE, "has more than 100 elements", p);
+        return json_refuse(FIELD("exclude"), ERR_OUT_OF_RANGE, "has more than 100 elements", p);
     }
     m->exclude = count > 0 ? calloc(count, sizeof(*m->exclude)) : NULL;
     if (count > 0 && !m->exclude) {
@@ -82,7 +72,7 @@ static enum err parse_exclude(const struct fields *f, struct message *m, struct 
 
         snprintf(name, sizeof(name), "exclude[%zu]", m->exclude_count);
         if (!json_object_is_type(element, json_type_string)) {
-            return refuse(f, name, ERR_WRONG_TYPE, "is not a string", p);
+            return json_refuse(FIELD(name), ERR_WRONG_TYPE, "is not a string", p);
         }
         id.at = json_object_get_string(element);
         id.len = (size_t)json_object_get_string_len(element);
@@ -114,15 +104,15 @@ static enum err parse_durability(
         return err;
     }
     if (m->durable && to_session) {
-        return refuse(f, "durable", ERR_BAD_VALUE,
+        return json_refuse(FIELD("durable"), ERR_BAD_VALUE,
             "cannot be true with sessionId: a session's id never comes back", p);
     }
     if (m->durable && to_group && !is_kept) {
-        return refuse(f, "durable", ERR_BAD_VALUE,
+        return json_refuse(FIELD("durable"), ERR_BAD_VALUE,
             "cannot be true for a group without history (topics.history)", p);
     }
     if (m->ttl_s && !m->durable) {
-        return refuse(f, "ttl", ERR_BAD_VALUE, "needs a durable message", p);
+        return json_refuse(FIELD("ttl"), ERR_BAD_VALUE, "needs a durable message", p);
     }
     return ERR_OK;
 }
@@ -142,7 +132,7 @@ static enum err parse_wait_word(const struct fields *f, enum message_wait *out, 
             return ERR_OK;
         }
     }
-    return refuse(f, "wait", ERR_BAD_VALUE, "is not \"none\", \"written\" or \"ack\"", p);
+    return json_refuse(FIELD("wait"), ERR_BAD_VALUE, "is not \"none\", \"written\" or \"ack\"", p);
 }
 
 enum err message_parse_wait(struct json_object *object, const char *path,
@@ -158,7 +148,8 @@ enum err message_parse_wait(struct json_object *object, const char *path,
     }
     if (*wait == MESSAGE_WAIT_NONE) {
         if (has(f, "timeoutMs")) {
-            return refuse(f, "timeoutMs", ERR_BAD_VALUE, "needs wait \"written\" or \"ack\"", p);
+            return json_refuse(
+                FIELD("timeoutMs"), ERR_BAD_VALUE, "needs wait \"written\" or \"ack\"", p);
         }
         return ERR_OK;
     }
@@ -170,8 +161,8 @@ enum err message_parse_wait(struct json_object *object, const char *path,
 static enum err check_wait(const struct fields *f, const struct message *m, struct problem *p)
 {
     if (m->wait == MESSAGE_WAIT_ACK && m->target.group[0]) {
-        return refuse(
-            f, "wait", ERR_BAD_VALUE, "\"ack\" is for users only; a group has \"written\"", p);
+        return json_refuse(
+            FIELD("wait"), ERR_BAD_VALUE, "\"ack\" is for users only; a group has \"written\"", p);
     }
     return ERR_OK;
 }
@@ -252,7 +243,7 @@ enum err message_encode_payload(struct slice text, struct json_object *object, c
         return err;
     }
     if (!has(f, "json") && !has(f, "msgInfo")) {
-        return refuse(f, "json", ERR_NO_PAYLOAD, "or msgInfo is required", p);
+        return json_refuse(FIELD("json"), ERR_NO_PAYLOAD, "or msgInfo is required", p);
     }
     buf_add_char(out, '{');
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {

@@ -21,16 +21,6 @@ static bool has(const struct fields *f, const char *name)
     return json_object_object_get_ex(f->object, name, NULL);
 }
 
-/* Says what is wrong with a member: "<path>.<name> <what>". */
-static enum err refuse(
-    const struct fields *f, const char *name, enum err err, const char *what, struct problem *p)
-{
-    char path[sizeof(p->field)];
-
-    json_path(path, sizeof(path), f->path, name);
-    return problem_set(p, err, path, "%s %s", path, what);
-}
-
 /* A string and its place. at == NULL: there is no such member. */
 static enum err get_text(const struct fields *f, const char *name, struct slice *out,
     char path[sizeof(((struct problem *)NULL)->field)], struct problem *p)
@@ -71,7 +61,7 @@ static enum err parse_place(const struct fields *f, struct target *t, struct pro
     enum err err;
 
     if (has(f, "page") && !has(f, "serverClient")) {
-        return refuse(f, "serverClient", ERR_MISSING_FIELD, "is required with page", p);
+        return json_refuse(FIELD("serverClient"), ERR_MISSING_FIELD, "is required with page", p);
     }
     err = copy_part(f, "serverClient", t->server_client, p);
     return err ? err : copy_part(f, "page", t->page, p);
@@ -88,7 +78,7 @@ static enum err parse_user(const struct fields *f, struct target *t, struct prob
         return err;
     }
     if (!id_is_session(session_id)) {
-        return refuse(f, "sessionId", ERR_BAD_VALUE, "is not a session id", p);
+        return json_refuse(FIELD("sessionId"), ERR_BAD_VALUE, "is not a session id", p);
     }
     memcpy(t->session_id, session_id.at, session_id.len);
     return ERR_OK;
@@ -116,7 +106,7 @@ static enum err parse_all(const struct fields *f, struct target *t, struct probl
         return err;
     }
     if (!all) {
-        return refuse(f, "all", ERR_BAD_VALUE, "can only be true", p);
+        return json_refuse(FIELD("all"), ERR_BAD_VALUE, "can only be true", p);
     }
     (void)group_name_format("", "", t->group);
     return ERR_OK;
@@ -156,7 +146,7 @@ static enum err check_others(const struct fields *f, const struct kind *kind, st
     for (size_t i = 0; i < OTHERS_MAX && kind->others[i]; i++) {
         if (has(f, kind->others[i])) {
             snprintf(what, sizeof(what), "stands next to %s, which says it all", kind->name);
-            return refuse(f, kind->others[i], ERR_TWO_TARGETS, what, p);
+            return json_refuse(FIELD(kind->others[i]), ERR_TWO_TARGETS, what, p);
         }
     }
     return ERR_OK;
@@ -173,7 +163,7 @@ enum err target_parse(
         kind = has(&f, kinds[i].name) ? &kinds[i] : NULL;
     }
     if (!kind || !kind->parse) {
-        return refuse(&f, "userId", ERR_NO_TARGET,
+        return json_refuse((struct json_field){f.object, f.path, "userId"}, ERR_NO_TARGET,
             kind ? "is required with sessionId"
                  : "or key, topic, serverClient or all is required: the message has no target",
             p);

@@ -4,7 +4,6 @@
  */
 #include "shared/token_keys.h"
 
-#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
@@ -15,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "shared/file.h"
 
 /* A PEM file with an RSA key of 16,384 bits has 3 kB. */
 #define KEY_BYTES_MAX 16384
@@ -27,25 +28,10 @@ static enum err bad_key(struct problem *p, const struct token_key *key, const ch
 
 static enum err read_file(const char *path, struct token_key *key, struct problem *p)
 {
-    char piece[4096];
-    size_t got;
-    FILE *file = fopen(path, "re");
+    struct problem why;
+    enum err err = file_read_bytes(path, &key->bytes, "", &why);
 
-    if (!file) {
-        return problem_set(
-            p, ERR_BAD_VALUE, "token.keys", "key \"%s\": %s: %s", key->id, path, strerror(errno));
-    }
-    while (!buf_err(&key->bytes) && (got = fread(piece, 1, sizeof(piece), file)) > 0) {
-        buf_add(&key->bytes, piece, got);
-    }
-    bool has_failed = ferror(file);
-    OPENSSL_cleanse(piece, sizeof(piece));
-    (void)fclose(file); /* it was only read: nothing is lost */
-    if (has_failed || buf_err(&key->bytes) == ERR_BODY_TOO_LARGE) {
-        return problem_set(p, ERR_BAD_VALUE, "token.keys",
-            "key \"%s\": %s cannot be read, or is no file of a key", key->id, path);
-    }
-    return buf_err(&key->bytes);
+    return err == ERR_BAD_VALUE ? bad_key(p, key, why.msg) : err;
 }
 
 static enum err read_source(struct slice source, struct token_key *key, struct problem *p)

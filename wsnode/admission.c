@@ -4,9 +4,8 @@
 #include "wsnode/admission.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
 
+#include "shared/http_text.h"
 #include "shared/log.h"
 #include "shared/parse.h"
 #include "wsnode/session.h"
@@ -59,45 +58,17 @@ void admission_reload(struct node *n)
     log_info("token keys read again", "count=%zu", verifier.keys.count);
 }
 
-static struct slice skip_spaces(struct slice s)
-{
-    while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
-        s = (struct slice){s.at + 1, s.len - 1};
-    }
-    return s;
-}
-
-/* RFC 6750 2.1; at == NULL for another scheme. */
-static struct slice bearer_of(struct slice authorization)
-{
-    static const char scheme[] = "Bearer ";
-    size_t len = strlen(scheme);
-
-    if (authorization.len < len || strncasecmp(authorization.at, scheme, len) != 0) {
-        return (struct slice){NULL, 0};
-    }
-    return skip_spaces((struct slice){authorization.at + len, authorization.len - len});
-}
-
 /* RFC 6265 4.2.1: name=value, separated by semicolons; the value may be quoted. The first one of
  * the name, which is the most specific one (5.4). */
 static struct slice cookie_of(struct slice cookies, const char *name)
 {
-    size_t name_len = strlen(name);
-
     while (cookies.len > 0) {
-        const char *end = memchr(cookies.at, ';', cookies.len);
-        size_t len = end ? (size_t)(end - cookies.at) : cookies.len;
-        struct slice pair = skip_spaces((struct slice){cookies.at, len});
+        struct slice value = http_text_trim(http_text_until(&cookies, ";"));
 
-        if (pair.len > name_len && memcmp(pair.at, name, name_len) == 0 &&
-            pair.at[name_len] == '=') {
-            struct slice value = {pair.at + name_len + 1, pair.len - name_len - 1};
+        if (slice_equal(http_text_until(&value, "="), name)) {
             bool is_quoted = value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"';
             return is_quoted ? (struct slice){value.at + 1, value.len - 2} : value;
         }
-        len += end != NULL;
-        cookies = (struct slice){cookies.at + len, cookies.len - len};
     }
     return (struct slice){NULL, 0};
 }
@@ -113,7 +84,7 @@ static enum err find_token(const struct config *config, const struct session_cre
         *out = slice_of(space);
         return ERR_OK;
     }
-    *out = c->authorization.at ? bearer_of(c->authorization) : (struct slice){NULL, 0};
+    *out = http_text_bearer(c->authorization);
     if (!out->at && c->cookies.at && *config->token_cookie) {
         *out = cookie_of(c->cookies, config->token_cookie);
     }

@@ -3,28 +3,17 @@
  */
 #include "wsnode/format.h"
 
-#include <string.h>
+#include "shared/http_text.h"
 
 static const struct format *const formats[FORMAT_COUNT] = {
     [FORMAT_PLAIN] = &format_plain,
     [FORMAT_V1] = &format_v1,
 };
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
+/* Of JSON's white space (RFC 8259 2). */
 static struct slice trim(struct slice s)
 {
-    while (s.len > 0 && is_space(s.at[0])) {
-        s.at++;
-        s.len--;
-    }
-    while (s.len > 0 && is_space(s.at[s.len - 1])) {
-        s.len--;
-    }
-    return s;
+    return slice_trim(s, " \t\n\r");
 }
 
 static const struct format *find_name(struct slice name)
@@ -39,19 +28,14 @@ static const struct format *find_name(struct slice name)
 
 const struct format *format_find(struct slice names)
 {
-    if (trim(names).len == 0) {
+    if (http_text_trim(names).len == 0) {
         return &format_plain;
     }
     while (names.len > 0) {
-        const char *comma = memchr(names.at, ',', names.len);
-        size_t len = comma ? (size_t)(comma - names.at) : names.len;
-        const struct format *format = find_name(trim((struct slice){names.at, len}));
+        const struct format *format = find_name(http_text_trim(http_text_until(&names, ",")));
         if (format) {
             return format;
         }
-        size_t used = comma ? len + 1 : len;
-        names.at += used;
-        names.len -= used;
     }
     return NULL;
 }

@@ -8,7 +8,7 @@
 
 #include "shared/client_address.h"
 #include "shared/parse.h"
-#include "wsnode/http_text.h"
+#include "shared/http_text.h"
 #include "wsnode/ws_handshake.h"
 
 /* All that it says comes from one head. JSON makes six bytes of one at worst. */

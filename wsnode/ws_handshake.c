@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "shared/parse.h"
-#include "wsnode/http_text.h"
+#include "shared/http_text.h"
 
 /* Browsers behind a few proxies send less than half of it. */
 #define HEADERS_MAX 100

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "wsnode/http_text.h"
+#include "shared/http_text.h"
 
 static void pieces_are_taken_off_the_front(void **state)
 {
@@ -50,6 +50,16 @@ static void tokens_have_no_separators_and_values_no_controls(void **state)
     assert_true(http_text_has_control((struct slice){"a\0", 2}));
 }
 
+static void token_follows_its_scheme_in_any_case(void **state)
+{
+    (void)state;
+    assert_true(slice_equal(http_text_bearer(slice_of("bEARER  abc ")), "abc"));
+    assert_true(slice_equal(http_text_bearer(slice_of("Bearer ")), ""));
+    assert_null(http_text_bearer(slice_of("Basic abc")).at);
+    assert_null(http_text_bearer(slice_of("Bearer")).at);
+    assert_null(http_text_bearer((struct slice){NULL, 0}).at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -57,6 +67,7 @@ int main(void)
         cmocka_unit_test(only_spaces_and_tabs_are_trimmed),
         cmocka_unit_test(words_are_compared_without_regard_to_case),
         cmocka_unit_test(tokens_have_no_separators_and_values_no_controls),
+        cmocka_unit_test(token_follows_its_scheme_in_any_case),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

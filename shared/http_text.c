@@ -2,7 +2,7 @@
  * Pieces of an HTTP head.
  */
 #define _GNU_SOURCE /* memmem */
-#include "wsnode/http_text.h"
+#include "shared/http_text.h"
 
 #include <string.h>
 #include <strings.h>
@@ -19,13 +19,18 @@ struct slice http_text_until(struct slice *rest, const char *separator)
 
 struct slice http_text_trim(struct slice s)
 {
-    while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t')) {
-        s = (struct slice){s.at + 1, s.len - 1};
+    return slice_trim(s, " \t");
+}
+
+struct slice http_text_bearer(struct slice authorization)
+{
+    static const char scheme[] = "Bearer ";
+    size_t len = strlen(scheme);
+
+    if (authorization.len < len || strncasecmp(authorization.at, scheme, len) != 0) {
+        return (struct slice){NULL, 0};
     }
-    while (s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t')) {
-        s.len--;
-    }
-    return s;
+    return http_text_trim((struct slice){authorization.at + len, authorization.len - len});
 }
 
 bool http_text_equals(struct slice s, const char *text)
