@@ -179,14 +179,15 @@ static bool proxies_are_networks(const struct config *c)
     return true;
 }
 
-/* A password in it would be printed and logged. */
+/* Without user and password, as --print-config shows it. */
 static bool is_http_url(const char *text)
 {
-    const char *host = strstr(text, "://");
-    bool is_http = strncmp(text, "http://", strlen("http://")) == 0 ||
-                   strncmp(text, "https://", strlen("https://")) == 0;
-
-    return is_http && !memchr(host + 3, '@', strcspn(host + 3, "/?#"));
+    if (strncmp(text, "http://", strlen("http://")) != 0 &&
+        strncmp(text, "https://", strlen("https://")) != 0) {
+        return false;
+    }
+    const char *host = strchr(text, '/') + strlen("//");
+    return !memchr(host, '@', strcspn(host, "/?#"));
 }
 
 static bool hook_url_is_one(const struct config *c)
@@ -330,8 +331,8 @@ static const struct option_rule rules[] = {
         "must be 0 or at least node.message_max, or the largest messages never pass"},
     {OPTION_node_unread_text, unread_text_has_one_number, "must have one %d and no other %"},
     {OPTION_hook_url, hook_url_is_one,
-        "must be http://… or https://…, without a password (hook.secret is for that); it is "
-        "needed with node.auth = hook"},
+        "must be http://… or https://…, without user and password; it is needed with node.auth = "
+        "hook"},
     {OPTION_hook_headers, hook_headers_are_the_clients,
         "must not have Host, Connection, Upgrade, Content-…, Transfer-Encoding, TE, Trailer, "
         "Expect or X-Socketsend-Secret"},
@@ -357,9 +358,8 @@ static const struct option_rule rules[] = {
         "must be empty, unless send.tls_ca is set"},
     {OPTION_send_tls_only, option_tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
     {OPTION_upstream_hook_url, upstream_url_is_one,
-        "must be http://… or https://…, without a password (upstream.hook_secret is for that); it "
-        "is "
-        "needed with upstream.to or events.to = hook"},
+        "must be http://… or https://…, without user and password; it is needed with upstream.to "
+        "or events.to = hook"},
     {OPTION_upstream_hook_secret, hook_secret_is_visible,
         "must be empty or at most 512 visible ASCII characters"},
 };

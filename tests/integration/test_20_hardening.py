@@ -9,7 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness import API_KEY, BUILD, CLUSTER_SECRET, FcgiSend, Node, RedisServer, Stack, wait_until
+from harness import (
+    API_KEY, BUILD, CLUSTER_SECRET, TOKEN_SECRET, Client, FcgiSend, Node, RedisServer, Stack, handshake, make_token, send_raw, wait_until,
+)  # fmt: skip
 from harness.process import ROOT, Process, write_options
 
 PROGRAMS = ["wsnode", "fcgi-send"]
@@ -134,9 +136,16 @@ def test_no_program_may_gain_rights_by_starting_another(stack):
 
 REDIS_PASSWORD = "password-of-the-redis-of-the-tests"
 SECOND_SECRET = "second-secret-of-the-integration-tests"
+HOOK_SECRET = "secret-that-the-backend-knows-the-node-by"
 WRONG_KEY, WRONG_SECRET, URL_TOKEN = "wrong-key-that-nobody-has", "wrong-secret-that-nobody-has", "token-in-the-url-of-a-connect"
-SECRETS = [REDIS_PASSWORD, CLUSTER_SECRET, SECOND_SECRET, API_KEY, WRONG_KEY, WRONG_SECRET, URL_TOKEN]
-OPTIONS = {"cluster.secret_also": SECOND_SECRET, "log.level": "debug", "node.shutdown_timeout": "500ms"}
+GOOD_TOKEN, HEADER_TOKEN, COOKIE_TOKEN = make_token("u"), "token-in-the-header-of-a-connect", "token-in-the-cookie-of-a-connect"
+SECRETS = [REDIS_PASSWORD, CLUSTER_SECRET, SECOND_SECRET, API_KEY, TOKEN_SECRET, HOOK_SECRET, WRONG_KEY, WRONG_SECRET, URL_TOKEN, GOOD_TOKEN,
+           HEADER_TOKEN, COOKIE_TOKEN]  # fmt: skip
+NOBODY_LISTENS = "http://127.0.0.1:9/"
+OPTIONS = {
+    "cluster.secret_also": SECOND_SECRET, "log.level": "debug", "node.shutdown_timeout": "500ms", "token.keys": f"k1:{TOKEN_SECRET}",
+    "token.cookie": "sid", "hook.url": NOBODY_LISTENS, "hook.secret": HOOK_SECRET,
+}  # fmt: skip
 
 
 class RedisWithPassword(RedisServer):
@@ -159,6 +168,7 @@ def busy(directory):
     stack = Stack(place, nodes=("node-s",), options=OPTIONS, redis_class=RedisWithPassword)
     try:
         stack.start()
+        stack.nodes += [stack.make_node(f"node-{auth}", {"node.auth": auth}).start() for auth in ("token", "hook")]
         stack.arguments = make_traffic(stack)
         stack.stop()
         yield stack
@@ -168,6 +178,7 @@ def busy(directory):
 
 def make_traffic(stack):
     node, message = stack.nodes[0], {"userId": "u", "msgInfo": "x"}
+    knock_in_every_way(*stack.nodes[1:])
     client = stack.connect(node, f"/websocket/u?token={URL_TOKEN}")
     assert stack.web.send(**message)["delivered"] == 1
     stack.web.post(message, key=WRONG_KEY)
@@ -177,7 +188,7 @@ def make_traffic(stack):
     node.internal("GET", "/sessions", secret=WRONG_SECRET)
     node.internal("GET", f"/{WRONG_SECRET}?x={WRONG_SECRET}")
     node.internal("POST", "/forwardSend", b"{", headers={"X-Key": WRONG_SECRET})
-    pids = [node.pid, *node.worker_pids(), *stack.web.child_pids()]
+    pids = [*stack.web.child_pids(), *(pid for node in stack.nodes for pid in (node.pid, *node.worker_pids()))]
     arguments = [Path(f"/proc/{pid}/cmdline").read_text() for pid in pids]
     stack.redis.client.execute_command("CONFIG", "SET", "maxmemory", "1")  # writes are refused
     stack.web.post(message)
@@ -191,8 +202,24 @@ def make_traffic(stack):
     return arguments
 
 
+def knock_in_every_way(guarded, asking):
+    """Handshakes with good and bad tokens and cookies, at a node that checks tokens and one that asks a backend, which is not there."""
+    places = [{"Authorization": f"Bearer {HEADER_TOKEN}"}, {"Cookie": f"a=b; sid={COOKIE_TOKEN}"}, {}]
+    for node, status in ((guarded, 401), (asking, 503)):
+        for headers in places:
+            query = "" if headers else f"?token={URL_TOKEN}"
+            assert send_raw(node.public_port, handshake(f"/websocket/u{query}", **headers)).status == status
+    client = Client(f"{guarded.url}/websocket/u", token=GOOD_TOKEN)
+    client.wait_connected()
+    for token in (URL_TOKEN, GOOD_TOKEN):
+        client.send({"type": "auth", "token": token})
+        client.receive()
+    client.drop()
+
+
 def test_no_secret_stands_in_a_log(busy):
-    signs = {busy.web: "refused the log-in", busy.nodes[0]: "redis lost", busy.nodes[1]: "WRONGPASS"}  # of errors that were there to be logged
+    # of errors that were there to be logged
+    signs = {busy.web: "refused the log-in", busy.nodes[0]: "redis lost", busy.nodes[2]: "the hook does not answer", busy.nodes[3]: "WRONGPASS"}
     for program, sign in signs.items():
         log = program.log_path.read_text()
         assert sign in log

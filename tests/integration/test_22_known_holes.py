@@ -127,11 +127,15 @@ def test_an_unknown_subprotocol_is_told(node):
 @pytest.mark.parametrize("lines, status", [
     (["Transfer-Encoding: chunked"], 411),
     (["Content-Length: 5", "Transfer-Encoding: chunked"], 411),
+    (["Content-Length: 5", "Transfer-Encoding: identity"], 411),
     (["Content-Length: -5"], 400),
     (["Content-Length: abc"], 400),
     (["Content-Length: 5, 6"], 400),
     (["Content-Length: 5", "Content-Length: 6"], 400),
     (["Content-Length: 99999999999999999999"], 400),
+    (["Content-Length: +5"], 400),
+    (["Content-Length: 0x5"], 400),
+    (["Content-Length: 5 5"], 400),
 ], ids=lambda value: value if isinstance(value, int) else ", ".join(value))  # fmt: skip
 def test_lengths_of_internal_calls_are_checked_by_us(node, lines, status):
     """The library takes -5 and overlong numbers as a length to wait for, "abc" as 0, of two lengths the first, and hands chunks over undecoded."""
@@ -139,6 +143,26 @@ def test_lengths_of_internal_calls_are_checked_by_us(node, lines, status):
     began = time.monotonic()
     assert send_raw(node.internal_port, head.encode() + b"hello").status == status
     assert time.monotonic() - began < 3
+
+
+SMUGGLED = b"GET /websocket/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("lines", [
+    ["Content-Length: 5"],
+    ["Content-Length : 5"],
+    ["Content-Length: 0", "Content-Length: 5"],
+    ["Transfer-Encoding: chunked"],
+    ["Transfer-Encoding : chunked"],
+    ["Transfer-Encoding: chunked", "Content-Length: 5"],
+    ["X: y", " Transfer-Encoding: chunked"],
+    ["X: y\nTransfer-Encoding: chunked"],
+], ids=", ".join)  # fmt: skip
+def test_a_handshake_says_nothing_of_a_body(node, lines):
+    """What a proxy in front took for a body would be read as frames or as the next request, or the other way round."""
+    with Wire(node.public_port, data=handshake("/websocket/u", extra=lines) + SMUGGLED) as wire:
+        assert wire.read_status() == 400
+        assert b"HTTP/1.1" not in wire._bytes.read()
 
 
 @pytest.mark.parametrize("path, status", [

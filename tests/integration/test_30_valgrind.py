@@ -1,4 +1,4 @@
-"""Chapter 23: lives of sessions and sends under valgrind's memcheck, which also sees into the libraries: no error, and nothing is lost."""
+"""Chapter 30: lives of sessions and sends under valgrind's memcheck, which also sees into the libraries: no error, and nothing is lost."""
 
 import pytest
 from harness import BUILD, CLUSTER_SECRET, Client, FcgiSend, Node, RedisServer, wait_until

@@ -8,12 +8,23 @@
 
 #include <cmocka.h>
 
+#include <openssl/crypto.h>
+
 #include "shared/auth.h"
 
 #define SECRET "0123456789abcdef"
 #define OTHER "fedcba9876543210"
 /* printf %s 0123456789abcdef | sha256sum */
 #define HASH "sha256:9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f"
+
+static size_t bytes_compared;
+
+/* Comes before libcrypto's own, and counts. */
+int CRYPTO_memcmp(const void *a, const void *b, size_t len)
+{
+    bytes_compared += len;
+    return memcmp(a, b, len);
+}
 
 static enum err load(struct auth_keys *keys, const char *text, bool anonymous, struct problem *p)
 {
@@ -216,6 +227,41 @@ static void second_secret_is_accepted_if_there_is_one(void **state)
     assert_int_equal(auth_check_secret(SECRET, "", "Bearer "), ERR_BAD_TOKEN);
 }
 
+/* How much auth_check() compares for this key. */
+static size_t compared_for(const struct auth_keys *keys, const char *shown, enum err expected)
+{
+    const struct auth_key *key;
+
+    bytes_compared = 0;
+    assert_int_equal(auth_check(keys, NULL, shown, AUTH_SEND, &key), expected);
+    return bytes_compared;
+}
+
+static void every_key_is_compared_in_constant_time_whichever_fits(void **state)
+{
+    struct auth_keys keys = parse("a:" SECRET " b:" OTHER " c:third-0123456789", false);
+    size_t all = 3 * (size_t)AUTH_DIGEST_BYTES;
+
+    (void)state;
+    assert_int_equal(compared_for(&keys, SECRET, ERR_OK), all);
+    assert_int_equal(compared_for(&keys, "third-0123456789", ERR_OK), all);
+    assert_int_equal(compared_for(&keys, "x", ERR_BAD_TOKEN), all);
+    auth_keys_finish(&keys);
+}
+
+static void both_cluster_secrets_are_compared_in_constant_time_whichever_fits(void **state)
+{
+    static const char *const shown[] = {"Bearer " SECRET, "Bearer " OTHER, "Bearer x"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+        bytes_compared = 0;
+        assert_int_equal(
+            auth_check_secret(SECRET, OTHER, shown[i]), i < 2 ? ERR_OK : ERR_BAD_TOKEN);
+        assert_int_equal(bytes_compared, 2 * AUTH_DIGEST_BYTES);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +276,8 @@ int main(void)
         cmocka_unit_test(anonymous_is_for_callers_without_a_key_only),
         cmocka_unit_test(cluster_secret_is_a_bearer),
         cmocka_unit_test(second_secret_is_accepted_if_there_is_one),
+        cmocka_unit_test(every_key_is_compared_in_constant_time_whichever_fits),
+        cmocka_unit_test(both_cluster_secrets_are_compared_in_constant_time_whichever_fits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -306,8 +306,12 @@ static void config_refuses_options_that_do_not_go_together(void **state)
             "5: node.trusted_proxies: must have networks such as 10.0.0.0/8 or 2001:db8::/32, "
             "separated by spaces"},
         {PROGRAM_NODE, NEEDED "url_max = 8193\n", "5: node.url_max: must be at most node.head_max"},
-        {PROGRAM_NODE, NEEDED "[hook]\nurl = ftp://a.org\n", "6: hook.url: " HOOK_URL},
-        {PROGRAM_NODE, NEEDED "[hook]\nurl = http://me:secret@a.org/x\n", "6: hook.url: " HOOK_URL},
+        {PROGRAM_NODE, NEEDED "[hook]\nurl = ftp://a.org\n",
+            "6: hook.url: must be http://… or https://…, without user and password; it is needed "
+            "with node.auth = hook"},
+        {PROGRAM_NODE, NEEDED "[hook]\nurl = https://user:password@a.org/x\n",
+            "6: hook.url: must be http://… or https://…, without user and password; it is needed "
+            "with node.auth = hook"},
         {PROGRAM_NODE, NEEDED "[hook]\nheaders = Cookie content-length\n",
             "6: hook.headers: must not have Host, Connection, Upgrade, Content-…, "
             "Transfer-Encoding, TE, Trailer, Expect or X-Socketsend-Secret"},
@@ -346,17 +350,17 @@ static void config_refuses_options_that_do_not_go_together(void **state)
         {PROGRAM_SEND, NEEDED "[send]\ntls_name = node\n",
             "6: send.tls_name: must be empty, unless send.tls_ca is set"},
         {PROGRAM_NODE, NEEDED "[upstream]\nto = hook\n",
-            "upstream.hook_url: must be http://… or https://…, without a password "
-            "(upstream.hook_secret is for that); it is needed with upstream.to or events.to = "
-            "hook"},
+            "upstream.hook_url: must be http://… or https://…, without user and password; it is "
+            "needed with upstream.to "
+            "or events.to = hook"},
         {PROGRAM_NODE, NEEDED "[events]\nto = hook\n",
-            "upstream.hook_url: must be http://… or https://…, without a password "
-            "(upstream.hook_secret is for that); it is needed with upstream.to or events.to = "
-            "hook"},
+            "upstream.hook_url: must be http://… or https://…, without user and password; it is "
+            "needed with upstream.to "
+            "or events.to = hook"},
         {PROGRAM_NODE, NEEDED "[upstream]\nhook_url = ftp://backend/\n",
-            "6: upstream.hook_url: must be http://… or https://…, without a password "
-            "(upstream.hook_secret is for that); it is needed with upstream.to or events.to = "
-            "hook"},
+            "6: upstream.hook_url: must be http://… or https://…, without user and password; it is "
+            "needed with upstream.to "
+            "or events.to = hook"},
         {PROGRAM_NODE, NEEDED "[upstream]\nhook_secret = two words\n",
             "6: upstream.hook_secret: must be empty or at most 512 visible ASCII characters"},
         {PROGRAM_SEND, NEEDED "[send]\ntls_only = yes\n",
