@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/http_text.h"
 #include "shared/parse.h"
 #include "shared/redis_reply.h"
 #include "shared/schema.h"
@@ -75,19 +76,14 @@ void topics_send_command(struct command *c, const char *prefix, const struct top
     add_excluded(c, m);
 }
 
-/* Takes the next word off text. false: there is none, or it does not fit. */
-static bool take_word(struct slice *text, char *out, size_t out_bytes)
+/* false: it is empty, does not fit, or has a NUL. */
+static bool copy(struct slice text, char *out, size_t out_bytes)
 {
-    const char *space = memchr(text->at, ' ', text->len);
-    size_t len = space ? (size_t)(space - text->at) : text->len;
-
-    if (len == 0 || len >= out_bytes) {
+    if (text.len == 0 || text.len >= out_bytes || memchr(text.at, '\0', text.len)) {
         return false;
     }
-    memcpy(out, text->at, len);
-    out[len] = '\0';
-    size_t used = len + (space != NULL);
-    *text = (struct slice){text->at + used, text->len - used};
+    memcpy(out, text.at, text.len);
+    out[text.len] = '\0';
     return true;
 }
 
@@ -96,13 +92,12 @@ static bool decode_node(struct slice node_id, struct slice value, struct registr
     struct registry_entry node = {0};
     uint64_t until_ms;
 
-    if (node_id.len == 0 || node_id.len >= sizeof(node.node_id) ||
-        !take_word(&value, node.boot, sizeof(node.boot)) ||
-        !take_word(&value, node.addr, sizeof(node.addr)) ||
+    if (!copy(node_id, node.node_id, sizeof(node.node_id)) ||
+        !copy(http_text_until(&value, " "), node.boot, sizeof(node.boot)) ||
+        !copy(http_text_until(&value, " "), node.addr, sizeof(node.addr)) ||
         parse_u64(value, INT64_MAX, &until_ms)) {
         return false;
     }
-    memcpy(node.node_id, node_id.at, node_id.len);
     node.until_ms = (int64_t)until_ms;
     *out = node;
     return true;

@@ -12,9 +12,9 @@ rm -f "$work"/findings/*
 # Which words help which target.
 dictionary_of() {
     case $1 in
-    address | handshake | media_type | path | query | auth) echo http ;;
-    json | message | envelope* | dismissal | formats | registry_entry | token | queue_message | send_answer) echo json ;;
-    inbox | registry | redis_reply) echo redis ;;
+    address | client | handshake | media_type | path | query | auth) echo http ;;
+    json | message | envelope* | dismissal | formats | hook_answer | registry_entry | token | queue_message | send_answer) echo json ;;
+    inbox | registry | redis_reply | topics) echo redis ;;
     esac
 }
 

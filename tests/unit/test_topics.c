@@ -161,6 +161,26 @@ static void foreign_fields_are_none(void **state)
     assert_int_equal(nodes_in("t"), 1);
 }
 
+static void node_of_a_group_with_a_nul_is_none(void **state)
+{
+    static const char *const replies[] = {
+        "return {0,0,0,'0-0','0-0',{'n\\0', 'boot 10.0.0.1:1 9'}}",
+        "return {0,0,0,'0-0','0-0',{'n', '\\0 10.0.0.1:1 9'}}",
+        "return {0,0,0,'0-0','0-0',{'n', 'boot \\0 9'}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        redisReply *reply = redis_server_ask(&server, "EVAL %s 0", replies[i]);
+        struct topics_sent sent;
+
+        assert_int_equal(topics_send_decode(reply, 0, &sent), ERR_OK);
+        assert_int_equal(sent.node_count, 0);
+        topics_sent_finish(&sent);
+        freeReplyObject(reply);
+    }
+}
+
 static void retry_of_what_is_not_stored_goes_to_nobody(void **state)
 {
     (void)state;
@@ -320,6 +340,7 @@ int main(void)
         test(node_leaves_only_what_it_said_before),
         test(node_that_did_not_join_in_time_does_not_count),
         test(foreign_fields_are_none),
+        test(node_of_a_group_with_a_nul_is_none),
         test(retry_of_what_is_not_stored_goes_to_nobody),
         test(stored_message_has_a_place_in_the_log),
         test(retry_of_what_is_stored_has_the_first_ones_place),

@@ -1,0 +1,83 @@
+/*
+ * Redis' replies about topics, memberships and revocations, in any shape.
+ */
+#include "shared/topics.h"
+
+#include <hiredis/hiredis.h>
+
+#include "shared/memberships.h"
+#include "shared/revocation.h"
+#include "tests/fuzz/fuzz.h"
+
+#define NOW_MS 1000
+
+static void check_sent(const redisReply *reply)
+{
+    struct topics_sent sent;
+
+    if (topics_send_decode(reply, NOW_MS, &sent) == ERR_OK) {
+        for (size_t i = 0; i < sent.node_count; i++) {
+            assert(*sent.nodes[i].node_id && *sent.nodes[i].addr && *sent.nodes[i].boot);
+        }
+        topics_sent_finish(&sent);
+    }
+}
+
+static void check_fetched(const redisReply *reply)
+{
+    struct topics_fetched fetched;
+    struct message_id position;
+    size_t bytes = 0;
+
+    (void)!topics_join_decode(reply, &position);
+    if (topics_fetch_decode(reply, &fetched) == ERR_OK) {
+        for (size_t i = 0; i < fetched.page.count; i++) {
+            struct slice payload = fetched.page.entries[i].payload;
+            bytes += payload.len + (payload.len > 0 ? (size_t)(payload.at[0] & 1) : 0);
+        }
+        assert(bytes < SIZE_MAX);
+        inbox_page_finish(&fetched.page);
+    }
+}
+
+static void check_memberships(const redisReply *reply)
+{
+    struct memberships m;
+    struct memberships_changed changed;
+
+    if (memberships_decode(reply, &m) == ERR_OK) {
+        for (size_t i = 0; i < m.count; i++) {
+            assert(strlen(m.items[i].narrowing) < sizeof(m.items[i].narrowing));
+            assert(address_check_topic(slice_of(m.items[i].topic), "", NULL) == ERR_OK);
+        }
+        memberships_finish(&m);
+    }
+    if (memberships_change_decode(reply, NOW_MS, &changed) == ERR_OK) {
+        free(changed.sessions);
+    }
+}
+
+static void check_revoked(const redisReply *reply)
+{
+    struct revocation_done done;
+
+    if (revocation_decode(reply, NOW_MS, &done) == ERR_OK) {
+        for (size_t i = 0; i < done.entry_count; i++) {
+            assert(id_is_session(slice_of(done.entries[i].session_id)));
+        }
+        free(done.entries);
+    }
+}
+
+void fuzz(struct slice input)
+{
+    redisReply *reply = fuzz_reply(input);
+
+    if (reply) {
+        check_sent(reply);
+        check_fetched(reply);
+        check_memberships(reply);
+        check_revoked(reply);
+        freeReplyObject(reply);
+    }
+}
