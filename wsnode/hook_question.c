@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "shared/client_address.h"
-#include "shared/parse.h"
 #include "shared/http_text.h"
+#include "shared/parse.h"
 #include "wsnode/ws_handshake.h"
 
 /* All that it says comes from one head. JSON makes six bytes of one at worst. */

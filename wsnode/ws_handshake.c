@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shared/parse.h"
 #include "shared/http_text.h"
+#include "shared/parse.h"
 
 /* Browsers behind a few proxies send less than half of it. */
 #define HEADERS_MAX 100
