@@ -17,7 +17,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static void fill_random(unsigned char *out, size_t len)
+void id_random_bytes(void *out, size_t len)
 {
     ssize_t got;
 
@@ -35,7 +35,7 @@ void id_random(char *out, size_t out_bytes)
     size_t chars = out_bytes - 1;
 
     assert(out_bytes > 1 && chars <= sizeof(random));
-    fill_random(random, chars);
+    id_random_bytes(random, chars);
     /* The last character's bits beyond whole bytes are zero, or a strict decoder would refuse it.
      */
     unsigned spare_bits = chars * 6 % 8;

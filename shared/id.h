@@ -12,6 +12,8 @@
 
 /* Writes out_bytes - 1 characters and a NUL; aborts if the kernel has no randomness. */
 void id_random(char *out, size_t out_bytes);
+/* Up to 256 bytes; aborts likewise. */
+void id_random_bytes(void *out, size_t len);
 /* 22 characters of base64url? */
 bool id_is_session(struct slice text);
 
