@@ -23,7 +23,7 @@ static void check_event(const struct format *f, struct slice frame)
     buf_init(&answer, 8 * frame.len + 4096);
     assert(!event.ref.at || (fuzz_is_within(event.ref, frame) && fuzz_is_json(event.ref)));
     if (err) {
-        f->error(&(struct format_error){&p, false, event.ref}, &answer);
+        f->error(&(struct format_error){.problem = &p, .ref = event.ref}, &answer);
         check_frame(&answer);
     } else if (event.type == FORMAT_TEXT) {
         assert(fuzz_is_within(event.text, frame));
@@ -38,7 +38,8 @@ static void check_message(const struct format *f, struct slice payload)
     struct buf frame;
 
     buf_init(&frame, payload.len + 4096);
-    f->message(&session, &(struct format_message){{5, 1}, payload, true}, &frame);
+    f->message(&session, &(struct format_message){.id = {5, 1}, .payload = payload, .replay = true},
+        &frame);
     check_frame(&frame);
     buf_finish(&frame);
 }
