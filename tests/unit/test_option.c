@@ -251,9 +251,6 @@ static void config_requires_only_what_the_program_reads(void **state)
 #define CONSUME_URL                                                                                \
     "consume.url: must be amqp://[user:password@]host[:port][/vhost], or as redis.url"
 
-#define HOOK_URL                                                                                     \
-    "must be http://… or https://…, without a password (hook.secret is for that); it is needed " \
-    "with node.auth = hook"
 #define ORIGINS                                                                                    \
     "node.origins: must have entries such as https://app.example.com, https://*.example.com, "     \
     "same-host, null or *, separated by spaces"
