@@ -136,15 +136,15 @@ def test_no_program_may_gain_rights_by_starting_another(stack):
 
 REDIS_PASSWORD = "password-of-the-redis-of-the-tests"
 SECOND_SECRET = "second-secret-of-the-integration-tests"
-HOOK_SECRET = "secret-that-the-backend-knows-the-node-by"
+HOOK_SECRET, UPSTREAM_SECRET = "secret-that-the-backend-knows-the-node-by", "secret-that-comes-with-what-goes-upstream"
 WRONG_KEY, WRONG_SECRET, URL_TOKEN = "wrong-key-that-nobody-has", "wrong-secret-that-nobody-has", "token-in-the-url-of-a-connect"
 GOOD_TOKEN, HEADER_TOKEN, COOKIE_TOKEN = make_token("u"), "token-in-the-header-of-a-connect", "token-in-the-cookie-of-a-connect"
-SECRETS = [REDIS_PASSWORD, CLUSTER_SECRET, SECOND_SECRET, API_KEY, TOKEN_SECRET, HOOK_SECRET, WRONG_KEY, WRONG_SECRET, URL_TOKEN, GOOD_TOKEN,
+SECRETS = [REDIS_PASSWORD, CLUSTER_SECRET, SECOND_SECRET, API_KEY, TOKEN_SECRET, HOOK_SECRET, UPSTREAM_SECRET, WRONG_KEY, WRONG_SECRET, URL_TOKEN, GOOD_TOKEN,
            HEADER_TOKEN, COOKIE_TOKEN]  # fmt: skip
 NOBODY_LISTENS = "http://127.0.0.1:9/"
 OPTIONS = {
     "cluster.secret_also": SECOND_SECRET, "log.level": "debug", "node.shutdown_timeout": "500ms", "token.keys": f"k1:{TOKEN_SECRET}",
-    "token.cookie": "sid", "hook.url": NOBODY_LISTENS, "hook.secret": HOOK_SECRET,
+    "token.cookie": "sid", "hook.url": NOBODY_LISTENS, "hook.secret": HOOK_SECRET, "upstream.hook_secret": UPSTREAM_SECRET,
 }  # fmt: skip
 
 
