@@ -273,6 +273,7 @@ int main(int argc, char **argv)
     clients_stop(clients);
     pthread_join(thread, NULL);
     clients_destroy(clients);
+    senders_destroy(senders);
     book_destroy(book);
     return whole && gave_up == 0 ? 0 : 1;
 }

@@ -202,6 +202,14 @@ int senders_stop(struct senders *s, int seconds)
     return (int)s->gave_up;
 }
 
+void senders_destroy(struct senders *s)
+{
+    answers_destroy(s->answers);
+    free(s->threads);
+    free(s);
+    curl_global_cleanup();
+}
+
 void senders_report(struct senders *s, FILE *out)
 {
     answers_report(s->answers, out);

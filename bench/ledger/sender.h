@@ -34,5 +34,6 @@ void senders_pause(struct senders *s, bool paused);
  * many gave up. */
 int senders_stop(struct senders *s, int seconds);
 void senders_report(struct senders *s, FILE *out);
+void senders_destroy(struct senders *s); /* stopped */
 
 #endif
