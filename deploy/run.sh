@@ -112,7 +112,7 @@ mimetype.assign = ( ".html" => "text/html; charset=utf-8", ".js" => "text/javasc
 setenv.add-response-header = ( "Cache-Control" => "no-cache" )
 alias.url = ( "/dev.json" => "$STATE_DIR/dev.json" )
 
-\$HTTP["url"] =~ "^/(websocket/)?(socketSend|socketClose|subscribe|unsubscribe|online|unread|history|status|revoke|nodes|healthz|metrics)$" {
+\$HTTP["url"] =~ "^/(websocket/)?(socketSend|socketClose|subscribe|unsubscribe|online|presence|unread|history|status|revoke|nodes|healthz|metrics)$" {
     fastcgi.server = ( "" => (( "socket" => "send.sock", "check-local" => "disable" )) )
 }
 # A browser's WebSocket: through any node, or through one particular node.

@@ -162,26 +162,6 @@ static enum err forward(struct worker *w, const struct message *m, struct broadc
     return err;
 }
 
-/* Nodes that have gone; if it fails, they stay until the next send meets them. */
-static void remove_ghosts(struct worker *w, const struct message *m, const struct broadcast *b)
-{
-    struct pipeline pipeline;
-
-    if (pipeline_init(&pipeline, b->count)) {
-        return;
-    }
-    for (size_t i = 0; i < b->count; i++) {
-        if (b->nodes[i].status == DELIVERY_GONE) {
-            topics_leave_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
-                m->target.group, b->nodes[i].entry);
-        }
-    }
-    if (!pipeline_run(&pipeline, w->redis, true)) {
-        send_stat_add(ghosts, (int64_t)pipeline.count);
-    }
-    pipeline_finish(&pipeline);
-}
-
 /* Nodes that may have missed what is in the log. Nothing depends on the arrival of a hint. */
 static void hint(struct worker *w, const struct message *m, const struct broadcast *b)
 {
@@ -249,7 +229,7 @@ enum err broadcast_send(struct worker *w, const struct message *m, struct broadc
         broadcast_finish(&b);
         return err;
     }
-    remove_ghosts(w, m, &b);
+    ghosts_remove_nodes(w, m->target.group, b.nodes, b.count);
     hint(w, m, &b);
     count(&b);
     *out = b;

@@ -57,6 +57,7 @@ static const struct {
 } targets[FORWARD_CALL_COUNT] = {
     [FORWARD_SEND] = {"/forwardSend", "Content-Type: " ENVELOPE_MEDIA_TYPE},
     [FORWARD_CLOSE] = {"/forwardClose", "Content-Type: application/json"},
+    [FORWARD_PRESENCE] = {"/presence", "Content-Type: application/json"},
 };
 
 static struct curl_slist *make_headers(const struct config *config, enum forward_call call)
@@ -239,6 +240,8 @@ static enum err decode_answer(struct slice body, struct forward *forward)
         return envelope_answer_decode(body, &forward->answer, NULL);
     case FORWARD_CLOSE:
         return dismissal_answer_decode(body, &forward->closed);
+    case FORWARD_PRESENCE:
+        return headcount_answer_decode(body, forward->asked, &forward->members);
     case FORWARD_CALL_COUNT:
         break;
     }

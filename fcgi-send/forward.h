@@ -1,17 +1,18 @@
 /*
- * POST /forwardSend or /forwardClose to several nodes at the same time, through connections that
- * are kept. One forwarder per thread: neither it nor its connections are shared.
+ * POST /forwardSend, /forwardClose or /presence to several nodes at the same time, through
+ * connections that are kept. One forwarder per thread: neither it nor its connections are shared.
  */
 #ifndef FCGI_SEND_FORWARD_H
 #define FCGI_SEND_FORWARD_H
 
 #include "shared/dismissal.h"
 #include "shared/envelope.h"
+#include "shared/headcount.h"
 #include "shared/option.h"
 
 struct forwarder;
 
-enum forward_call { FORWARD_SEND, FORWARD_CLOSE, FORWARD_CALL_COUNT };
+enum forward_call { FORWARD_SEND, FORWARD_CLOSE, FORWARD_PRESENCE, FORWARD_CALL_COUNT };
 
 enum forward_outcome {
     FORWARD_ANSWERED,   /* as agreed */
@@ -25,11 +26,13 @@ enum forward_outcome {
 struct forward {
     enum forward_call call;
     const char *addr;  /* borrowed: as in shared/nodes.h */
-    struct slice body; /* borrowed: an envelope, or what dismissal_encode() makes */
+    struct slice body; /* borrowed: what envelope.h, dismissal.h or headcount.h encodes */
+    size_t asked;      /* of FORWARD_PRESENCE: how many groups */
     enum forward_outcome outcome;
     union {                             /* FORWARD_ANSWERED: the caller's */
         struct envelope_answer answer;  /* of FORWARD_SEND: envelope_answer_finish() */
         struct dismissal_answer closed; /* of FORWARD_CLOSE: free(gone) */
+        int64_t *members;               /* of FORWARD_PRESENCE: free() */
     };
 };
 

@@ -10,6 +10,7 @@
 
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/stats.h"
+#include "shared/topics.h"
 
 /* A start of a node that is not known to be alive. */
 struct suspect {
@@ -29,16 +30,22 @@ static struct suspect *find_suspect(
     return NULL;
 }
 
-static size_t list_suspects(
-    struct worker *w, const struct delivery *deliveries, size_t count, struct suspect *suspects)
+/* Those that the pool does not know to be alive; or, whatever it knows, those that are silent. */
+static bool is_suspect(struct worker *w, const struct delivery *d, bool silent)
+{
+    return silent ? d->status == DELIVERY_UNREACHABLE
+                  : !node_pool_knows_alive(w->service->nodes, d->entry->boot);
+}
+
+static size_t list_suspects(struct worker *w, const struct delivery *deliveries, size_t count,
+    bool silent, struct suspect *suspects)
 {
     size_t found = 0;
 
     for (size_t i = 0; i < count; i++) {
         const struct registry_entry *entry = deliveries[i].entry;
 
-        if (!find_suspect(suspects, found, entry) &&
-            !node_pool_knows_alive(w->service->nodes, entry->boot)) {
+        if (!find_suspect(suspects, found, entry) && is_suspect(w, &deliveries[i], silent)) {
             suspects[found++] = (struct suspect){entry, true};
         }
     }
@@ -67,20 +74,14 @@ static enum err ask_leases(struct worker *w, struct suspect *suspects, size_t co
     return err;
 }
 
-void ghosts_mark(struct worker *w, struct delivery *deliveries, size_t count)
+static void mark(struct worker *w, struct delivery *deliveries, size_t count, bool silent)
 {
-    struct suspect *suspects;
-    size_t suspect_count;
+    struct suspect *suspects = calloc(count, sizeof(*suspects));
 
-    if (count == 0) {
-        return;
-    }
-    node_pool_refresh(w->service->nodes, w->redis);
-    suspects = calloc(count, sizeof(*suspects));
     if (!suspects) {
         return;
     }
-    suspect_count = list_suspects(w, deliveries, count, suspects);
+    size_t suspect_count = list_suspects(w, deliveries, count, silent, suspects);
     if (suspect_count > 0 && !ask_leases(w, suspects, suspect_count)) {
         for (size_t i = 0; i < count; i++) {
             const struct suspect *s = find_suspect(suspects, suspect_count, deliveries[i].entry);
@@ -91,6 +92,21 @@ void ghosts_mark(struct worker *w, struct delivery *deliveries, size_t count)
         }
     }
     free(suspects);
+}
+
+void ghosts_mark(struct worker *w, struct delivery *deliveries, size_t count)
+{
+    if (count > 0) {
+        node_pool_refresh(w->service->nodes, w->redis);
+        mark(w, deliveries, count, false);
+    }
+}
+
+void ghosts_mark_silent(struct worker *w, struct delivery *deliveries, size_t count)
+{
+    if (count > 0) {
+        mark(w, deliveries, count, true);
+    }
 }
 
 static int compare_pointers(const void *left, const void *right)
@@ -160,4 +176,24 @@ void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t c
         remove_entries(w, gone, list_gone(deliveries, count, gone));
         free(gone);
     }
+}
+
+void ghosts_remove_nodes(
+    struct worker *w, const char *group, const struct delivery *nodes, size_t count)
+{
+    struct pipeline pipeline;
+
+    if (!has_gone(nodes, count) || pipeline_init(&pipeline, count)) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (nodes[i].status == DELIVERY_GONE) {
+            topics_leave_command(
+                pipeline_add(&pipeline), w->service->config->redis_prefix, group, nodes[i].entry);
+        }
+    }
+    if (!pipeline_run(&pipeline, w->redis, true)) {
+        send_stat_add(ghosts, (int64_t)pipeline.count);
+    }
+    pipeline_finish(&pipeline);
 }

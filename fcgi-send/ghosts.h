@@ -14,7 +14,13 @@
  * Redis does not answer, nothing becomes a ghost; forwards will tell.
  */
 void ghosts_mark(struct worker *w, struct delivery *deliveries, size_t count);
+/* Likewise of those that are DELIVERY_UNREACHABLE: by what Redis says now, where ghosts_mark()
+ * takes what it said up to a second ago. */
+void ghosts_mark_silent(struct worker *w, struct delivery *deliveries, size_t count);
 /* Removes the entries of all that are DELIVERY_GONE, whoever found it out. */
 void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t count);
+/* Likewise the nodes of a group (topics.h). */
+void ghosts_remove_nodes(
+    struct worker *w, const char *group, const struct delivery *nodes, size_t count);
 
 #endif

@@ -27,6 +27,8 @@ static const struct route routes[] = {
     {"unsubscribe", METHOD_POST, AUTH_SEND, SEND_STAT_requests_unsubscribe, unsubscribe_serve},
     {"socketClose", METHOD_POST, AUTH_ADMIN, SEND_STAT_requests_socketClose, close_serve},
     {"online", METHOD_GET | METHOD_POST, AUTH_PRESENCE, SEND_STAT_requests_online, online_serve},
+    {"presence", METHOD_GET | METHOD_POST, AUTH_PRESENCE, SEND_STAT_requests_presence,
+        presence_serve},
     {"unread", METHOD_GET, AUTH_PRESENCE, SEND_STAT_requests_unread, unread_serve},
     {"history", METHOD_GET, AUTH_PRESENCE, SEND_STAT_requests_history, history_serve},
     {"status", METHOD_GET, AUTH_PRESENCE, SEND_STAT_requests_status, status_serve},

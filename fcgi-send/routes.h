@@ -25,6 +25,7 @@ call_serve close_serve;       /* POST /socketClose */
 call_serve subscribe_serve;   /* POST /subscribe */
 call_serve unsubscribe_serve; /* POST /unsubscribe */
 call_serve online_serve;      /* GET, POST /online */
+call_serve presence_serve;    /* GET, POST /presence */
 call_serve unread_serve;      /* GET /unread */
 call_serve history_serve;     /* GET /history */
 call_serve status_serve;      /* GET /status */

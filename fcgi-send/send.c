@@ -30,28 +30,17 @@ static enum err validate(
     return validate_send(body, req->idempotency_key, &rules, (size_t)config->send_batch_max, b, p);
 }
 
-/* The serverClient that a message is for; "": of all, or of any. */
-static const char *reach_of(const struct target *t, char of_group[GROUP_NAME_BYTES])
-{
-    if (!t->group[0]) {
-        return t->server_client;
-    }
-    size_t len = group_name_is_topic(t->group) ? 0 : strcspn(t->group, ":");
-    (void)snprintf(of_group, GROUP_NAME_BYTES, "%.*s", (int)len, t->group);
-    return of_group;
-}
-
 /* Which serverClients the caller may send to, message by message. */
 static void check_reach(const struct auth_key *caller, struct batch *b)
 {
-    char of_group[GROUP_NAME_BYTES];
+    char server_client[ADDRESS_PART_BYTES_MAX + 1];
     struct problem p;
 
     for (size_t i = 0; i < b->count; i++) {
         struct sending *s = &b->sendings[i];
 
         if (!s->problem.err &&
-            auth_check_reach(caller, reach_of(&s->message.target, of_group), &p) != ERR_OK) {
+            auth_check_reach(caller, target_reach(&s->message.target, server_client), &p)) {
             batch_fail(b, s, p.err, p.field);
             memcpy(s->problem.msg, p.msg, sizeof(s->problem.msg));
         }

@@ -18,6 +18,14 @@ bool group_name_is_topic(const char *group)
     return !strchr(group, ':');
 }
 
+const char *group_name_server_client(const char *group, char out[ADDRESS_PART_BYTES_MAX + 1])
+{
+    size_t len = group_name_is_topic(group) ? 0 : strcspn(group, ":");
+
+    snprintf(out, ADDRESS_PART_BYTES_MAX + 1, "%.*s", (int)len, group);
+    return out;
+}
+
 /* "pc:home", "pc:" or ":". */
 static enum err check_place(
     struct slice text, const char *colon, const char *field, struct problem *p)

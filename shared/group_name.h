@@ -14,6 +14,8 @@
 const char *group_name_format(
     const char *server_client, const char *page, char out[GROUP_NAME_BYTES]);
 bool group_name_is_topic(const char *group);
+/* The serverClient whose sessions it has; "": there may be others'. Returns out. */
+const char *group_name_server_client(const char *group, char out[ADDRESS_PART_BYTES_MAX + 1]);
 /* From outside: checks and copies. ERR_BAD_ADDRESS as address.h has it. */
 enum err group_name_copy(
     struct slice text, const char *field, char out[GROUP_NAME_BYTES], struct problem *p) MUST_CHECK;

@@ -185,6 +185,11 @@ bool target_matches(const struct target *t, const struct address *a, const char 
            (!t->session_id[0] || strcmp(t->session_id, session_id) == 0);
 }
 
+const char *target_reach(const struct target *t, char out[ADDRESS_PART_BYTES_MAX + 1])
+{
+    return t->group[0] ? group_name_server_client(t->group, out) : t->server_client;
+}
+
 void target_format_narrowing(const struct target *t, char *out, size_t out_bytes)
 {
     if (t->page[0]) {

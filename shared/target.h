@@ -33,6 +33,8 @@ enum err target_parse(
 /* Is a session at this address one that the target means? (its userId is not compared, its id is)
  */
 bool target_matches(const struct target *t, const struct address *a, const char *session_id);
+/* The serverClient whose sessions it means; "": others' too. Borrowed from t or out. */
+const char *target_reach(const struct target *t, char out[ADDRESS_PART_BYTES_MAX + 1]);
 /* The narrowing as it is stored in the inbox: "*", "pc" or "pc:home". */
 #define NARROWING_BYTES (2 * ADDRESS_PART_BYTES_MAX + 2)
 void target_format_narrowing(const struct target *t, char *out, size_t out_bytes);

@@ -103,9 +103,15 @@ static bool decode_node(struct slice node_id, struct slice value, struct registr
     return true;
 }
 
+void topics_nodes_command(struct command *c, const char *prefix, const char *group)
+{
+    command_add_str(c, "HGETALL");
+    schema_add_topic(c, prefix, group);
+}
+
 /* Nodes that do not decode are left out: they are none of ours. */
-static enum err decode_nodes(
-    const struct redisReply *reply, int64_t now_wall_ms, struct topics_sent *out)
+enum err topics_nodes_decode(const struct redisReply *reply, int64_t now_wall_ms,
+    struct registry_entry **out, size_t *out_count)
 {
     struct reply_reader r = reply_reader_of(reply);
     struct registry_entry *nodes = calloc(reply_length(&r) / 2 + 1, sizeof(*nodes));
@@ -127,8 +133,8 @@ static enum err decode_nodes(
         free(nodes);
         return ERR_INTERNAL;
     }
-    out->nodes = nodes;
-    out->node_count = count;
+    *out = nodes;
+    *out_count = count;
     return ERR_OK;
 }
 
@@ -144,7 +150,7 @@ enum err topics_send_decode(
     sent.stored = reply_next_int(&r) != 0;
     sent.id = reply_next_id(&r);
     sent.prev_id = reply_next_id(&r);
-    err = decode_nodes(reply_next(&r), now_wall_ms, &sent);
+    err = topics_nodes_decode(reply_next(&r), now_wall_ms, &sent.nodes, &sent.node_count);
     if (err) {
         return err;
     }

@@ -31,6 +31,11 @@ enum err topics_join_decode(const struct redisReply *reply, struct message_id *p
 void topics_leave_command(
     struct command *c, const char *prefix, const char *group, const struct registry_entry *node);
 
+/* All of a group: HGETALL. *out is the caller's: free(); those past `until` are left out. */
+void topics_nodes_command(struct command *c, const char *prefix, const char *group);
+enum err topics_nodes_decode(const struct redisReply *reply, int64_t now_wall_ms,
+    struct registry_entry **out, size_t *count) MUST_CHECK;
+
 struct topics_send {
     const struct message *message; /* its target is a group */
     bool store;                    /* append to the topic's log */

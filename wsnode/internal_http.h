@@ -67,9 +67,10 @@ enum err internal_query(const struct internal_request *r, const char *name, char
 enum err internal_route_find(const char *path, const char *method,
     const struct internal_route **out, const char **allow) MUST_CHECK;
 
-/* internal_forward.c, internal_sessions.c */
+/* internal_forward.c, internal_close.c, internal_presence.c, internal_sessions.c */
 void internal_forward_send(struct internal_request *r);
 void internal_forward_close(struct internal_request *r);
+void internal_presence(struct internal_request *r);
 void internal_sessions(struct internal_request *r);
 
 #endif

@@ -65,6 +65,7 @@ static void run_drain(struct internal_request *r)
 static const struct internal_route routes[] = {
     {.method = "POST", .path = "/forwardSend", .is_forward = true, .run = internal_forward_send},
     {.method = "POST", .path = "/forwardClose", .wants_json = true, .run = internal_forward_close},
+    {.method = "POST", .path = "/presence", .wants_json = true, .run = internal_presence},
     {.method = "POST",
         .path = "/drain",
         .wants_json = true,

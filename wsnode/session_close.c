@@ -1,6 +1,7 @@
 /*
  * A session ends: by a close frame of ours, or because its connection is gone. From then on it
- * takes no forwards and the registry is told; its memory stays until session_on_closed().
+ * takes no forwards, is in no group, and the registry is told; its memory stays until
+ * session_on_closed().
  */
 #include <stdlib.h>
 
@@ -41,6 +42,7 @@ static void leave(struct node *n, struct session *s, enum events_end end, int co
         s->registered = false;
     }
     deliver_on_session_gone(n, s);
+    session_groups_leave(n, s);
 }
 
 void session_lose(struct node *n, struct session *s)
@@ -74,7 +76,6 @@ void session_on_peer_close(struct node *n, struct session *s, uint16_t code)
 void session_on_closed(struct node *n, struct session *s)
 {
     session_lose(n, s);
-    session_groups_leave(n, s);
     session_table_remove(&n->table, s);
     client_counts_remove(&n->clients, s->client);
     session_limits_destroy(s);

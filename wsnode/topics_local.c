@@ -124,6 +124,13 @@ void topics_local_leave(struct topics_local *t, const char *group, int64_t now_m
     }
 }
 
+int64_t topics_local_members(const struct topics_local *t, const char *group)
+{
+    const struct topic_local *topic = find(t, group);
+
+    return topic ? topic->members : 0;
+}
+
 bool topics_local_await(struct topics_local *t, const char *group, struct topic_waiter *w)
 {
     struct topic_local *topic = find(t, group);

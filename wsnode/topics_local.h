@@ -42,6 +42,8 @@ void topics_local_finish(struct topics_local *t); /* nobody waits any more */
 /* One member more, or less, of what has some. */
 enum err topics_local_join(struct topics_local *t, const char *group, int64_t now_ms) MUST_CHECK;
 void topics_local_leave(struct topics_local *t, const char *group, int64_t now_ms);
+/* How many it has. */
+int64_t topics_local_members(const struct topics_local *t, const char *group);
 /* true: it is in Redis. Else on_joined() comes, unless that is cancelled before. The group must
  * have a member as long as somebody waits. */
 bool topics_local_await(struct topics_local *t, const char *group, struct topic_waiter *w);

@@ -13,7 +13,7 @@ rm -f "$work"/findings/*
 dictionary_of() {
     case $1 in
     address | client | handshake | media_type | path | query | auth) echo http ;;
-    json | message | envelope* | dismissal | formats | hook_answer | registry_entry | token | queue_message | send_answer) echo json ;;
+    json | message | envelope* | dismissal | headcount | formats | hook_answer | registry_entry | token | queue_message | send_answer) echo json ;;
     inbox | registry | redis_reply | topics) echo redis ;;
     esac
 }

@@ -64,6 +64,8 @@ CALLS = [
     (OLD_KEY, "GET", "/online?userId=u", 200),
     (NEW_KEY, "GET", "/online?userId=u", 403),
     (READER_KEY, "GET", "/online?userId=u", 200),
+    (NEW_KEY, "GET", "/presence?all=true", 403),
+    (READER_KEY, "GET", "/presence?all=true", 200),
     (READER_KEY, "GET", "/unread?userId=u", 200),
     (READER_KEY, "GET", "/history?userId=u", 200),
     (OLD_KEY, "GET", "/nodes", 200),
@@ -317,7 +319,7 @@ def test_anonymous_callers_if_written_out(stack, test_directory, message):
     process.stop()
 
 
-INTERNAL_CALLS = [("POST", "/forwardSend"), ("POST", "/forwardClose"), ("GET", "/sessions"), ("GET", "/metrics")]
+INTERNAL_CALLS = [("POST", "/forwardSend"), ("POST", "/forwardClose"), ("POST", "/presence"), ("GET", "/sessions"), ("GET", "/metrics")]
 
 
 @pytest.mark.parametrize("method, path", INTERNAL_CALLS)

@@ -99,6 +99,26 @@ static void each_is_judged_by_its_own_node_and_boot(void **state)
     assert_int_equal(deliveries[3].status, DELIVERY_UNREACHABLE);
 }
 
+static void silent_node_is_judged_by_its_lease_of_now(void **state)
+{
+    struct delivery nodes[] = {{.entry = &entry, .status = DELIVERY_UNREACHABLE},
+        {.entry = &entry, .status = DELIVERY_ACKED}};
+
+    (void)state;
+    beat("n1", "boot1");
+    take_lease("n1", "boot1");
+    ghosts_mark(&worker, nodes, 1); /* from now on the pool knows it to be alive */
+    ghosts_mark_silent(&worker, nodes, 1);
+    assert_int_equal(nodes[0].status, DELIVERY_UNREACHABLE);
+    redis_server_ask_int(&server, "DEL %snode:n1", PREFIX);
+    ghosts_mark(&worker, nodes, 1);
+    assert_int_equal(nodes[0].status, DELIVERY_UNREACHABLE);
+    ghosts_mark_silent(&worker, nodes + 1, 1); /* it has just answered */
+    assert_int_equal(nodes[1].status, DELIVERY_ACKED);
+    ghosts_mark_silent(&worker, nodes, 1);
+    assert_int_equal(nodes[0].status, DELIVERY_GONE);
+}
+
 static void only_ghosts_are_removed(void **state)
 {
     struct registry_entry other = session_at("s2", "pc:home:u1");
@@ -140,6 +160,7 @@ int main(void)
         test(session_is_one_when_its_node_was_started_anew),
         test(nobody_becomes_one_while_redis_is_away),
         test(each_is_judged_by_its_own_node_and_boot),
+        test(silent_node_is_judged_by_its_lease_of_now),
         test(only_ghosts_are_removed),
         test(ghost_that_turned_out_to_live_stays),
     };

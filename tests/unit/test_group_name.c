@@ -29,6 +29,18 @@ static void places_have_names_that_no_topic_can_have(void **state)
     assert_true(group_name_is_topic("pc/home"));
 }
 
+static void group_of_one_server_client_names_it(void **state)
+{
+    static const char *const cases[][2] = {
+        {"pc:home", "pc"}, {"pc:", "pc"}, {":", ""}, {"pc", ""}, {"news/sport", ""}};
+    char server_client[ADDRESS_PART_BYTES_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_string_equal(group_name_server_client(cases[i][0], server_client), cases[i][1]);
+    }
+}
+
 static void foreign_names_are_checked(void **state)
 {
     static const char *const good[] = {":", "pc:", "pc:home", "news", "news/sport", "a-b.c"};
@@ -59,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_have_names_that_no_topic_can_have),
+        cmocka_unit_test(group_of_one_server_client_names_it),
         cmocka_unit_test(foreign_names_are_checked),
     };
 

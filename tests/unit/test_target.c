@@ -130,12 +130,25 @@ static void target_matches_what_it_names(void **state)
     }
 }
 
+static void target_reaches_one_server_client_or_any(void **state)
+{
+    struct target of_user = {.user_id = "u1", .server_client = "pc"},
+                  of_page = {.group = "pc:home"}, all = {.group = ":"};
+    char out[ADDRESS_PART_BYTES_MAX + 1];
+
+    (void)state;
+    assert_string_equal(target_reach(&of_user, out), "pc");
+    assert_string_equal(target_reach(&of_page, out), "pc");
+    assert_string_equal(target_reach(&all, out), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_have_their_names),
         cmocka_unit_test(user_is_named_alone_or_in_a_key),
         cmocka_unit_test(what_does_not_go_together_is_refused),
+        cmocka_unit_test(target_reaches_one_server_client_or_any),
         cmocka_unit_test(target_matches_what_it_names),
     };
 

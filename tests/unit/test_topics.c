@@ -109,6 +109,26 @@ static void send_is_told_which_nodes_have_members(void **state)
     assert_int_equal(nodes_in(":"), 0);
 }
 
+static void nodes_of_a_group_are_told_without_a_send(void **state)
+{
+    struct registry_entry late = node_of("n2", -far_ms + 1);
+    struct registry_entry *nodes;
+    struct command c;
+    size_t count;
+
+    (void)state;
+    join("pc:home", "n1");
+    join_as("pc:home", &late);
+    command_init(&c);
+    topics_nodes_command(&c, PREFIX, "pc:home");
+    redisReply *reply = run(&c);
+    assert_int_equal(topics_nodes_decode(reply, clock_wall_ms(), &nodes, &count), ERR_OK);
+    assert_int_equal(count, 1);
+    assert_string_equal(nodes[0].node_id, "n1");
+    free(nodes);
+    freeReplyObject(reply);
+}
+
 static void group_expires_unless_it_is_joined_again(void **state)
 {
     (void)state;
@@ -336,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(send_is_told_which_nodes_have_members),
+        test(nodes_of_a_group_are_told_without_a_send),
         test(group_expires_unless_it_is_joined_again),
         test(node_leaves_only_what_it_said_before),
         test(node_that_did_not_join_in_time_does_not_count),

@@ -100,6 +100,21 @@ static void only_the_first_and_the_last_member_are_told(void **state)
     assert_int_equal(topics_local_count(topics), 0);
 }
 
+static void members_are_counted_whatever_redis_knows(void **state)
+{
+    (void)state;
+    assert_int_equal(topics_local_members(topics, "t"), 0);
+    join("t");
+    join("t");
+    join("u");
+    assert_int_equal(topics_local_members(topics, "t"), 2);
+    tell("t", true);
+    leave("t");
+    assert_int_equal(topics_local_members(topics, "t"), 1);
+    leave("t");
+    assert_int_equal(topics_local_members(topics, "t"), 0);
+}
+
 static void group_that_was_never_told_is_not_left(void **state)
 {
     (void)state;
@@ -244,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(only_the_first_and_the_last_member_are_told),
+        test(members_are_counted_whatever_redis_knows),
         test(group_that_was_never_told_is_not_left),
         test(waiters_are_told_once_redis_has_confirmed),
         test(who_comes_while_the_last_one_leaves_waits_for_a_new_join),

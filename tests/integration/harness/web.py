@@ -9,7 +9,7 @@ from .http import request
 from .process import BUILD, Process, can_connect, free_port, is_alive, sanitizer_options, wait_until, write_options
 
 API_KEY = "key-of-the-integration-tests"
-CALLS = "socketSend|socketClose|subscribe|unsubscribe|online|unread|history|status|revoke|nodes|healthz|metrics"
+CALLS = "socketSend|socketClose|subscribe|unsubscribe|online|presence|unread|history|status|revoke|nodes|healthz|metrics"
 PATHS = f"^/(websocket/)?({CALLS})$"
 
 
