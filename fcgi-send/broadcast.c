@@ -173,7 +173,7 @@ static void hint(struct worker *w, const struct message *m, const struct broadca
     for (size_t i = 0; i < b->count; i++) {
         if (!b->answers[i].answered && b->nodes[i].status == DELIVERY_UNREACHABLE) {
             registry_hint_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
-                b->nodes[i].entry->node_id, HINT_TOPIC_LOG, m->target.group);
+                b->nodes[i].entry->node_id, HINT_GROUP, m->target.group);
         }
     }
     if (!pipeline_run(&pipeline, w->redis, true)) {

@@ -1,10 +1,11 @@
 /*
- * POST /socketClose: ends sessions of a user. The order is in Redis before any node is told, so
- * that a node that cannot be reached now finds it later.
+ * POST /socketClose: ends sessions of a user (those of a group: close_group.c). The order is in
+ * Redis before any node is told, so that a node that cannot be reached now finds it later.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi-send/close_group.h"
 #include "fcgi-send/dispatch.h"
 #include "fcgi-send/ghosts.h"
 #include "fcgi-send/pipeline.h"
@@ -38,8 +39,9 @@ static enum err read_members(struct json_object *body, struct closing *c, struct
         (err = target_parse(body, "", &c->target, p))) {
         return err;
     }
-    if (!c->target.user_id[0]) {
-        return problem_set(p, ERR_NO_TARGET, "userId", "userId or key is required");
+    if (c->target.group[0] && group_name_is_topic(c->target.group)) {
+        return problem_set(
+            p, ERR_BAD_VALUE, "topic", "a topic's subscribers cannot be closed by it");
     }
     c->how.code = (uint16_t)code;
     return ERR_OK;
@@ -47,8 +49,8 @@ static enum err read_members(struct json_object *body, struct closing *c, struct
 
 static enum err read_body(const struct request *req, struct closing *c, struct problem *p)
 {
-    static const char *const allowed[] = {
-        "userId", "serverClient", "page", "sessionId", "key", "code", "reason", NULL};
+    static const char *const allowed[] = {"userId", "serverClient", "page", "sessionId", "key",
+        "topic", "all", "code", "reason", NULL};
     struct json_object *body;
     enum err err = json_parse_object((struct slice){buf_str(&req->body), req->body.len}, &body, p);
 
@@ -202,21 +204,30 @@ static void encode(const struct closing *c, struct buf *out)
     buf_add_str(out, "]}");
 }
 
+static enum err close_user(struct worker *w, struct closing *c, struct buf *out)
+{
+    enum err err;
+
+    if (!(err = order(w, c)) && !(err = tell_nodes(w, c))) {
+        ghosts_remove(w, c->sessions, c->session_count);
+        encode(c, out);
+    }
+    free(c->entries);
+    free(c->sessions);
+    return err;
+}
+
 enum err close_serve(
     struct worker *w, const struct request *req, struct response *res, struct problem *p)
 {
+    char server_client[ADDRESS_PART_BYTES_MAX + 1];
     struct closing c = {.session_count = 0};
-    enum err err = read_body(req, &c, p);
+    enum err err;
 
-    if (err) {
+    if ((err = read_body(req, &c, p)) ||
+        (err = auth_check_reach(req->caller, target_reach(&c.target, server_client), p))) {
         return err;
     }
-    if (!(err = auth_check_reach(req->caller, c.target.server_client, p)) &&
-        !(err = order(w, &c)) && !(err = tell_nodes(w, &c))) {
-        ghosts_remove(w, c.sessions, c.session_count);
-        encode(&c, &res->data);
-    }
-    free(c.entries);
-    free(c.sessions);
-    return err;
+    return c.target.group[0] ? close_group(w, c.target.group, &c.how, &res->data)
+                             : close_user(w, &c, &res->data);
 }

@@ -3,6 +3,7 @@
  */
 #include "shared/dismissal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,17 @@ bool dismissal_is_code(int64_t code)
     bool reserved = code == 1004 || code == 1005 || code == 1006;
 
     return (code >= 1000 && code <= 1014 && !reserved) || (code >= 3000 && code <= 4999);
+}
+
+bool dismissal_read(int64_t code, struct slice reason, struct dismissal *out)
+{
+    if (!dismissal_is_code(code) || reason.len >= sizeof(out->reason) ||
+        !json_utf8_valid(reason.at, reason.len)) {
+        return false;
+    }
+    *out = (struct dismissal){.code = (uint16_t)code};
+    memcpy(out->reason, reason.at, reason.len);
+    return true;
 }
 
 enum err dismissal_parse_reason(
@@ -49,6 +61,18 @@ void dismissal_encode(
         buf_addf(out, "%s\"%s\"", i > 0 ? "," : "", session_ids[i]);
     }
     buf_add_str(out, "]}");
+}
+
+void dismissal_encode_group(
+    const struct dismissal_order *o, const char *boot, const char *group, struct buf *out)
+{
+    buf_addf(out, "{\"code\":%u,\"reason\":", o->how.code);
+    buf_add_json_string(out, o->how.reason, strlen(o->how.reason));
+    buf_addf(out, ",\"at\":%" PRId64 ",\"boot\":", o->at_ms);
+    buf_add_json_string(out, boot, strlen(boot));
+    buf_add_str(out, ",\"group\":");
+    buf_add_json_string(out, group, strlen(group));
+    buf_add_char(out, '}');
 }
 
 static enum err copy_session_id(struct json_object *element, char out[SESSION_ID_BYTES])
@@ -104,6 +128,11 @@ enum err dismissal_answer_decode(struct slice body, struct dismissal_answer *out
         !json_object_is_type(data, json_type_object)) {
         err = ERR_BAD_ENVELOPE;
     } else {
+        out->closed = 0;
+        err = json_get_int(
+            (struct json_field){data, "data", "closed"}, 0, INT64_MAX, &out->closed, NULL);
+    }
+    if (!err) {
         err = dismissal_parse_sessions(
             (struct json_field){data, "data", "gone"}, &out->gone, &out->gone_count, NULL);
     }

@@ -4,6 +4,8 @@
  *
  * Request: {"sessions":["…"],"code":4010,"reason":"…"}. Answer: {"code":0,"msg":"ok",
  * "data":{"closed":2,"gone":["…"]}}: those that the node does not have; it ends the others.
+ * Of a page, a serverClient or all: {"boot":"…","group":"pc:home","at":<ms>,"code":…,"reason":"…"},
+ * with the time of the order in Redis; the node ends whom it has there, once for each order.
  */
 #ifndef SHARED_DISMISSAL_H
 #define SHARED_DISMISSAL_H
@@ -22,6 +24,8 @@ struct dismissal {
 
 /* May a server send that code? RFC 6455 7.4. */
 bool dismissal_is_code(int64_t code);
+/* From what Redis has; somebody else may have written it. false: no server may send that. */
+bool dismissal_read(int64_t code, struct slice reason, struct dismissal *out) MUST_CHECK;
 /* Leaves out as it is where there is no reason. ERR_WRONG_TYPE, ERR_BAD_VALUE (more than
  * CLOSE_REASON_BYTES_MAX bytes), ERR_NUL_BYTE. */
 enum err dismissal_parse_reason(
@@ -30,7 +34,16 @@ enum err dismissal_parse_reason(
 void dismissal_encode(const struct dismissal *c, char (*session_ids)[SESSION_ID_BYTES],
     size_t count, struct buf *out); /* errors stick to out */
 
+/* An order that is about a group of sessions. */
+struct dismissal_order {
+    int64_t at_ms; /* when Redis got it, by its clock; 0: there is none */
+    struct dismissal how;
+};
+void dismissal_encode_group(
+    const struct dismissal_order *o, const char *boot, const char *group, struct buf *out);
+
 struct dismissal_answer {
+    int64_t closed;
     char (*gone)[SESSION_ID_BYTES]; /* owned when decoded: free() */
     size_t gone_count;
 };

@@ -15,7 +15,7 @@
 
 static const char *const mode_words[] = {"allow", "notify", "replace", "reject"};
 static const char *const hint_words[] = {
-    "resync", "notify", "replaced", "close", "topics", "topic_log"};
+    "resync", "notify", "replaced", "close", "topics", "group"};
 #define HINT_COUNT (sizeof(hint_words) / sizeof(hint_words[0]))
 #define FIELD(name) ((struct json_field){object, "", name})
 
@@ -213,18 +213,14 @@ void registry_refresh_command(struct command *c, const char *prefix,
     add_token(c, token);
 }
 
-/* Somebody else may have written it: what may not be sent is no order. */
 static struct dismissal read_dismissal(struct reply_reader *r)
 {
     struct dismissal dismissal = {.code = 0};
     int64_t code = reply_next_int(r);
     struct slice reason = reply_next_text(r);
 
-    if (!r->broken && dismissal_is_code(code) && reason.len < sizeof(dismissal.reason) &&
-        json_utf8_valid(reason.at, reason.len)) {
-        dismissal.code = (uint16_t)code;
-        memcpy(dismissal.reason, reason.at, reason.len);
-    }
+    bool is_order = !r->broken && dismissal_read(code, reason, &dismissal);
+    (void)is_order; /* else it stays without a code */
     return dismissal;
 }
 

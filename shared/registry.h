@@ -135,9 +135,9 @@ void registry_dismiss_command(struct command *c, const char *prefix, const struc
     const struct dismissal *dismissal);
 
 /* Hints on the control channel of a node: nothing depends on their arrival. */
-enum hint { HINT_RESYNC, HINT_NOTIFY, HINT_REPLACED, HINT_CLOSE, HINT_TOPICS, HINT_TOPIC_LOG };
-/* subject: the userId (resync, close, topics), the sessionId (notify, replaced) or the topic
- * (topic_log). PUBLISH "<hint> <subject>". */
+enum hint { HINT_RESYNC, HINT_NOTIFY, HINT_REPLACED, HINT_CLOSE, HINT_TOPICS, HINT_GROUP };
+/* subject: the userId (resync, close, topics), the sessionId (notify, replaced) or the group
+ * (group). PUBLISH "<hint> <subject>". */
 void registry_hint_command(struct command *c, const char *prefix, const char *node_id,
     enum hint hint, const char *subject);
 /* ERR_BAD_VALUE. subject is borrowed from message. */

@@ -52,6 +52,12 @@ void schema_add_topic(struct command *c, const char *prefix, const char *group)
     command_end(c);
 }
 
+void schema_add_topic_close(struct command *c, const char *prefix, const char *group)
+{
+    buf_addf(command_begin(c), "%stopic:{%s}:close", prefix, group);
+    command_end(c);
+}
+
 void schema_add_topic_log(struct command *c, const char *prefix, const char *topic)
 {
     buf_addf(command_begin(c), "%stopic:{%s}:log", prefix, topic);

@@ -30,7 +30,12 @@
  * Ptopic:{group}          hash: nodeId -> "boot address until": nodes with members (topics.h);
  *                         group: a topic's name, or "pc:home", "pc:", ":" (group_name.h)
  *                         expires session_ttl after the last join, which comes every third of it
- *                         written by topic_join topic_leave; read by topic_send
+ *                         written by topic_join topic_leave; read by topic_send topic_dismiss,
+ *                         /presence
+ * Ptopic:{group}:close    string: "<ms when ordered> <code> <reason>"
+ *                         not of topics
+ *                         expires DISMISSAL_TTL_MS after the last order
+ *                         written by topic_dismiss; read by topic_join
  * Ptopic:{topic}:log      stream: m payload, p id before, n number, x expiry, except sessionIds
  *                         only of topics with history
  *                         expires topics.history_ttl after the last send
@@ -77,6 +82,7 @@ void schema_add_sent(
 void schema_add_revoked(struct command *c, const char *prefix, const char *user_id);
 void schema_add_memberships(struct command *c, const char *prefix, const char *user_id);
 void schema_add_topic(struct command *c, const char *prefix, const char *group);
+void schema_add_topic_close(struct command *c, const char *prefix, const char *group);
 void schema_add_topic_log(struct command *c, const char *prefix, const char *topic);
 void schema_add_topic_sent(
     struct command *c, const char *prefix, const char *group, const char *message_id);

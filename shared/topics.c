@@ -18,22 +18,37 @@ void topics_join_command(struct command *c, const char *prefix, const char *grou
 {
     bool has_log = group_name_is_topic(group);
 
-    command_start_script(c, &script_topic_join, has_log ? 2 : 1);
+    command_start_script(c, &script_topic_join, 2);
     schema_add_topic(c, prefix, group);
     if (has_log) {
         schema_add_topic_log(c, prefix, group);
+    } else {
+        schema_add_topic_close(c, prefix, group);
     }
     command_add_str(c, node->node_id);
     buf_addf(command_begin(c), "%s %s %" PRId64, node->boot, node->addr, node->until_ms);
     command_end(c);
     command_add_int(c, ttl_ms);
+    command_add_str(c, has_log ? "log" : "close");
 }
 
-enum err topics_join_decode(const struct redisReply *reply, struct message_id *position)
+enum err topics_join_decode(const struct redisReply *reply, struct topics_joined *out)
 {
-    struct slice text = redis_reply_text(reply);
+    struct reply_reader r = reply_reader_of(reply);
+    struct topics_joined joined = {.position = reply_next_id(&r)};
+    int64_t at_ms = reply_next_int(&r);
+    int64_t code = reply_next_int(&r);
+    struct slice reason = reply_next_text(&r);
+    enum err err = reply_reader_err(&r);
 
-    return text.at && message_id_parse(text, position) == ERR_OK ? ERR_OK : ERR_INTERNAL;
+    if (err) {
+        return err;
+    }
+    if (dismissal_read(code, reason, &joined.order.how)) {
+        joined.order.at_ms = at_ms;
+    }
+    *out = joined;
+    return ERR_OK;
 }
 
 void topics_leave_command(
@@ -44,6 +59,17 @@ void topics_leave_command(
     command_add_str(c, node->node_id);
     command_add_str(c, node->boot);
     command_add_int(c, node->until_ms);
+}
+
+void topics_dismiss_command(
+    struct command *c, const char *prefix, const char *group, const struct dismissal *how)
+{
+    command_start_script(c, &script_topic_dismiss, 2);
+    schema_add_topic(c, prefix, group);
+    schema_add_topic_close(c, prefix, group);
+    command_add_int(c, how->code);
+    command_add_str(c, how->reason);
+    command_add_int(c, DISMISSAL_TTL_MS);
 }
 
 static void add_excluded(struct command *c, const struct message *m)
@@ -136,6 +162,23 @@ enum err topics_nodes_decode(const struct redisReply *reply, int64_t now_wall_ms
     *out = nodes;
     *out_count = count;
     return ERR_OK;
+}
+
+enum err topics_dismiss_decode(const struct redisReply *reply, int64_t now_wall_ms, int64_t *at_ms,
+    struct registry_entry **out, size_t *count)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    int64_t ordered_ms = reply_next_int(&r);
+    const struct redisReply *nodes = reply_next(&r);
+    enum err err = reply_reader_err(&r);
+
+    if (!err) {
+        err = topics_nodes_decode(nodes, now_wall_ms, out, count);
+    }
+    if (!err) {
+        *at_ms = ordered_ms;
+    }
+    return err;
 }
 
 enum err topics_send_decode(

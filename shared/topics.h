@@ -23,10 +23,14 @@ struct redisReply;
  */
 
 /* The node has members, or still has. The reply is where the topic's log ends ({0,0}: there is
- * none, or the group is no topic). */
+ * none, or the group is no topic), and the last order to end the group's sessions. */
 void topics_join_command(struct command *c, const char *prefix, const char *group,
     const struct registry_entry *node, int64_t ttl_ms);
-enum err topics_join_decode(const struct redisReply *reply, struct message_id *position) MUST_CHECK;
+struct topics_joined {
+    struct message_id position;
+    struct dismissal_order order;
+};
+enum err topics_join_decode(const struct redisReply *reply, struct topics_joined *out) MUST_CHECK;
 /* It has none any more, or has gone: removes what it wrote, unless its `until` is later. */
 void topics_leave_command(
     struct command *c, const char *prefix, const char *group, const struct registry_entry *node);
@@ -34,6 +38,13 @@ void topics_leave_command(
 /* All of a group: HGETALL. *out is the caller's: free(); those past `until` are left out. */
 void topics_nodes_command(struct command *c, const char *prefix, const char *group);
 enum err topics_nodes_decode(const struct redisReply *reply, int64_t now_wall_ms,
+    struct registry_entry **out, size_t *count) MUST_CHECK;
+
+/* The backend orders the end of the sessions that a page, a serverClient or all have. */
+void topics_dismiss_command(
+    struct command *c, const char *prefix, const char *group, const struct dismissal *how);
+/* When that was, and as topics_nodes_decode(). */
+enum err topics_dismiss_decode(const struct redisReply *reply, int64_t now_wall_ms, int64_t *at_ms,
     struct registry_entry **out, size_t *count) MUST_CHECK;
 
 struct topics_send {

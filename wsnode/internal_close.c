@@ -21,6 +21,8 @@ struct wanted {
     char user_id[ADDRESS_PART_BYTES_MAX + 1];
     struct address address; /* if by_key */
     bool by_key;
+    char group[GROUP_NAME_BYTES]; /* "": none */
+    int64_t at_ms;                /* of the order, if it is about a group; 0: not said */
     int64_t closed;
 };
 
@@ -72,16 +74,41 @@ static enum err read_session_ids(struct json_object *body, struct wanted *w, str
     return ERR_OK;
 }
 
+/* Topics are for messages. */
+static enum err read_group(struct json_object *body, struct wanted *w, struct problem *p)
+{
+    struct slice boot = {NULL, 0};
+    struct slice name = {NULL, 0};
+    enum err err;
+
+    if ((err = json_get_string((struct json_field){body, "", "group"}, &name, p)) ||
+        (err = group_name_copy(name, "group", w->group, p)) ||
+        (err = json_get_int((struct json_field){body, "", "at"}, 0, INT64_MAX, &w->at_ms, p)) ||
+        (err = json_get_string((struct json_field){body, "", "boot"}, &boot, p))) {
+        return err;
+    }
+    if (group_name_is_topic(w->group)) {
+        return problem_set(p, ERR_BAD_VALUE, "group", "group is a topic");
+    }
+    if (boot.at && !slice_equal(boot, w->node->boot)) {
+        return problem_set(p, ERR_WRONG_BOOT, "", NULL);
+    }
+    return ERR_OK;
+}
+
 static enum err read_target(struct json_object *body, struct wanted *w, struct problem *p)
 {
-    int targets =
-        has(body, "sessionId") + has(body, "sessions") + has(body, "userId") + has(body, "key");
+    int targets = has(body, "sessionId") + has(body, "sessions") + has(body, "userId") +
+                  has(body, "key") + has(body, "group");
     struct slice name = {NULL, 0};
     enum err err;
 
     if (targets != 1) {
         return problem_set(p, targets == 0 ? ERR_NO_TARGET : ERR_TWO_TARGETS, "",
-            "exactly one of sessionId, sessions, userId and key must be there");
+            "exactly one of sessionId, sessions, userId, key and group must be there");
+    }
+    if (has(body, "group")) {
+        return read_group(body, w, p);
     }
     if (has(body, "key")) {
         w->by_key = true;
@@ -98,7 +125,7 @@ static enum err read_target(struct json_object *body, struct wanted *w, struct p
 static enum err read_body(struct internal_request *r, struct wanted *w, struct problem *p)
 {
     static const char *const fields[] = {
-        "sessionId", "sessions", "userId", "key", "code", "reason", NULL};
+        "sessionId", "sessions", "userId", "key", "group", "at", "boot", "code", "reason", NULL};
     struct json_object *body;
 
     enum err err = json_parse_object((struct slice){buf_str(&r->body), r->body.len}, &body, p);
@@ -151,6 +178,14 @@ static void close_listed(struct wanted *w, struct buf *gone)
     }
 }
 
+/* An order that came already is not carried out again: others may be there now. */
+static void close_group(struct wanted *w)
+{
+    if (w->at_ms == 0 || topics_local_take_order(&w->node->topics, w->group, w->at_ms, false)) {
+        session_table_each_of_group(&w->node->table, w->group, close_one, w);
+    }
+}
+
 static void answer(struct internal_request *r, const struct wanted *w, const struct buf *gone)
 {
     struct buf body;
@@ -175,6 +210,8 @@ void internal_forward_close(struct internal_request *r)
     buf_init(&gone, ANSWER_BYTES_MAX);
     if (w.session_ids) {
         close_listed(&w, &gone);
+    } else if (w.group[0]) {
+        close_group(&w);
     } else {
         session_table_each_of_user(
             &r->node->table, w.by_key ? w.address.user_id : w.user_id, close_one, &w);

@@ -57,7 +57,7 @@ static void tell_session(struct node *n, const char *session_id, enum hint hint)
 
 void presence_on_hint(struct node *n, struct slice message)
 {
-    char subject[ADDRESS_PART_BYTES_MAX + 1];
+    char subject[GROUP_NAME_BYTES];
     struct slice text;
     enum hint hint;
 
@@ -77,8 +77,8 @@ void presence_on_hint(struct node *n, struct slice message)
     case HINT_TOPICS:
         session_table_each_of_user(&n->table, subject, fetch_memberships, n);
         return;
-    case HINT_TOPIC_LOG:
-        /* The answer says where the log ends. */
+    case HINT_GROUP:
+        /* The answer says where the topic's log ends, and what was ordered. */
         topics_local_tell_now(&n->topics, subject, clock_mono_ms());
         presence_topics_changed(n);
         return;

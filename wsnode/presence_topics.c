@@ -29,14 +29,38 @@ static void check_member(struct session *s, void *arg)
 }
 
 /* Where the topic's log ends: its members see by that whether they missed something. */
-static void check_members(struct node *n, const char *topic, const struct redisReply *reply)
+static void check_members(struct node *n, const char *topic, struct message_id position)
 {
-    struct place place = {.node = n, .topic = topic};
+    struct place place = {.node = n, .topic = topic, .position = position};
 
-    if (topics_join_decode(reply, &place.position) == ERR_OK &&
-        !message_id_is_zero(place.position)) {
+    if (!message_id_is_zero(position)) {
         topic_table_each(&n->topic_table, topic, check_member, &place);
     }
+}
+
+/* An order that the sender could not bring. */
+struct late_order {
+    struct node *node;
+    const struct dismissal_order *order;
+};
+
+static void close_older(struct session *s, void *arg)
+{
+    const struct late_order *late = arg;
+
+    if (s->since_ms <= late->order->at_ms) {
+        session_close_with(late->node, s, late->order->how.code, late->order->how.reason);
+    }
+}
+
+static void after_join(struct node *n, const char *group, const struct topics_joined *joined)
+{
+    struct late_order late = {n, &joined->order};
+
+    if (topics_local_take_order(&n->topics, group, joined->order.at_ms, true)) {
+        session_table_each_of_group(&n->table, group, close_older, &late);
+    }
+    check_members(n, group, joined->position);
 }
 
 static void after_telling(struct node *n, enum err err, const struct redisReply *reply, void *arg)
@@ -44,6 +68,7 @@ static void after_telling(struct node *n, enum err err, const struct redisReply 
     struct presence *p = n->presence;
     struct telling telling = *(struct telling *)arg;
     int64_t now_ms = clock_mono_ms();
+    struct topics_joined joined;
     char name[GROUP_NAME_BYTES];
 
     free(arg);
@@ -51,8 +76,8 @@ static void after_telling(struct node *n, enum err err, const struct redisReply 
     window_answered(&p->tellings, now_ms - telling.sent_ms, n->config->redis_command_timeout_ms);
     (void)snprintf(name, sizeof(name), "%s", topics_local_name(telling.topic));
     topics_local_after(n, telling.topic, err == ERR_OK, now_ms);
-    if (!err) {
-        check_members(n, name, reply);
+    if (!err && topics_join_decode(reply, &joined) == ERR_OK) {
+        after_join(n, name, &joined);
     }
     presence_send_topics(n, now_ms);
     presence_send_waiting(n, now_ms);

@@ -21,9 +21,11 @@ struct topic_local {
     TAILQ_HEAD(topic_waiters, topic_waiter) waiters;
     int64_t members;
     int64_t until_ms; /* wall clock: of what Redis was told last; 0: of nothing yet */
+    int64_t order_ms; /* of the last order to end its members */
     bool joined;      /* Redis has confirmed it, and not been told of the end */
     bool asked_to_join;
-    bool again; /* what is asked now may be lost already */
+    bool asked_first; /* Redis had been told nothing before */
+    bool again;       /* what is asked now may be lost already */
     char name[];
 };
 
@@ -207,6 +209,7 @@ int64_t topics_local_until_ms(struct topics_local *t, struct topic_local *topic,
 {
     int64_t until_ms = wall_ms + t->session_ttl_ms;
 
+    topic->asked_first = topic->until_ms == 0;
     topic->until_ms = until_ms > topic->until_ms ? until_ms : topic->until_ms + 1;
     return topic->until_ms;
 }
@@ -250,6 +253,18 @@ void topics_local_after(struct node *n, struct topic_local *topic, bool ok, int6
         put(topic, &t->refreshes, now_ms);
         tell_waiters(n, topic); /* last: its last member may leave, and end it */
     }
+}
+
+bool topics_local_take_order(
+    struct topics_local *t, const char *group, int64_t at_ms, bool told_by_join)
+{
+    struct topic_local *topic = find(t, group);
+
+    if (!topic || at_ms <= topic->order_ms) {
+        return false;
+    }
+    topic->order_ms = at_ms;
+    return !(told_by_join && topic->asked_first);
 }
 
 int64_t topics_local_count(const struct topics_local *t)

@@ -60,6 +60,14 @@ bool topics_local_has_members(const struct topic_local *topic);
 int64_t topics_local_until_ms(struct topics_local *t, struct topic_local *topic, int64_t wall_ms);
 /* ok: Redis has confirmed it. May free topic. */
 void topics_local_after(struct node *n, struct topic_local *topic, bool ok, int64_t now_ms);
+/*
+ * An order to end a group's sessions (dismissal.h), given at at_ms: true if it is to be carried out
+ * here. Each is once, whichever way it comes first, so that it does not end those who came after
+ * it; told_by_join: not if the node has just come into the group, with members that it did not
+ * mean.
+ */
+bool topics_local_take_order(
+    struct topics_local *t, const char *group, int64_t at_ms, bool told_by_join);
 int64_t topics_local_count(const struct topics_local *t);
 /* What Redis has yet to be told or to confirm, refreshes aside. */
 int64_t topics_local_pending(const struct topics_local *t);

@@ -352,6 +352,12 @@ CLOSINGS = [
     ("sessions not a list", {"sessions": SESSION_ID}, (400, 40008, "sessions")),
     ("sessions with a number", {"sessions": [SESSION_ID, 1]}, (400, 40014, "sessions")),
     ("sessions and sessionId", {"sessions": [SESSION_ID], "sessionId": SESSION_ID}, (400, 40012, None)),
+    ("group and userId", {"group": "pc:", "userId": USER}, (400, 40012, None)),
+    ("bad group", {"group": "a:b:c"}, (400, 40010, "group")),
+    ("group a number", {"group": 1}, (400, 40008, "group")),
+    ("group that is a topic", {"group": "news/sport"}, (400, 40014, "group")),
+    ("group at no time", {"group": "pc:", "at": -1}, (400, 40009, "at")),
+    ("group of another start of the node", {"group": "pc:", "boot": "AAAAAAAAAAA"}, (410, 41001, None)),
 ]
 
 
@@ -367,6 +373,12 @@ CLOSES = [
     ("sessionId alone", {"sessionId": SESSION_ID}, (400, 40011, "userId")),
     ("two targets", {"userId": USER, "key": f"pc:home:{USER}"}, (400, 40012, "userId")),
     ("page without serverClient", {"userId": USER, "page": "home"}, (400, 40007, "serverClient")),
+    ("page alone", {"page": "home"}, (400, 40007, "serverClient")),
+    ("page and all", {"serverClient": "pc", "all": True}, (400, 40012, "serverClient")),
+    ("all and a user", {"userId": USER, "all": True}, (400, 40012, "all")),
+    ("all false", {"all": False}, (400, 40014, "all")),
+    ("topic", {"topic": "news"}, (400, 40014, "topic")),
+    ("bad page", {"serverClient": "pc", "page": "a/b"}, (400, 40010, "page")),
     ("bad userId", {"userId": "a b"}, (400, 40010, "userId")),
     ("bad key", {"key": "a:b"}, (400, 40010, "key")),
     ("bad sessionId", {"userId": USER, "sessionId": "x"}, (400, 40014, "sessionId")),
@@ -387,7 +399,7 @@ def test_bad_close(stack, witness, data, error):
     assert_error(stack.web.request("POST", "/socketClose", data, headers), error)
     witness.ping()
     assert witness.is_open
-    assert stack.redis.client.exists(f"WebSocket_{{{USER}}}:close") == 0
+    assert stack.redis.client.exists(f"WebSocket_{{{USER}}}:close", "WebSocket_topic:{:}:close", "WebSocket_topic:{pc:}:close") == 0
 
 
 def forward_head(node, *lines, method="POST", path="/forwardSend"):

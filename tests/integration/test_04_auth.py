@@ -10,6 +10,7 @@ import pytest
 from harness import API_KEY, CLUSTER_SECRET, Client, FcgiSend, LighttpdWeb, Node, wait_until
 
 OLD_KEY, NEW_KEY, READER_KEY = "old-key-of-a-backend", "new-key-of-a-backend", "key-of-a-read-only-backend"
+CLOSER_KEY = "key-that-closes-one-application"
 PC_KEY = "key-for-two-server-clients"
 
 
@@ -51,7 +52,7 @@ def hash_of(key):
 @pytest.fixture(scope="module")
 def fcgi(stack, directory):
     """With several keys, so that one can be replaced by the next."""
-    keys = f"old:{OLD_KEY} new:{NEW_KEY}:send+admin\n reader:{hash_of(READER_KEY)}:presence\n pc:{PC_KEY}:send+presence:pc+app"
+    keys = f"old:{OLD_KEY} new:{NEW_KEY}:send+admin\n reader:{hash_of(READER_KEY)}:presence\n pc:{PC_KEY}:send+presence:pc+app closer:{CLOSER_KEY}:admin:closing"
     process = FcgiSend(directory, {**stack.web.send_options, "send.api_keys": keys}, "auth-fcgi-send").start()
     yield process
     process.stop()
@@ -139,6 +140,20 @@ GROUPS = [
 @pytest.mark.parametrize("target, status", GROUPS)
 def test_limited_key_sends_to_groups_of_its_server_clients_only(fcgi, target, status):
     answer = fcgi.request("POST", "/socketSend", json.dumps({**target, "msgInfo": "x"}).encode(), key=PC_KEY)
+    assert answer.status == status
+
+
+CLOSED_GROUPS = [
+    ({"serverClient": "closing"}, 200),
+    ({"serverClient": "closing", "page": "home"}, 200),
+    ({"serverClient": "clos"}, 403),
+    ({"all": True}, 403),
+]
+
+
+@pytest.mark.parametrize("target, status", CLOSED_GROUPS)
+def test_limited_key_closes_groups_of_its_server_clients_only(fcgi, target, status):
+    answer = fcgi.request("POST", "/socketClose", json.dumps(target).encode(), key=CLOSER_KEY)
     assert answer.status == status
 
 

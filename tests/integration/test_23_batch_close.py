@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import uuid
 
 import pytest
 from harness import RedisCluster, wait_until
@@ -301,5 +302,111 @@ def test_nothing_is_closed_while_redis_is_away(make_stack, user):
     stack = make_stack(nodes=["node-a"])
     client = stack.connect(0, f"/websocket/{user}")
     stack.redis.kill()
-    assert stack.web.request("POST", "/socketClose", {"userId": user}).error == (503, 50301, None)
+    for target in ({"userId": user}, {"serverClient": "default"}):
+        assert stack.web.request("POST", "/socketClose", target).error == (503, 50301, None)
     client.ping()
+
+
+# Closing groups.
+
+
+def close_group(stack, **what):
+    answer = stack.web.request("POST", "/socketClose", what)
+    assert answer.status == 200, answer.body
+    assert answer.data["closed"] == sum(node["closed"] for node in answer.data["nodes"])
+    assert answer.data["complete"] == all(node["status"] != "unreachable" for node in answer.data["nodes"])
+    return answer.data
+
+
+@pytest.fixture
+def place():
+    """A serverClient that no other test uses."""
+    return f"app-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.mark.parametrize("page, meant", [("home", [0, 1]), (None, [0, 1, 2])], ids=["page", "application"])
+def test_backend_closes_a_group_on_both_nodes(stack, connect, place, page, meant):
+    """By one forward to each; the others stay, and who comes later is not meant."""
+    clients = [connect(0, "home", place, "u1"), connect(1, "home", place, "u2"), connect(1, "shop", place, "u3"), connect(0, "home", "pc", "u1")]
+    target = {"serverClient": place, **({"page": page} if page else {})}
+    data = close_group(stack, **target, code=4100, reason="new version")
+    assert (data["closed"], data["complete"], len(data["nodes"])) == (len(meant), True, 2)
+    assert {node["status"] for node in data["nodes"]} == {"closed"}
+    for n in meant:
+        clients[n].wait_closed()
+        assert (clients[n].close_code, clients[n].close_reason) == (4100, "new version")
+    later = connect(0, "home", place, "u1")
+    for client in [*(client for n, client in enumerate(clients) if n not in meant), later]:
+        client.ping()
+    assert close_group(stack, **target)["closed"] == 1
+    assert later.wait_closed() == 4010
+
+
+def test_nobody_is_there_to_be_closed(stack, place):
+    assert close_group(stack, serverClient=place) == {"nodes": [], "closed": 0, "complete": True}
+
+
+def test_all_are_closed(make_stack):
+    stack = make_stack()
+    clients = [stack.connect(n, f"/screenWebsocket/app-{n}/home/u") for n in range(2)]
+    assert close_group(stack, all=True, code=4003)["closed"] == 2
+    assert [client.wait_closed() for client in clients] == [4003, 4003]
+
+
+def test_operator_closes_the_group_of_one_node(stack, connect, place):
+    here, there = connect(0, "home", place), connect(1, "home", place)
+    for group, closed in [(f"{place}:shop", 0), (f"{place}:", 1)]:
+        assert stack.nodes[0].internal("POST", "/forwardClose", {"group": group, "code": 4201}).data == {"closed": closed, "gone": []}
+    assert here.wait_closed() == 4201
+    there.ping()
+
+
+def hang_and_close(stack, **target):
+    """The second node hangs meanwhile."""
+    stack.nodes[1].signal_workers(signal.SIGSTOP)
+    try:
+        return close_group(stack, **target, code=4003, reason="locked")
+    finally:
+        stack.nodes[1].signal_workers(signal.SIGCONT)
+
+
+def test_node_that_hung_closes_the_group_when_it_is_back_and_those_only_who_were_there(make_stack):
+    stack = make_stack(options={"registry.session_ttl": "15s", "send.forward_timeout": "200ms"})
+    clients = [stack.connect(n, "/screenWebsocket/pc/home/u") for n in range(2)]
+    other = stack.connect(1, "/screenWebsocket/pc/shop/u")
+    data = hang_and_close(stack, serverClient="pc", page="home")
+    assert (data["closed"], data["complete"]) == (1, False)
+    for client in clients:
+        client.wait_closed()
+        assert (client.close_code, client.close_reason) == (4003, "locked")
+    later = stack.connect(1, "/screenWebsocket/pc/home/u")
+    stack.redis.client.publish(f"WebSocket_control:{stack.nodes[1].id}", "group pc:home")
+    later.ping()
+    other.ping()
+
+
+def test_node_that_cannot_be_reached_closes_the_group_without_a_hint_too(make_stack, silence):
+    """When it next tells Redis that it has members there."""
+    stack = make_stack(nodes=["node-a"], options={"registry.session_ttl": "6s", "registry.node_lease": "1s", "send.forward_timeout": "200ms"})
+    stack.redis.client.execute_command("ACL", "SETUSER", "default", "-publish")
+    client, other = stack.connect(0, "/screenWebsocket/pc/home/u"), stack.connect(0, "/screenWebsocket/pc/shop/u")
+    key = "WebSocket_topic:{pc:home}"
+    boot, _, until = stack.redis.client.hget(key, stack.nodes[0].id).split()
+    stack.redis.client.hset(key, stack.nodes[0].id, f"{boot} {silence} {until}")
+    data = close_group(stack, serverClient="pc", page="home", code=4003)
+    assert (data["closed"], data["complete"]) == (0, False)
+    assert client.wait_closed() == 4003
+    other.ping()
+
+
+def test_node_that_was_taken_for_dead_closes_the_group_when_it_is_back(make_stack):
+    """A send has removed it from the group meanwhile."""
+    stack = make_stack(options={"registry.node_lease": "1s", "send.forward_timeout": "100ms"})
+    client = stack.connect(1, "/screenWebsocket/pc/home/u")
+    stack.nodes[1].signal_workers(signal.SIGSTOP)
+    try:
+        wait_until(lambda: stack.web.send(serverClient="pc", page="home", json=1)["nodes"] == [], 5, "the end of the lease")
+        assert close_group(stack, serverClient="pc", page="home", code=4003) == {"nodes": [], "closed": 0, "complete": True}
+    finally:
+        stack.nodes[1].signal_workers(signal.SIGCONT)
+    assert client.wait_closed() == 4003

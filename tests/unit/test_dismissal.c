@@ -82,6 +82,37 @@ static void request_is_what_the_node_reads(void **state)
     buf_finish(&out);
 }
 
+static void order_for_a_group_says_when_it_was_given(void **state)
+{
+    struct dismissal_order order = {
+        .at_ms = 1764000000000, .how = {.code = 4003, .reason = "a\"b"}};
+    struct buf bytes;
+
+    (void)state;
+    buf_init(&bytes, 1000);
+    dismissal_encode_group(&order, "boot1", "pc:home", &bytes);
+    assert_string_equal(buf_str(&bytes),
+        "{\"code\":4003,\"reason\":\"a\\\"b\",\"at\":1764000000000,\"boot\":\"boot1\","
+        "\"group\":\"pc:home\"}");
+    buf_finish(&bytes);
+}
+
+static void what_redis_has_may_be_none(void **state)
+{
+    char longest[CLOSE_REASON_BYTES_MAX + 2];
+    struct dismissal how = {.code = 1, .reason = "before"};
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest));
+    assert_false(dismissal_read(1005, slice_of("x"), &how));
+    assert_false(dismissal_read(4003, (struct slice){longest, sizeof(longest) - 1}, &how));
+    assert_false(dismissal_read(4003, slice_of("\xff"), &how));
+    assert_string_equal(how.reason, "before");
+    assert_true(dismissal_read(4003, slice_of("a b"), &how));
+    assert_int_equal(how.code, 4003);
+    assert_string_equal(how.reason, "a b");
+}
+
 static void answer_tells_who_is_gone(void **state)
 {
     struct dismissal_answer answer;
@@ -91,6 +122,7 @@ static void answer_tells_who_is_gone(void **state)
         dismissal_answer_decode(
             slice_of("{\"code\":0,\"data\":{\"closed\":1,\"gone\":[\"" ID_A "\"]}}"), &answer),
         ERR_OK);
+    assert_int_equal(answer.closed, 1);
     assert_int_equal(answer.gone_count, 1);
     assert_string_equal(answer.gone[0], ID_A);
     free(answer.gone);
@@ -99,6 +131,7 @@ static void answer_tells_who_is_gone(void **state)
 static void answer_that_is_none_is_refused(void **state)
 {
     static const char *const bad[] = {"", "[]", "{}", "{\"data\":[]}", "{\"data\":{\"gone\":1}}",
+        "{\"data\":{\"closed\":-1,\"gone\":[]}}", "{\"data\":{\"closed\":\"1\",\"gone\":[]}}",
         "{\"data\":{\"gone\":[1]}}", "{\"data\":{\"gone\":[\"x\"]}}"};
     struct dismissal_answer answer;
 
@@ -114,6 +147,8 @@ int main(void)
         cmocka_unit_test(codes_are_those_that_may_be_sent),
         cmocka_unit_test(reason_fits_a_close_frame),
         cmocka_unit_test(request_is_what_the_node_reads),
+        cmocka_unit_test(order_for_a_group_says_when_it_was_given),
+        cmocka_unit_test(what_redis_has_may_be_none),
         cmocka_unit_test(answer_tells_who_is_gone),
         cmocka_unit_test(answer_that_is_none_is_refused),
     };

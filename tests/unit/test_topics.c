@@ -10,7 +10,7 @@
 
 static const int64_t far_ms = 4000000000000;
 
-static struct message_id log_end; /* as the last join told it */
+static struct topics_joined joined; /* as the last join was answered */
 
 /* Node `name` with boot "boot1", that counts until far_ms + later_ms. */
 static struct registry_entry node_of(const char *name, int64_t later_ms)
@@ -29,7 +29,7 @@ static void join_as(const char *group, const struct registry_entry *node)
     command_init(&c);
     topics_join_command(&c, PREFIX, group, node, TTL_MS);
     redisReply *reply = run(&c);
-    assert_int_equal(topics_join_decode(reply, &log_end), ERR_OK);
+    assert_int_equal(topics_join_decode(reply, &joined), ERR_OK);
     freeReplyObject(reply);
 }
 
@@ -127,6 +127,62 @@ static void nodes_of_a_group_are_told_without_a_send(void **state)
     assert_string_equal(nodes[0].node_id, "n1");
     free(nodes);
     freeReplyObject(reply);
+}
+
+static int64_t dismiss(const char *group, uint16_t code, const char *reason, size_t *node_count)
+{
+    struct dismissal how = {.code = code};
+    struct registry_entry *nodes;
+    struct command c;
+    int64_t at_ms;
+
+    snprintf(how.reason, sizeof(how.reason), "%s", reason);
+    command_init(&c);
+    topics_dismiss_command(&c, PREFIX, group, &how);
+    redisReply *reply = run(&c);
+    assert_int_equal(
+        topics_dismiss_decode(reply, clock_wall_ms(), &at_ms, &nodes, node_count), ERR_OK);
+    free(nodes);
+    freeReplyObject(reply);
+    return at_ms;
+}
+
+static void order_to_close_is_told_to_who_joins(void **state)
+{
+    size_t node_count;
+
+    (void)state;
+    join("pc:home", "n1");
+    assert_int_equal(joined.order.at_ms, 0);
+    int64_t at_ms = dismiss("pc:home", 4003, "two words", &node_count);
+    assert_int_equal(node_count, 1);
+    assert_in_range(at_ms, clock_wall_ms() - 60000, clock_wall_ms() + 60000);
+    join("pc:home", "n1");
+    assert_int_equal(joined.order.at_ms, at_ms);
+    assert_int_equal(joined.order.how.code, 4003);
+    assert_string_equal(joined.order.how.reason, "two words");
+    dismiss("pc:home", 4010, "", &node_count);
+    join("pc:home", "n2");
+    assert_int_equal(joined.order.how.code, 4010);
+    assert_string_equal(joined.order.how.reason, "");
+    join("pc:", "n1");
+    assert_int_equal(joined.order.at_ms, 0);
+    assert_in_range(redis_server_ask_int(&server, "PTTL %stopic:{pc:home}:close", PREFIX),
+        DISMISSAL_TTL_MS - 5000, DISMISSAL_TTL_MS);
+}
+
+static void order_that_nobody_may_give_is_none(void **state)
+{
+    static const char *const strange[] = {"1", "5_1005_x", "4003", "x_4003_y", "-1_4003_y"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
+        redis_server_ask_int(&server, "EVAL %s 1 %stopic:{:}:close %s",
+            "redis.call('SET',KEYS[1],(string.gsub(ARGV[1],'_',' '))) return 1", PREFIX,
+            strange[i]);
+        join(":", "n1");
+        assert_int_equal(joined.order.at_ms, 0);
+    }
 }
 
 static void group_expires_unless_it_is_joined_again(void **state)
@@ -311,9 +367,9 @@ static void log_is_read_from_places_that_it_knows(void **state)
     assert_int_equal(comes_after("0-0", false), 3);
     assert_int_equal(comes_after("99999999999999-0", false), 0);
     join("t", "n1");
-    assert_id_equal(log_end, id_of(ids[4]));
+    assert_id_equal(joined.position, id_of(ids[4]));
     join("pc:home", "n1");
-    assert_true(message_id_is_zero(log_end));
+    assert_true(message_id_is_zero(joined.position));
 }
 
 static void log_comes_in_pages(void **state)
@@ -345,7 +401,7 @@ static void strange_replies_are_refused(void **state)
 
         assert_int_equal(topics_send_decode(reply, 0, &sent), ERR_INTERNAL);
         assert_int_equal(topics_fetch_decode(reply, &fetched), ERR_INTERNAL);
-        assert_int_equal(topics_join_decode(reply, &log_end), ERR_INTERNAL);
+        assert_int_equal(topics_join_decode(reply, &joined), ERR_INTERNAL);
         freeReplyObject(reply);
     }
 }
@@ -357,6 +413,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(send_is_told_which_nodes_have_members),
         test(nodes_of_a_group_are_told_without_a_send),
+        test(order_to_close_is_told_to_who_joins),
+        test(order_that_nobody_may_give_is_none),
         test(group_expires_unless_it_is_joined_again),
         test(node_leaves_only_what_it_said_before),
         test(node_that_did_not_join_in_time_does_not_count),

@@ -240,6 +240,42 @@ static void each_telling_counts_longer_than_those_before(void **state)
     after(topic, true);
 }
 
+static void order_is_carried_out_once(void **state)
+{
+    (void)state;
+    assert_false(topics_local_take_order(topics, "t", 100, false)); /* nobody is there */
+    join("t");
+    tell("t", true);
+    assert_false(topics_local_take_order(topics, "t", 0, true)); /* there is none */
+    assert_true(topics_local_take_order(topics, "t", 100, false));
+    assert_false(topics_local_take_order(topics, "t", 100, false));
+    assert_false(topics_local_take_order(topics, "t", 100, true));
+    assert_false(topics_local_take_order(topics, "t", 99, false));
+    assert_true(topics_local_take_order(topics, "t", 101, false));
+}
+
+static void order_that_a_refresh_tells_is_for_those_who_are_there(void **state)
+{
+    (void)state;
+    join("t");
+    tell("t", true);
+    now_ms += TTL_MS / 3;
+    tell("t", true);
+    assert_true(topics_local_take_order(topics, "t", 100, true));
+}
+
+static void order_of_before_is_not_for_the_first_member(void **state)
+{
+    (void)state;
+    join("t");
+    tell("t", true);
+    assert_false(topics_local_take_order(topics, "t", 100, true));
+    now_ms += TTL_MS / 3;
+    tell("t", true);
+    assert_false(topics_local_take_order(topics, "t", 100, true));
+    assert_true(topics_local_take_order(topics, "t", 101, true));
+}
+
 static void pending_is_what_redis_has_yet_to_hear(void **state)
 {
     (void)state;
@@ -269,6 +305,9 @@ int main(void)
         test(group_is_told_again_every_third_of_the_ttl),
         test(all_is_told_again_when_redis_lost_it),
         test(each_telling_counts_longer_than_those_before),
+        test(order_is_carried_out_once),
+        test(order_that_a_refresh_tells_is_for_those_who_are_there),
+        test(order_of_before_is_not_for_the_first_member),
         test(pending_is_what_redis_has_yet_to_hear),
     };
 
