@@ -6,7 +6,11 @@
 
 #include "tests/fuzz/fuzz.h"
 
-static const struct message_rules rules = {65536, 30000, 604800};
+static const struct message_rules rules = {.payload_max_bytes = 65536,
+    .timeout_max_ms = 30000,
+    .ttl_max_s = 604800,
+    .history = "news/**",
+    .history_ttl_max_s = 3600};
 
 static bool parse(struct slice text, struct message *out)
 {

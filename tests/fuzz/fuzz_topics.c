@@ -23,13 +23,27 @@ static void check_sent(const redisReply *reply)
     }
 }
 
+static void check_joined(const redisReply *reply)
+{
+    struct registry_entry *nodes;
+    struct topics_joined joined;
+    int64_t at_ms;
+    size_t count;
+
+    if (topics_join_decode(reply, &joined) == ERR_OK && joined.order.at_ms != 0) {
+        assert(dismissal_is_code(joined.order.how.code));
+        assert(json_utf8_valid(joined.order.how.reason, strlen(joined.order.how.reason)));
+    }
+    if (topics_dismiss_decode(reply, NOW_MS, &at_ms, &nodes, &count) == ERR_OK) {
+        free(nodes);
+    }
+}
+
 static void check_fetched(const redisReply *reply)
 {
     struct topics_fetched fetched;
-    struct message_id position;
     size_t bytes = 0;
 
-    (void)!topics_join_decode(reply, &position);
     if (topics_fetch_decode(reply, &fetched) == ERR_OK) {
         for (size_t i = 0; i < fetched.page.count; i++) {
             struct slice payload = fetched.page.entries[i].payload;
@@ -75,6 +89,7 @@ void fuzz(struct slice input)
 
     if (reply) {
         check_sent(reply);
+        check_joined(reply);
         check_fetched(reply);
         check_memberships(reply);
         check_revoked(reply);
