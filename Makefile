@@ -153,8 +153,8 @@ fuzz: deps-test ## every fuzz target for FUZZ_TIME seconds, then running program
 	@$(MAKE) --no-print-directory VARIANT=asan all
 	BUILD=$(abspath build/asan) FUZZ_TIME=$(FUZZ_TIME) $(PYTHON) -m pytest -q -s tests/integration/test_21_fuzz.py
 
-test-fuzz: ## every fuzz target on its corpus and for a moment
-	@$(MAKE) --no-print-directory VARIANT=fuzz FUZZ_TIME=1 fuzz-targets
+test-fuzz: ## every fuzz target on its corpus and on the same inputs each time
+	@$(MAKE) --no-print-directory VARIANT=fuzz FUZZ_TIME=0 fuzz-targets
 
 fuzz-targets: $(FUZZ_TARGETS)
 	@tests/fuzz/run.sh $(BUILD)/tests/fuzz $(FUZZ_TIME) $(notdir $^)

@@ -42,6 +42,17 @@ struct slice fuzz_bytes(const struct buf *b)
     return (struct slice){buf_str(b), b->len};
 }
 
+bool fuzz_is_plain(const char *text)
+{
+    struct buf quoted;
+
+    buf_init(&quoted, strlen(text) + 3);
+    buf_addf(&quoted, "\"%s\"", text);
+    bool is_plain = !strchr(text, '\\') && fuzz_is_json(fuzz_bytes(&quoted));
+    buf_finish(&quoted);
+    return is_plain;
+}
+
 bool fuzz_is_json(struct slice text)
 {
     return json_check(text, NULL, NULL) == ERR_OK && json_utf8_valid(text.at, text.len);

@@ -24,6 +24,9 @@ bool fuzz_equal(struct slice a, struct slice b);
 /* Does part lie within whole? What a parser borrows must. */
 bool fuzz_is_within(struct slice part, struct slice whole);
 struct slice fuzz_bytes(const struct buf *b); /* borrowed; the buf must have no error */
+/* Does it stand in JSON as it is? A boot is compared, never shown or sent on, so decoders take any;
+ * only real ones are encoded. */
+bool fuzz_is_plain(const char *text);
 /* Is it JSON by json_check(), and therefore UTF-8? */
 bool fuzz_is_json(struct slice text);
 /* Bytes of Redis' protocol as hiredis reads them; NULL: they are no whole reply, or announce an

@@ -12,7 +12,8 @@ import wire_fcgi  # noqa: E402
 import wire_node  # noqa: E402
 
 SECONDS = float(os.environ.get("FUZZ_TIME", 6))
-SEED = int(os.environ.get("FUZZ_SEED", wire.new_seed()))
+# A test of today passes tomorrow too: only a run that was asked for looks for something new.
+SEED = int(os.environ.get("FUZZ_SEED", wire.new_seed() if "FUZZ_TIME" in os.environ else 1))
 
 
 @pytest.fixture(scope="module")
