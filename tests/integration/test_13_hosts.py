@@ -17,13 +17,12 @@ from netns import why_not  # noqa: E402
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
-# Sentinels wait for a while between two failovers, so a run has only few of these.
-FAULTS = [
-    ("single", "host killed,cut off from Redis,cut off from fcgi-send,200 ms away,rolling restart"),
-    ("sentinel", "host killed,loses 5 %,master killed"),
-    ("sentinel", "cut off from the others"),
-    ("cluster", "host killed,cut off from Redis,planned failovers,slots moved,rolling restart"),
-]
+# Not among them: a master that is cut off together with a node, right after another failover (docs/guarantee.md).
+FAULTS = {
+    "single": "host killed,cut off from Redis,cut off from fcgi-send,200 ms away,rolling restart",
+    "sentinel": "host killed,loses 5 %,master killed",
+    "cluster": "host killed,cut off from Redis,planned failovers,slots moved,rolling restart",
+}
 
 
 def start_ledger(directory, redis, faults, *more):
@@ -47,9 +46,9 @@ def namespaces_of(process):
     return [path.name for path in Path("/run/netns").glob(f"ledger-{process.pid}-*")]
 
 
-@pytest.mark.parametrize("redis, faults", FAULTS, ids=["single", "sentinel", "sentinel-parted", "cluster"])
-def test_nothing_is_lost_doubled_or_out_of_order_on_three_hosts(directory, redis, faults):
-    with ended(start_ledger(directory, redis, faults)) as process:
+@pytest.mark.parametrize("redis", FAULTS)
+def test_nothing_is_lost_doubled_or_out_of_order_on_three_hosts(directory, redis):
+    with ended(start_ledger(directory, redis, FAULTS[redis])) as process:
         output, errors = process.communicate(timeout=200)
         print(output)
         assert process.returncode == 0, output + errors

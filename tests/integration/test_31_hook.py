@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import signal
 import threading
 import time
 
@@ -274,8 +275,10 @@ def test_nobody_asks_on_behalf_of_those_who_left(narrow, user):
     narrow.backend.held.clear()
     wires = [open_wire(narrow, f"/websocket/{user}-{number}") for number in range(20)]
     wait_for(narrow, "handshakes_pending", 20)
+    narrow.nodes[0].signal_workers(signal.SIGSTOP)  # it is to see all of them leave at once
     for wire in wires:
         wire.close()
+    narrow.nodes[0].signal_workers(signal.SIGCONT)
     wait_for(narrow, "handshakes_pending", 0)
     narrow.backend.held.set()
     narrow.connect(0, f"/websocket/{user}").close()
