@@ -429,7 +429,7 @@ static void hints_survive_the_channel(void **state)
     struct slice subject;
 
     (void)state;
-    for (enum hint h = HINT_RESYNC; h <= HINT_REPLACED; h++) {
+    for (enum hint h = HINT_RESYNC; h <= HINT_GROUP; h++) {
         struct command c;
         const char *argv[COMMAND_ARGS_MAX];
         size_t lens[COMMAND_ARGS_MAX];
