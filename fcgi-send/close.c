@@ -9,9 +9,9 @@
 #include "fcgi-send/dispatch.h"
 #include "fcgi-send/ghosts.h"
 #include "fcgi-send/pipeline.h"
+#include "fcgi-send/request_json.h"
 #include "fcgi-send/routes.h"
 #include "shared/clock.h"
-#include "shared/json.h"
 
 /* Codes of applications; the others are a node's own to give (RFC 6455 7.4.2). */
 #define CODE_MIN 4000
@@ -52,15 +52,12 @@ static enum err read_body(const struct request *req, struct closing *c, struct p
     static const char *const allowed[] = {"userId", "serverClient", "page", "sessionId", "key",
         "topic", "all", "code", "reason", NULL};
     struct json_object *body;
-    enum err err = json_parse_object((struct slice){buf_str(&req->body), req->body.len}, &body, p);
+    enum err err = request_json(req, allowed, &body, p);
 
     if (err) {
         return err;
     }
-    err = json_only(body, "", allowed, p);
-    if (!err) {
-        err = read_members(body, c, p);
-    }
+    err = read_members(body, c, p);
     json_object_put(body);
     return err;
 }

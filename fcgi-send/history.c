@@ -39,15 +39,14 @@ static enum err read_query(const struct request *req, struct asked *out, struct 
         "userId", "serverClient", "page", "after", "before", "limit", "order", NULL};
     struct history_range *range = &out->range;
     struct query query;
-    enum err err = query_parse(slice_of(req->query), &query, p);
+    enum err err = query_read(req->query, names, NULL, &query, p);
 
     if (err) {
         return err;
     }
     *range = (struct history_range){
         .user_id = out->place.user_id, .before = MESSAGE_ID_MAX, .limit = LIMIT_DEFAULT};
-    if (!(err = query_only(&query, names, NULL, p)) &&
-        !(err = query_target(&query, &out->place, p)) &&
+    if (!(err = query_target(&query, &out->place, p)) &&
         !(err = query_message_id(&query, "after", &range->after, p)) &&
         !(err = query_message_id(&query, "before", &range->before, p)) &&
         !(err = query_int(&query, "limit", 1, LIMIT_MAX, &range->limit, p))) {

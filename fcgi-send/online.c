@@ -8,9 +8,9 @@
 #include "fcgi-send/ghosts.h"
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/query.h"
+#include "fcgi-send/request_json.h"
 #include "fcgi-send/routes.h"
 #include "shared/clock.h"
-#include "shared/json.h"
 
 #define USERS_MAX 100
 
@@ -43,15 +43,12 @@ static enum err read_query(const struct request *req, struct asked *out, struct 
 {
     static const char *const names[] = {"userId", "serverClient", "page", NULL};
     struct query query;
-    enum err err = query_parse(slice_of(req->query), &query, p);
+    enum err err = query_read(req->query, names, "userId", &query, p);
 
     if (err) {
         return err;
     }
-    err = query_only(&query, names, "userId", p);
-    if (!err) {
-        err = query_narrowing(&query, &out->place, p);
-    }
+    err = query_narrowing(&query, &out->place, p);
     for (size_t i = 0; !err && i < query.count; i++) {
         if (strcmp(query.parameters[i].name, "userId") == 0) {
             err = add_user(out, slice_of(query.parameters[i].value), "userId", p);
@@ -97,10 +94,9 @@ static enum err read_user_ids(struct json_object *body, struct asked *out, struc
 
 static enum err read_members(struct json_object *body, struct asked *out, struct problem *p)
 {
-    static const char *const names[] = {"userIds", "serverClient", "page", NULL};
     enum err err;
 
-    if ((err = json_only(body, "", names, p)) || (err = read_user_ids(body, out, p)) ||
+    if ((err = read_user_ids(body, out, p)) ||
         (err = read_part(body, "serverClient", out->place.server_client, p)) ||
         (err = read_part(body, "page", out->place.page, p))) {
         return err;
@@ -113,8 +109,9 @@ static enum err read_members(struct json_object *body, struct asked *out, struct
 
 static enum err read_body(const struct request *req, struct asked *out, struct problem *p)
 {
+    static const char *const names[] = {"userIds", "serverClient", "page", NULL};
     struct json_object *body;
-    enum err err = json_parse_object((struct slice){buf_str(&req->body), req->body.len}, &body, p);
+    enum err err = request_json(req, names, &body, p);
 
     if (err) {
         return err;

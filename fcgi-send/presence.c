@@ -8,6 +8,7 @@
 
 #include "fcgi-send/census.h"
 #include "fcgi-send/query.h"
+#include "fcgi-send/request_json.h"
 #include "fcgi-send/routes.h"
 #include "shared/target.h"
 
@@ -67,18 +68,14 @@ static struct json_object *object_of(const struct query *q)
 static enum err read_query(const struct request *req, struct census *out, struct problem *p)
 {
     struct query query;
-    enum err err = query_parse(slice_of(req->query), &query, p);
+    enum err err = query_read(req->query, names, NULL, &query, p);
 
     if (err) {
         return err;
     }
-    err = query_only(&query, names, NULL, p);
-    if (!err) {
-        struct json_object *object = object_of(&query);
-
-        err = object ? add_group(out, object, "", p) : problem_set(p, ERR_NO_MEMORY, "", NULL);
-        json_object_put(object);
-    }
+    struct json_object *object = object_of(&query);
+    err = object ? add_group(out, object, "", p) : problem_set(p, ERR_NO_MEMORY, "", NULL);
+    json_object_put(object);
     query_finish(&query);
     return err;
 }
@@ -118,15 +115,12 @@ static enum err read_body(const struct request *req, struct census *out, struct 
 {
     static const char *const allowed[] = {"groups", NULL};
     struct json_object *body;
-    enum err err = json_parse_object((struct slice){buf_str(&req->body), req->body.len}, &body, p);
+    enum err err = request_json(req, allowed, &body, p);
 
     if (err) {
         return err;
     }
-    err = json_only(body, "", allowed, p);
-    if (!err) {
-        err = read_groups(body, out, p);
-    }
+    err = read_groups(body, out, p);
     json_object_put(body);
     return err;
 }

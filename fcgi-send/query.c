@@ -192,3 +192,18 @@ enum err query_int(const struct query *q, const char *name, int64_t min, int64_t
     *out = (int64_t)number;
     return ERR_OK;
 }
+
+enum err query_read(const char *text, const char *const *names, const char *repeatable,
+    struct query *out, struct problem *p)
+{
+    enum err err = query_parse(slice_of(text), out, p);
+
+    if (err) {
+        return err;
+    }
+    err = query_only(out, names, repeatable, p);
+    if (err) {
+        query_finish(out);
+    }
+    return err;
+}

@@ -43,4 +43,8 @@ enum err query_message_id(
 enum err query_int(const struct query *q, const char *name, int64_t min, int64_t max, int64_t *out,
     struct problem *p) MUST_CHECK;
 
+/* Both, as all calls do. query_finish() is needed after ERR_OK only. */
+enum err query_read(const char *text, const char *const *names, const char *repeatable,
+    struct query *out, struct problem *p) MUST_CHECK;
+
 #endif

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "fcgi-send/pipeline.h"
+#include "fcgi-send/request_json.h"
 #include "fcgi-send/routes.h"
 #include "fcgi-send/stats.h"
 #include "shared/clock.h"
-#include "shared/json.h"
 #include "shared/revocation.h"
 #include "shared/token.h"
 
@@ -79,13 +79,12 @@ static enum err read_body(const struct request *req, struct asked *out, struct p
 {
     static const char *const names[] = {"userId", "tokenId", "reason", NULL};
     struct json_object *body;
-    enum err err = json_parse_object((struct slice){buf_str(&req->body), req->body.len}, &body, p);
+    enum err err = request_json(req, names, &body, p);
 
     if (err) {
         return err;
     }
-    if (!(err = json_only(body, "", names, p)) && !(err = read_user(body, out, p)) &&
-        !(err = read_token_id(body, out, p))) {
+    if (!(err = read_user(body, out, p)) && !(err = read_token_id(body, out, p))) {
         err = read_reason(body, out, p);
     }
     json_object_put(body);

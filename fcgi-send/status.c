@@ -43,14 +43,14 @@ static enum err read_query(const struct request *req, struct asked *out, struct 
 {
     static const char *const names[] = {"userId", "messageId", "id", NULL};
     struct query query;
-    enum err err = query_parse(slice_of(req->query), &query, p);
+    enum err err = query_read(req->query, names, NULL, &query, p);
 
     if (err) {
         return err;
     }
     *out = (struct asked){.caller = req->caller};
-    if (!(err = query_only(&query, names, NULL, p)) &&
-        !(err = query_target(&query, &out->place, p))) {
+    err = query_target(&query, &out->place, p);
+    if (!err) {
         err = read_name(&query, out, p);
     }
     query_finish(&query);

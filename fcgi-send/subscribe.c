@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fcgi-send/pipeline.h"
+#include "fcgi-send/request_json.h"
 #include "fcgi-send/routes.h"
 #include "fcgi-send/stats.h"
 #include "shared/clock.h"
@@ -52,10 +53,9 @@ static enum err read_topics(
 static enum err read_members(
     struct json_object *body, struct memberships_change *out, struct problem *p)
 {
-    static const char *const names[] = {"userId", "serverClient", "page", "key", "topics", NULL};
-    enum err err;
+    enum err err = target_parse(body, "", &out->target, p);
 
-    if ((err = json_only(body, "", names, p)) || (err = target_parse(body, "", &out->target, p))) {
+    if (err) {
         return err;
     }
     if (out->target.group[0]) {
@@ -119,10 +119,11 @@ static void hint(struct worker *w, const char *user_id, const struct memberships
 static enum err serve(
     struct worker *w, const struct request *req, bool adds, struct buf *out, struct problem *p)
 {
+    static const char *const names[] = {"userId", "serverClient", "page", "key", "topics", NULL};
     struct memberships_change change = {.adds = adds};
     struct memberships_changed changed;
     struct json_object *body;
-    enum err err = json_parse_object((struct slice){buf_str(&req->body), req->body.len}, &body, p);
+    enum err err = request_json(req, names, &body, p);
 
     if (err) {
         return err;

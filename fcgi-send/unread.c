@@ -12,15 +12,12 @@ static enum err read_query(const struct request *req, struct target *out, struct
 {
     static const char *const names[] = {"userId", "serverClient", "page", NULL};
     struct query query;
-    enum err err = query_parse(slice_of(req->query), &query, p);
+    enum err err = query_read(req->query, names, NULL, &query, p);
 
     if (err) {
         return err;
     }
-    err = query_only(&query, names, NULL, p);
-    if (!err) {
-        err = query_target(&query, out, p);
-    }
+    err = query_target(&query, out, p);
     query_finish(&query);
     return err;
 }

@@ -111,6 +111,19 @@ static void only_takes_known_names_once(void **state)
     expect_only("page=a&page=b", "userId", ERR_DUPLICATE_FIELD, "page");
 }
 
+static void read_is_both_and_leaves_nothing_behind_an_error(void **state)
+{
+    static const char *const names[] = {"userId", NULL};
+    struct query q;
+
+    (void)state;
+    assert_int_equal(query_read("userId=a", names, NULL, &q, NULL), ERR_OK);
+    assert_int_equal(q.count, 1);
+    query_finish(&q);
+    assert_int_equal(query_read("userId=%zz", names, NULL, &q, NULL), ERR_BAD_QUERY);
+    assert_int_equal(query_read("page=a", names, NULL, &q, NULL), ERR_UNKNOWN_FIELD);
+}
+
 static void expect_target(const char *text, enum err expected, const char *field)
 {
     struct query q = parsed(text);
@@ -190,6 +203,7 @@ int main(void)
         cmocka_unit_test(query_refuses_what_is_malformed),
         cmocka_unit_test(query_takes_as_many_parameters_as_there_is_room_for),
         cmocka_unit_test(only_takes_known_names_once),
+        cmocka_unit_test(read_is_both_and_leaves_nothing_behind_an_error),
         cmocka_unit_test(target_needs_a_user_and_takes_a_narrowing),
         cmocka_unit_test(int_must_be_whole_and_in_range),
         cmocka_unit_test(message_id_must_be_one),
