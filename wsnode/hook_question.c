@@ -68,13 +68,14 @@ static bool is_listed(const char *names, struct slice name)
     return false;
 }
 
-static enum err add_header(struct hook_question *q, const char *name, struct slice value)
+static enum err add_header(struct hook_question *q, struct slice name, struct slice value)
 {
     if (q->header_count == HOOK_HEADERS_MAX) {
         return ERR_BAD_UPGRADE;
     }
     q->header_count++;
-    buf_addf(&q->lines, "%s: ", name);
+    buf_add(&q->lines, name.at, name.len);
+    buf_add_str(&q->lines, ": ");
     buf_add(&q->lines, value.at, value.len);
     buf_add_char(&q->lines, '\0');
     return ERR_OK;
@@ -85,17 +86,14 @@ static enum err write_headers(
 {
     struct slice name;
     struct slice value;
-    enum err err = add_header(q, "Content-Type", slice_of("application/json"));
+    enum err err = add_header(q, slice_of("Content-Type"), slice_of("application/json"));
 
     if (*config->hook_secret) {
-        err = add_header(q, "X-Socketsend-Secret", slice_of(config->hook_secret));
+        err = add_header(q, slice_of("X-Socketsend-Secret"), slice_of(config->hook_secret));
     }
     while (!err && handshake_next_header(&head, &name, &value)) {
         if (value.len > 0 && is_listed(config->hook_headers, name)) {
-            char text[HOOK_HEADER_NAME_BYTES];
-
-            (void)snprintf(text, sizeof(text), "%.*s", (int)name.len, name.at);
-            err = add_header(q, text, value);
+            err = add_header(q, name, value);
         }
     }
     return err;

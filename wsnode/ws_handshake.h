@@ -23,7 +23,6 @@ size_t handshake_head_bytes(struct slice bytes);
 enum err handshake_parse(
     struct slice head, struct session_handshake *out, struct problem *p) MUST_CHECK;
 
-#define HOOK_HEADER_NAME_BYTES 256
 /* Takes the next header off head, which handshake_parse() took: whole, or what is left of it.
  * false: there is none. */
 bool handshake_next_header(struct slice *head, struct slice *name, struct slice *value);
