@@ -6,6 +6,7 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
+#include "shared/log.h"
 #include "shared/redis_reply.h"
 #include "wsnode/node.h"
 #include "wsnode/redis_shard.h"
@@ -47,12 +48,17 @@ static void ask(struct redis_shard *s);
 static void after_wait(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
     struct redis_shard *s = arg;
+    char place[REDIS_PLACE_BYTES];
     int64_t confirmed = 0;
 
     if (!err) {
         err = redis_reply_int(reply, &confirmed);
     }
     if (!err && confirmed < n->config->redis_wait_replicas) {
+        log_limited(LOG_WARN, "too few replicas: sessions cannot connect or catch up",
+            "server=%s replicas=%lld redis.wait_replicas=%lld",
+            redis_place_describe(&s->place, place), (long long)confirmed,
+            (long long)n->config->redis_wait_replicas);
         err = ERR_TOO_FEW_REPLICAS;
     }
     tell_asked(s, err);
