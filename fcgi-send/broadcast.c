@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fcgi-send/ghosts.h"
+#include "fcgi-send/hints.h"
 #include "fcgi-send/outcome.h"
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/stats.h"
@@ -46,7 +47,7 @@ static enum err store_and_find(struct worker *w, const struct message *m, struct
     return err;
 }
 
-/* As lookup.c has it for users: a write, WAIT, and whether the entry is where that counted. */
+/* As replicas.c has it for users: a write, WAIT, and whether the entry is where that counted. */
 static enum err await_replicas(struct worker *w, const struct message *m, struct message_id id)
 {
     enum { TOUCH, WAIT, ENTRY, COMMANDS };
@@ -162,24 +163,21 @@ static enum err forward(struct worker *w, const struct message *m, struct broadc
     return err;
 }
 
-/* Nodes that may have missed what is in the log. Nothing depends on the arrival of a hint. */
+/* Nodes that may have missed what is in the log. */
 static void hint(struct worker *w, const struct message *m, const struct broadcast *b)
 {
-    struct pipeline pipeline;
+    struct hints hints;
 
-    if (!b->sent.stored || pipeline_init(&pipeline, b->count)) {
+    if (!b->sent.stored) {
         return;
     }
+    hints_init(&hints, w, b->count);
     for (size_t i = 0; i < b->count; i++) {
         if (!b->answers[i].answered && b->nodes[i].status == DELIVERY_UNREACHABLE) {
-            registry_hint_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
-                b->nodes[i].entry->node_id, HINT_GROUP, m->target.group);
+            hints_add(&hints, b->nodes[i].entry->node_id, HINT_GROUP, m->target.group);
         }
     }
-    if (!pipeline_run(&pipeline, w->redis, true)) {
-        send_stat_add(hints, (int64_t)pipeline.count);
-    }
-    pipeline_finish(&pipeline);
+    hints_send(&hints);
 }
 
 static void count(const struct broadcast *b)

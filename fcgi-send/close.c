@@ -8,6 +8,7 @@
 #include "fcgi-send/close_group.h"
 #include "fcgi-send/dispatch.h"
 #include "fcgi-send/ghosts.h"
+#include "fcgi-send/hints.h"
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/request_json.h"
 #include "fcgi-send/routes.h"
@@ -140,22 +141,17 @@ out:
 /* The way without pub/sub is the next refresh of the session. */
 static void hint(struct worker *w, const struct groups *g)
 {
-    struct pipeline pipeline;
+    struct hints hints;
 
-    if (pipeline_init(&pipeline, g->count)) {
-        return;
-    }
+    hints_init(&hints, w, g->count);
     for (size_t i = 0; i < g->count; i++) {
         const struct delivery *any = g->items[i].members[0];
 
         if (any->status == DELIVERY_UNREACHABLE) {
-            registry_hint_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
-                any->entry->node_id, HINT_CLOSE, any->entry->address.user_id);
+            hints_add(&hints, any->entry->node_id, HINT_CLOSE, any->entry->address.user_id);
         }
     }
-    enum err err = pipeline_run(&pipeline, w->redis, true);
-    (void)err; /* nothing depends on its arrival */
-    pipeline_finish(&pipeline);
+    hints_send(&hints);
 }
 
 static enum err tell_nodes(struct worker *w, struct closing *c)

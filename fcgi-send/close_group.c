@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "fcgi-send/ghosts.h"
+#include "fcgi-send/hints.h"
 #include "fcgi-send/outcome.h"
 #include "fcgi-send/pipeline.h"
-#include "fcgi-send/stats.h"
 #include "shared/clock.h"
 #include "shared/topics.h"
 
@@ -99,21 +99,15 @@ static enum err tell_nodes(struct worker *w, struct ending *e)
 /* The way without pub/sub is the next time that the node tells of the group. */
 static void hint(struct worker *w, const struct ending *e)
 {
-    struct pipeline pipeline;
+    struct hints hints;
 
-    if (pipeline_init(&pipeline, e->count)) {
-        return;
-    }
+    hints_init(&hints, w, e->count);
     for (size_t i = 0; i < e->count; i++) {
         if (e->nodes[i].status != DELIVERY_CLOSED) {
-            registry_hint_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
-                e->entries[i].node_id, HINT_GROUP, e->group);
+            hints_add(&hints, e->entries[i].node_id, HINT_GROUP, e->group);
         }
     }
-    if (!pipeline_run(&pipeline, w->redis, true)) {
-        send_stat_add(hints, (int64_t)pipeline.count);
-    }
-    pipeline_finish(&pipeline);
+    hints_send(&hints);
 }
 
 static void encode(const struct ending *e, struct buf *out)

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "fcgi-send/group.h"
+#include "fcgi-send/hints.h"
 #include "fcgi-send/outcome.h"
-#include "fcgi-send/pipeline.h"
 #include "fcgi-send/stats.h"
 #include "shared/clock.h"
 
@@ -107,28 +107,22 @@ static bool is_same_hint(const struct delivery *a, const struct delivery *b)
            strcmp(a->entry->address.user_id, b->entry->address.user_id) == 0;
 }
 
-/* Nothing depends on the arrival of a hint, so nothing is made of a failure. */
 static void hint(struct worker *w, const struct groups *groups, size_t count)
 {
     const struct delivery *last = NULL;
-    struct pipeline pipeline;
+    struct hints hints;
 
-    if (pipeline_init(&pipeline, count)) {
-        return;
-    }
-    for (size_t i = 0; i < groups->member_count && pipeline.count < count; i++) {
+    hints_init(&hints, w, count);
+    for (size_t i = 0; i < groups->member_count && count > 0; i++) {
         const struct delivery *d = groups->members[i];
 
         if (is_to_be_hinted(d) && !is_same_hint(last, d)) {
-            registry_hint_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
-                d->entry->node_id, HINT_RESYNC, d->entry->address.user_id);
+            hints_add(&hints, d->entry->node_id, HINT_RESYNC, d->entry->address.user_id);
             last = d;
+            count--;
         }
     }
-    if (!pipeline_run(&pipeline, w->redis, true)) {
-        send_stat_add(hints, (int64_t)pipeline.count);
-    }
-    pipeline_finish(&pipeline);
+    hints_send(&hints);
 }
 
 static size_t count_hints(const struct groups *groups)

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi-send/hints.h"
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/request_json.h"
 #include "fcgi-send/routes.h"
-#include "fcgi-send/stats.h"
 #include "shared/clock.h"
 #include "shared/revocation.h"
 #include "shared/token.h"
@@ -125,36 +125,6 @@ static enum err store(
     return err;
 }
 
-static bool is_first_of_its_node(const struct registry_entry *entries, size_t at)
-{
-    for (size_t i = 0; i < at; i++) {
-        if (strcmp(entries[i].node_id, entries[at].node_id) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Nothing depends on the arrival of a hint, so nothing is made of a failure. */
-static void hint(struct worker *w, const char *user_id, const struct revocation_done *done)
-{
-    struct pipeline pipeline;
-
-    if (pipeline_init(&pipeline, done->entry_count)) {
-        return;
-    }
-    for (size_t i = 0; i < done->entry_count; i++) {
-        if (is_first_of_its_node(done->entries, i)) {
-            registry_hint_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
-                done->entries[i].node_id, HINT_CLOSE, user_id);
-        }
-    }
-    if (!pipeline_run(&pipeline, w->redis, true)) {
-        send_stat_add(hints, (int64_t)pipeline.count);
-    }
-    pipeline_finish(&pipeline);
-}
-
 enum err revoke_serve(
     struct worker *w, const struct request *req, struct response *res, struct problem *p)
 {
@@ -165,7 +135,7 @@ enum err revoke_serve(
     if (err || (err = auth_check_reach(req->caller, "", p)) || (err = store(w, &asked, &done, p))) {
         return err;
     }
-    hint(w, asked.user_id, &done);
+    hints_tell_nodes_of(w, done.entries, done.entry_count, HINT_CLOSE, asked.user_id);
     buf_addf(
         &res->data, "{\"sessions\":%zu,\"until\":%" PRId64 "}", done.entry_count, done.until_ms);
     free(done.entries);

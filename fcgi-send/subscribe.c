@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi-send/hints.h"
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/request_json.h"
 #include "fcgi-send/routes.h"
-#include "fcgi-send/stats.h"
 #include "shared/clock.h"
 #include "shared/memberships.h"
 #include "shared/registry.h"
@@ -90,32 +90,6 @@ static enum err run(struct worker *w, const struct memberships_change *change,
     return err;
 }
 
-/* Each node that has sessions of the user once. What does not arrive, a refresh finds. */
-static void hint(struct worker *w, const char *user_id, const struct memberships_changed *changed)
-{
-    const struct registry_entry *sessions = changed->sessions;
-    struct pipeline pipeline;
-
-    if (pipeline_init(&pipeline, changed->session_count)) {
-        return;
-    }
-    for (size_t i = 0; i < changed->session_count; i++) {
-        size_t first = 0;
-
-        while (strcmp(sessions[first].node_id, sessions[i].node_id) != 0) {
-            first++;
-        }
-        if (first == i) {
-            registry_hint_command(pipeline_add(&pipeline), w->service->config->redis_prefix,
-                sessions[i].node_id, HINT_TOPICS, user_id);
-        }
-    }
-    if (!pipeline_run(&pipeline, w->redis, true)) {
-        send_stat_add(hints, (int64_t)pipeline.count);
-    }
-    pipeline_finish(&pipeline);
-}
-
 static enum err serve(
     struct worker *w, const struct request *req, bool adds, struct buf *out, struct problem *p)
 {
@@ -134,7 +108,8 @@ static enum err serve(
         (err = run(w, &change, &changed, p))) {
         return err;
     }
-    hint(w, change.target.user_id, &changed);
+    hints_tell_nodes_of(
+        w, changed.sessions, changed.session_count, HINT_TOPICS, change.target.user_id);
     buf_addf(
         out, "{\"changed\":%" PRId64 ",\"topics\":%" PRId64 "}", changed.changed, changed.total);
     free(changed.sessions);
