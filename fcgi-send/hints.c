@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "fcgi-send/stats.h"
 #include "fcgi-send/service.h"
+#include "fcgi-send/stats.h"
 
 void hints_init(struct hints *h, struct worker *w, size_t max)
 {
