@@ -9,10 +9,7 @@
 #include <string.h>
 
 #include "wsnode/deliver_round.h"
-#include "wsnode/loop.h"
 
-/* Sessions that get a message for a group before the loop looks after others. */
-#define SESSIONS_PER_TURN 256
 /* Senders give up a forward that is not answered within send.forward_timeout; one that takes longer
  * is answered with what is known by then. */
 #define ANSWER_MS 500
@@ -33,6 +30,9 @@ static enum err begin_delivery(struct round *r, int64_t deadline_ms)
     return r->delivery ? ERR_OK : ERR_NO_MEMORY;
 }
 
+static bool go_on(struct node *n, struct turn_task *t, int64_t now_ms);
+static void drop(struct turn_task *t);
+
 /* It goes on when the loop has turned. */
 static enum err pause_round(struct round *r, struct envelope *e, int64_t now_ms)
 {
@@ -41,8 +41,10 @@ static enum err pause_round(struct round *r, struct envelope *e, int64_t now_ms)
     if ((!r->delivery && begin_delivery(r, now_ms + ANSWER_MS)) || round_keep(r, e)) {
         return ERR_NO_MEMORY;
     }
+    r->task.go_on = go_on;
+    r->task.drop = drop;
     STAILQ_INSERT_TAIL(&d->rounds, r, link);
-    loop_want_turns(r->node, true);
+    turns_add(r->node, &r->task);
     return ERR_OK;
 }
 
@@ -74,8 +76,8 @@ enum err deliver_envelope(struct node *n, struct envelope *e, int64_t now_ms,
         goto no_memory;
     }
     bool takes_turns = has_group(e);
-    bool waits_for_turn = takes_turns && !STAILQ_EMPTY(&n->deliveries->rounds);
-    bool done = !waits_for_turn && round_run(r, takes_turns ? SESSIONS_PER_TURN : SIZE_MAX, now_ms);
+    bool waits_for_turn = takes_turns && !turns_are_idle(n);
+    bool done = !waits_for_turn && round_run(r, takes_turns ? TURN_SESSIONS : SIZE_MAX, now_ms);
     *number = r->delivery ? deliver_wait_number(r->delivery) : 0;
     if (!done && !pause_round(r, e, now_ms)) {
         *number = deliver_wait_number(r->delivery);
@@ -97,25 +99,29 @@ no_memory:
     return ERR_NO_MEMORY;
 }
 
-void deliver_on_turn(struct node *n, int64_t now_ms)
+static bool go_on(struct node *n, struct turn_task *t, int64_t now_ms)
 {
-    struct deliveries *d = n->deliveries;
-    struct round *r = STAILQ_FIRST(&d->rounds);
+    struct round *r = (struct round *)t;
     struct envelope_answer answer;
 
-    if (r && round_run(r, SESSIONS_PER_TURN, now_ms)) {
-        uint64_t number = deliver_wait_number(r->delivery);
+    if (!round_run(r, TURN_SESSIONS, now_ms)) {
+        return false;
+    }
+    uint64_t number = deliver_wait_number(r->delivery);
+    STAILQ_REMOVE_HEAD(&n->deliveries->rounds, link);
+    if (!is_awaited(r, &answer)) {
+        deliver_on_done(n, number, &answer);
+    }
+    drop(t);
+    return true;
+}
 
-        STAILQ_REMOVE_HEAD(&d->rounds, link);
-        if (!is_awaited(r, &answer)) {
-            deliver_on_done(n, number, &answer);
-        }
-        round_finish(r);
-        free(r);
-    }
-    if (STAILQ_EMPTY(&d->rounds)) {
-        loop_want_turns(n, false);
-    }
+static void drop(struct turn_task *t)
+{
+    struct round *r = (struct round *)t;
+
+    round_finish(r);
+    free(r);
 }
 
 void deliver_tell_so_far(struct node *n, const struct delivery *delivery)
@@ -129,16 +135,5 @@ void deliver_tell_so_far(struct node *n, const struct delivery *delivery)
             deliver_on_done(n, deliver_wait_number(delivery), &answer);
             return;
         }
-    }
-}
-
-void deliver_drop_rounds(struct node *n)
-{
-    struct round *r;
-
-    while ((r = STAILQ_FIRST(&n->deliveries->rounds))) {
-        STAILQ_REMOVE_HEAD(&n->deliveries->rounds, link);
-        round_finish(r);
-        free(r);
     }
 }

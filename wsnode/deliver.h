@@ -25,8 +25,6 @@ void deliver_destroy(struct node *n);               /* what is awaited gets no a
  */
 enum err deliver_envelope(struct node *n, struct envelope *e, int64_t now_ms,
     struct envelope_answer *answer, uint64_t *number) MUST_CHECK;
-/* The loop has turned (loop_want_turns()): what is for groups goes on. */
-void deliver_on_turn(struct node *n, int64_t now_ms);
 /* Implemented by internal_http.c (faked in tests): the awaited answer; the callee finishes it. */
 void deliver_on_done(struct node *n, uint64_t number, struct envelope_answer *answer);
 /* The caller has gone. What is still being delivered goes on. */

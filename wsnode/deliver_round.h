@@ -6,8 +6,10 @@
 #define WSNODE_DELIVER_ROUND_H
 
 #include "wsnode/deliver_wait.h"
+#include "wsnode/turns.h"
 
 struct round {
+    struct turn_task task; /* first */
     STAILQ_ENTRY(round) link;
     struct node *node;             /* borrowed */
     struct envelope envelope;      /* its messages are borrowed until round_keep() */

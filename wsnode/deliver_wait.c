@@ -365,7 +365,6 @@ void deliver_destroy(struct node *n)
     {
         destroy(n, d);
     }
-    deliver_drop_rounds(n);
     recent_forwards_destroy(n->deliveries->recent);
     free(n->deliveries);
     n->deliveries = NULL;

@@ -16,7 +16,7 @@ struct deliveries {
     struct delivery *by_number;                 /* uthash */
     struct awaited_session *by_session;         /* uthash */
     STAILQ_HEAD(delivery_queue, delivery) done; /* to be reported */
-    STAILQ_HEAD(round_queue, round) rounds;     /* owned: to be gone on with, the first one first */
+    STAILQ_HEAD(round_queue, round) rounds;     /* borrowed: those that have paused, in order */
     struct recent_forwards *recent;             /* owned */
     uint64_t last_number;
 };
@@ -43,6 +43,5 @@ void deliver_wait_count_groups(struct envelope_answer *answer);
 
 /* deliver.c, for deliver_wait.c: the time of a delivery is over that is still on its way. */
 void deliver_tell_so_far(struct node *n, const struct delivery *delivery);
-void deliver_drop_rounds(struct node *n);
 
 #endif

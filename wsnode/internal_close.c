@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shared/dismissal.h"
+#include "wsnode/group_close.h"
 #include "wsnode/internal_http.h"
 #include "wsnode/session.h"
 
@@ -182,7 +183,7 @@ static void close_listed(struct wanted *w, struct buf *gone)
 static void close_group(struct wanted *w)
 {
     if (w->at_ms == 0 || topics_local_take_order(&w->node->topics, w->group, w->at_ms, false)) {
-        session_table_each_of_group(&w->node->table, w->group, close_one, w);
+        w->closed = group_close(w->node, w->group, &w->how, INT64_MAX);
     }
 }
 

@@ -32,6 +32,7 @@ enum err node_init_tables(struct node *n, const struct config *config)
     ring_init(&n->idles, config->node_idle_timeout_ms);
     topics_local_init(&n->topics, config->registry_session_ttl_ms);
     wheel_init(&n->expiries, 0);
+    STAILQ_INIT(&n->turns);
     return ERR_OK;
 }
 

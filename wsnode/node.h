@@ -14,6 +14,7 @@
 #include "wsnode/session_table.h"
 #include "wsnode/stats.h"
 #include "wsnode/topic_table.h"
+#include "wsnode/turns.h"
 #include "wsnode/wheel.h"
 
 struct node {
@@ -44,6 +45,7 @@ struct node {
     int64_t register_again_before_ms;
     struct topics_local topics;
     struct topic_table topic_table; /* subscriptions */
+    struct turn_tasks turns;        /* owned */
 
     struct admission *admission;         /* owned: admission.c; NULL: everybody may connect */
     struct deliveries *deliveries;       /* owned: deliver.c */

@@ -77,7 +77,7 @@ void node_on_tick(struct node *n, int64_t now_ms)
 
 void node_on_turn(struct node *n, int64_t now_ms)
 {
-    deliver_on_turn(n, now_ms);
+    turns_go_on(n, now_ms);
 }
 
 void node_on_signal(struct node *n, int signal)
@@ -186,6 +186,7 @@ static void destroy_all(struct node *n)
     upstream_destroy(n);
     presence_destroy(n);
     heartbeat_destroy(n);
+    turns_drop(n);
     deliver_destroy(n);
     internal_http_destroy(n);
     ws_protocol_destroy(n);

@@ -6,6 +6,7 @@
 
 #include "shared/clock.h"
 #include "shared/topics.h"
+#include "wsnode/group_close.h"
 #include "wsnode/presence_state.h"
 #include "wsnode/session_topic.h"
 
@@ -38,27 +39,13 @@ static void check_members(struct node *n, const char *topic, struct message_id p
     }
 }
 
-/* An order that the sender could not bring. */
-struct late_order {
-    struct node *node;
-    const struct dismissal_order *order;
-};
-
-static void close_older(struct session *s, void *arg)
-{
-    const struct late_order *late = arg;
-
-    if (s->since_ms <= late->order->at_ms) {
-        session_close_with(late->node, s, late->order->how.code, late->order->how.reason);
-    }
-}
-
 static void after_join(struct node *n, const char *group, const struct topics_joined *joined)
 {
-    struct late_order late = {n, &joined->order};
+    const struct dismissal_order *order = &joined->order;
 
-    if (topics_local_take_order(&n->topics, group, joined->order.at_ms, true)) {
-        session_table_each_of_group(&n->table, group, close_older, &late);
+    /* One that the sender could not bring: others may have come since. */
+    if (topics_local_take_order(&n->topics, group, order->at_ms, true)) {
+        (void)group_close(n, group, &order->how, order->at_ms);
     }
     check_members(n, group, joined->position);
 }

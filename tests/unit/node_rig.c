@@ -57,6 +57,7 @@ int rig_stop(void **state)
         fake_socket_finish(&rig.sockets[i]);
     }
     rig_forget_done();
+    turns_drop(&rig.node);
     deliver_destroy(&rig.node);
     node_finish_tables(&rig.node);
     return 0;
@@ -256,7 +257,7 @@ void loop_want_turns(struct node *n, bool wanted)
 void rig_turn(void)
 {
     assert_true(rig.wants_turns);
-    deliver_on_turn(&rig.node, rig.now_ms);
+    turns_go_on(&rig.node, rig.now_ms);
 }
 
 void rig_discard_frames(struct session *s)

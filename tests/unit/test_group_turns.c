@@ -1,10 +1,11 @@
 /* Messages for groups: to each member once, in turns of the loop where there are many, and counted.
- */
+ * The ends of groups, likewise. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/node_rig.h"
+#include "wsnode/group_close.h"
 
 /* As many as two turns of the loop and a half take. */
 #define CROWD 640
@@ -319,6 +320,83 @@ static void node_may_end_in_a_pause(void **state)
     assert_true(rig.wants_turns); /* what it holds goes with the rig */
 }
 
+static const struct dismissal locked = {4003, "locked"};
+
+static int crowd_that_was_closed(void)
+{
+    int count = 0;
+
+    for (int i = 0; i < CROWD; i++) {
+        count += sockets[i].close_code == locked.code;
+    }
+    return count;
+}
+
+static void few_sessions_are_closed_at_once(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+
+    (void)state;
+    assert_int_equal(group_close(&rig.node, "app:", &locked, INT64_MAX), 0);
+    assert_int_equal(group_close(&rig.node, "pc:home", &locked, INT64_MAX), 1);
+    assert_int_equal(s->socket->close_code, 4003);
+    assert_string_equal(s->socket->close_reason, "locked");
+    assert_int_equal(group_close(&rig.node, "pc:home", &locked, INT64_MAX), 0);
+    assert_false(rig.wants_turns);
+}
+
+static void session_that_came_after_the_order_is_not_closed(void **state)
+{
+    struct session *before = rig_live(&format_v1, 5), *after = rig_live(&format_v1, 5);
+
+    (void)state;
+    after->since_ms = before->since_ms + 1;
+    assert_int_equal(group_close(&rig.node, ":", &locked, before->since_ms), 1);
+    assert_int_equal(before->socket->close_code, 4003);
+    assert_int_equal(after->socket->close_code, 0);
+}
+
+static void many_sessions_are_closed_in_turns_of_the_loop(void **state)
+{
+    struct session *late;
+
+    (void)state;
+    session_on_closed(&rig.node, crowd[CROWD - 1]); /* not meant: it has gone before */
+    assert_int_equal(group_close(&rig.node, "pc:home", &locked, INT64_MAX), CROWD - 1);
+    assert_int_equal(crowd_that_was_closed(), PER_TURN);
+    late = rig_live(&format_v1, 5);
+    session_on_closed(&rig.node, crowd[CROWD - 2]); /* it may be closed, or not */
+    while (rig.wants_turns) {
+        rig_turn();
+    }
+    assert_in_range(crowd_that_was_closed(), CROWD - 2, CROWD - 1);
+    assert_int_equal(late->socket->close_code, 0);
+}
+
+static void what_was_sent_before_the_end_comes_before_it(void **state)
+{
+    struct envelope e = envelope_to("pc:home", "f1", "{\"json\":1}");
+    struct envelope_answer answer;
+
+    (void)state;
+    assert_int_not_equal(deliver(&e, &answer), 0);
+    assert_int_equal(group_close(&rig.node, "pc:home", &locked, INT64_MAX), CROWD);
+    assert_int_equal(crowd_that_was_closed(), 0);
+    while (rig.wants_turns) {
+        rig_turn();
+    }
+    assert_int_equal(done_with(DELIVERY_WRITTEN), CROWD);
+    assert_int_equal(crowd_that_got("\"json\":1}"), CROWD);
+    assert_int_equal(crowd_that_was_closed(), CROWD);
+}
+
+static void node_may_end_while_it_closes_sessions(void **state)
+{
+    (void)state;
+    assert_int_equal(group_close(&rig.node, "pc:home", &locked, INT64_MAX), CROWD);
+    assert_true(rig.wants_turns); /* what it holds goes with the rig */
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 #define crowd_test(name) cmocka_unit_test_setup_teardown(name, start_crowd, stop_crowd)
 
@@ -338,7 +416,12 @@ int main(void)
         crowd_test(members_that_do_not_read_are_awaited),
         crowd_test(wait_that_is_over_counts_who_has_not_read),
         crowd_test(node_may_end_in_a_pause),
+        test(few_sessions_are_closed_at_once),
+        test(session_that_came_after_the_order_is_not_closed),
+        crowd_test(many_sessions_are_closed_in_turns_of_the_loop),
+        crowd_test(what_was_sent_before_the_end_comes_before_it),
+        crowd_test(node_may_end_while_it_closes_sessions),
     };
 
-    return cmocka_run_group_tests_name("deliver_group", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("group_turns", tests, NULL, NULL);
 }
