@@ -10,12 +10,7 @@
 #include <stdint.h>
 
 #include "shared/err.h"
-
-/* Somebody else's bytes: borrowed, not NUL-terminated. */
-struct slice {
-    const char *at;
-    size_t len;
-};
+#include "shared/slice.h"
 
 struct buf {
     char *bytes; /* owned; NULL until the first byte */
@@ -39,9 +34,5 @@ void buf_add_json_string(struct buf *b, const char *s, size_t len);
 enum err buf_err(const struct buf *b) MUST_CHECK;
 /* The bytes as a string; "" where there are none. Borrowed until the next change. */
 const char *buf_str(const struct buf *b);
-
-struct slice slice_of(const char *s);
-int slice_equal(struct slice s, const char *text);          /* 1 or 0 */
-struct slice slice_trim(struct slice s, const char *chars); /* without these at its ends */
 
 #endif

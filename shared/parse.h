@@ -6,9 +6,11 @@
 #define SHARED_PARSE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "shared/buf.h"
+#include "shared/err.h"
+#include "shared/slice.h"
 
 /* The other way: decimal digits without a NUL. Returns how many. */
 #define DECIMAL_BYTES_MAX 20

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/buf.h"
 #include "shared/parse.h"
 
 #define REDIS_PORT 6379

@@ -127,17 +127,6 @@ static void buf_escapes_what_json_wants_escaped_and_nothing_else(void **state)
     buf_finish(&b);
 }
 
-static void slice_equal_compares_the_whole_text(void **state)
-{
-    (void)state;
-    assert_true(slice_equal(slice_of("abc"), "abc"));
-    assert_false(slice_equal(slice_of("abc"), "ab"));
-    assert_false(slice_equal(slice_of("ab"), "abc"));
-    assert_false(slice_equal(slice_of("abd"), "abc"));
-    assert_true(slice_equal((struct slice){"abcd", 3}, "abc"));
-    assert_true(slice_equal(slice_of(""), ""));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,7 +138,6 @@ int main(void)
         cmocka_unit_test(buf_reset_keeps_the_memory),
         cmocka_unit_test(buf_takes_bytes_with_a_nul),
         cmocka_unit_test(buf_escapes_what_json_wants_escaped_and_nothing_else),
-        cmocka_unit_test(slice_equal_compares_the_whole_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
