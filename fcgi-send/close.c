@@ -93,7 +93,7 @@ static enum err order(struct worker *w, struct closing *c)
         pipeline_add(&pipeline), w->service->config->redis_prefix, &c->target, &c->how);
     err = pipeline_run(&pipeline, w->redis, true);
     if (!err) {
-        err = registry_lookup_decode(pipeline.replies[0], clock_wall_ms(), &c->entries, &count);
+        err = registry_entries_decode(pipeline.replies[0], clock_wall_ms(), &c->entries, &count);
     }
     pipeline_finish(&pipeline);
     return err ? err : select_sessions(c, count);

@@ -19,7 +19,7 @@ void hints_add(struct hints *h, const char *node_id, enum hint hint, const char 
     const char *prefix = h->worker->service->config->redis_prefix;
 
     if (!h->fails) {
-        registry_hint_command(pipeline_add(&h->pipeline), prefix, node_id, hint, subject);
+        hint_command(pipeline_add(&h->pipeline), prefix, node_id, hint, subject);
     }
 }
 

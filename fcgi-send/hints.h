@@ -6,7 +6,8 @@
 #define FCGI_SEND_HINTS_H
 
 #include "fcgi-send/pipeline.h"
-#include "shared/registry.h"
+#include "shared/hint.h"
+#include "shared/registry_entry.h"
 
 struct worker;
 
@@ -17,7 +18,7 @@ struct hints {
 };
 
 void hints_init(struct hints *h, struct worker *w, size_t max);
-/* At most max. subject: as registry_hint_command(). */
+/* At most max. subject: as hint_command(). */
 void hints_add(struct hints *h, const char *node_id, enum hint hint, const char *subject);
 void hints_send(struct hints *h); /* and finishes it */
 

@@ -136,7 +136,7 @@ static enum err decode_entries(
     enum err err;
 
     for (size_t i = 0; i < a->count; i++) {
-        err = registry_lookup_decode(
+        err = registry_entries_decode(
             replies[i], clock_wall_ms(), &out->entries[i], &out->entry_counts[i]);
         if (err) {
             return err;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "shared/redis_reply.h"
-#include "shared/registry.h"
+#include "shared/registry_entry.h"
 #include "shared/schema.h"
 
 static void add_id(struct command *c, struct message_id id)
@@ -98,7 +98,7 @@ enum err inbox_send_decode(
     if (reply_reader_err(&r)) {
         return ERR_INTERNAL;
     }
-    return registry_lookup_decode(
+    return registry_entries_decode(
         reply_next(&r), now_wall_ms, &last->sessions, &last->session_count);
 }
 

@@ -9,7 +9,7 @@
 
 #include "shared/parse.h"
 #include "shared/redis_reply.h"
-#include "shared/registry.h"
+#include "shared/registry_entry.h"
 #include "shared/schema.h"
 
 void memberships_finish(struct memberships *m)
@@ -100,7 +100,7 @@ enum err memberships_change_decode(
 
     changed.changed = reply_next_int(&r);
     changed.total = reply_next_int(&r);
-    enum err err = registry_lookup_decode(
+    enum err err = registry_entries_decode(
         reply_next(&r), now_wall_ms, &changed.sessions, &changed.session_count);
     if (err) {
         return err;

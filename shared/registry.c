@@ -1,83 +1,17 @@
 /*
  * The registry's commands and the decoding of their replies. What must be atomic is in the scripts
- * (lua/open.lua, refresh.lua, close.lua); nothing here talks to Redis.
+ * (lua/); nothing here talks to Redis.
  */
 #include "shared/registry.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/json.h"
 #include "shared/parse.h"
 #include "shared/redis_reply.h"
 #include "shared/schema.h"
 
 static const char *const mode_words[] = {"allow", "notify", "replace", "reject"};
-static const char *const hint_words[] = {
-    "resync", "notify", "replaced", "close", "topics", "group"};
-#define HINT_COUNT (sizeof(hint_words) / sizeof(hint_words[0]))
-#define FIELD(name) ((struct json_field){object, "", name})
-
-static void add_string(struct buf *out, const char *name, const char *value)
-{
-    buf_addf(out, "\"%s\":", name);
-    buf_add_json_string(out, value, strlen(value));
-    buf_add_char(out, ',');
-}
-
-void registry_encode_entry(const struct registry_entry *e, struct buf *out)
-{
-    char key[ADDRESS_KEY_BYTES];
-
-    buf_add_char(out, '{');
-    add_string(out, "ip", e->addr);
-    add_string(out, "node", e->node_id);
-    add_string(out, "boot", e->boot);
-    add_string(out, "key", address_format_key(&e->address, key));
-    add_string(out, "userId", e->address.user_id);
-    buf_addf(out, "\"since\":%" PRId64 ",\"until\":%" PRId64 "}", e->since_ms, e->until_ms);
-}
-
-static enum err decode_members(struct json_object *object, struct registry_entry *e)
-{
-    struct slice key = slice_of("");
-    enum err err;
-
-    if ((err = json_copy_string(FIELD("ip"), e->addr, sizeof(e->addr), NULL)) ||
-        (err = json_copy_string(FIELD("node"), e->node_id, sizeof(e->node_id), NULL)) ||
-        (err = json_copy_string(FIELD("boot"), e->boot, sizeof(e->boot), NULL)) ||
-        (err = json_get_string(FIELD("key"), &key, NULL)) ||
-        (err = address_parse_key(key, "key", &e->address, NULL)) ||
-        (err = json_get_int(FIELD("since"), 0, INT64_MAX, &e->since_ms, NULL)) ||
-        (err = json_get_int(FIELD("until"), 0, INT64_MAX, &e->until_ms, NULL))) {
-        return err;
-    }
-    return ERR_OK;
-}
-
-enum err registry_decode_entry(
-    struct slice session_id, struct slice json, struct registry_entry *out)
-{
-    struct registry_entry entry = {0};
-    struct json_object *object;
-    enum err err;
-
-    if (!id_is_session(session_id)) {
-        return ERR_BAD_VALUE;
-    }
-    err = json_parse_object(json, &object, NULL);
-    if (err) {
-        return err;
-    }
-    memcpy(entry.session_id, session_id.at, session_id.len);
-    err = decode_members(object, &entry);
-    if (!err) {
-        *out = entry;
-    }
-    json_object_put(object);
-    return err;
-}
 
 /* Of refresh. */
 enum { ANSWER_OK, ANSWER_REPLACED, ANSWER_REVOKED };
@@ -116,7 +50,7 @@ void registry_open_command(struct command *c, const char *prefix, const struct r
     schema_add_revoked(c, prefix, e->address.user_id);
     schema_add_memberships(c, prefix, e->address.user_id);
     command_add_str(c, e->session_id);
-    registry_encode_entry(e, command_begin(c));
+    registry_entry_encode(e, command_begin(c));
     command_end(c);
     command_add_int(c, o->ttl_ms);
     command_add_str(c, address_format_key(&e->address, key));
@@ -163,7 +97,7 @@ enum err registry_open_decode(const struct redisReply *reply, struct registry_op
         return err;
     }
     /* The script has left out what is past `until`. */
-    err = registry_lookup_decode(reply_next(&r), 0, &opened.duplicates, &opened.duplicate_count);
+    err = registry_entries_decode(reply_next(&r), 0, &opened.duplicates, &opened.duplicate_count);
     if (err) {
         return err;
     }
@@ -206,7 +140,7 @@ void registry_refresh_command(struct command *c, const char *prefix,
     schema_add_revoked(c, prefix, entry->address.user_id);
     schema_add_memberships(c, prefix, entry->address.user_id);
     command_add_str(c, entry->session_id);
-    registry_encode_entry(entry, command_begin(c));
+    registry_entry_encode(entry, command_begin(c));
     command_end(c);
     command_add_int(c, ttl_ms);
     command_add_str(c, mode_words[mode]);
@@ -275,34 +209,6 @@ void registry_lookup_command(struct command *c, const char *prefix, const char *
     schema_add_registry(c, prefix, user_id);
 }
 
-enum err registry_lookup_decode(
-    const struct redisReply *reply, int64_t now_wall_ms, struct registry_entry **out, size_t *count)
-{
-    struct reply_reader r = reply_reader_of(reply);
-    struct registry_entry *entries = calloc(reply_length(&r) / 2 + 1, sizeof(*entries));
-    size_t found = 0;
-
-    if (!entries) {
-        return ERR_NO_MEMORY;
-    }
-    while (reply_has_next(&r)) {
-        struct slice session_id = reply_next_text(&r);
-        struct slice json = reply_next_text(&r);
-
-        if (!r.broken && !registry_decode_entry(session_id, json, &entries[found]) &&
-            entries[found].until_ms > now_wall_ms) {
-            found++;
-        }
-    }
-    if (reply_reader_err(&r)) {
-        free(entries);
-        return ERR_INTERNAL;
-    }
-    *out = entries;
-    *count = found;
-    return ERR_OK;
-}
-
 void registry_dismiss_command(struct command *c, const char *prefix, const struct target *t,
     const struct dismissal *dismissal)
 {
@@ -317,32 +223,4 @@ void registry_dismiss_command(struct command *c, const char *prefix, const struc
     command_add_int(c, dismissal->code);
     command_add_str(c, dismissal->reason);
     command_add_int(c, DISMISSAL_TTL_MS);
-}
-
-void registry_hint_command(
-    struct command *c, const char *prefix, const char *node_id, enum hint hint, const char *subject)
-{
-    command_add_str(c, "PUBLISH");
-    schema_add_control(c, prefix, node_id);
-    buf_addf(command_begin(c), "%s %s", hint_words[hint], subject);
-    command_end(c);
-}
-
-enum err registry_hint_decode(struct slice message, enum hint *hint, struct slice *subject)
-{
-    const char *space = memchr(message.at, ' ', message.len);
-    struct slice word;
-
-    if (!space) {
-        return ERR_BAD_VALUE;
-    }
-    word = (struct slice){message.at, (size_t)(space - message.at)};
-    for (size_t i = 0; i < HINT_COUNT; i++) {
-        if (slice_equal(word, hint_words[i])) {
-            *hint = (enum hint)i;
-            *subject = (struct slice){space + 1, message.len - word.len - 1};
-            return ERR_OK;
-        }
-    }
-    return ERR_BAD_VALUE;
 }

@@ -1,12 +1,7 @@
 /*
  * The registry: which sessions a user has, and on which nodes. Commands as data, and the decoding
- * of their replies; nothing here talks to Redis. Scripts: lua/open.lua, refresh.lua, close.lua;
- * hints on the control channel.
- *
- * An entry is JSON:
- *   {"ip":"10.0.0.5:31882","node":"…","boot":"…","key":"…","userId":"…","since":<ms>,"until":<ms>}
- * `until` is when the entry expires by itself if its node never refreshes it (the hash's own expiry
- * is kept alive by any live session).
+ * of their replies; nothing here talks to Redis. Scripts: lua/open.lua, refresh.lua, close.lua,
+ * dismiss.lua.
  *
  * A …_command() fills a command that command_init() made. A …_decode() takes any reply:
  * ERR_INTERNAL if it is not as agreed, ERR_NO_MEMORY; out is written on ERR_OK only.
@@ -14,33 +9,17 @@
 #ifndef SHARED_REGISTRY_H
 #define SHARED_REGISTRY_H
 
-#include "shared/address.h"
 #include "shared/command.h"
 #include "shared/dismissal.h"
 #include "shared/id.h"
 #include "shared/inbox.h"
 #include "shared/memberships.h"
+#include "shared/registry_entry.h"
 
 struct redisReply;
 
-struct registry_entry {
-    char session_id[SESSION_ID_BYTES];
-    char addr[NODE_ADDR_BYTES];
-    char node_id[NODE_ID_BYTES];
-    char boot[BOOT_ID_BYTES];
-    struct address address;
-    int64_t since_ms; /* wall clock */
-    int64_t until_ms; /* wall clock */
-};
-
 /* As option.h's enum on_duplicate. */
 enum on_duplicate_mode { REGISTRY_ALLOW, REGISTRY_NOTIFY, REGISTRY_REPLACE, REGISTRY_REJECT };
-
-void registry_encode_entry(
-    const struct registry_entry *e, struct buf *out); /* errors stick to out */
-/* ERR_BAD_VALUE (session_id, or a member does not fit), or what json.h and address.h say. */
-enum err registry_decode_entry(
-    struct slice session_id, struct slice json, struct registry_entry *out) MUST_CHECK;
 
 /* The token that a session was admitted with, to be compared with those that were revoked. */
 struct registry_token {
@@ -121,27 +100,12 @@ void registry_close_command(struct command *c, const char *prefix, const char *u
 void registry_remove_ghost_command(
     struct command *c, const char *prefix, const struct registry_entry *ghost);
 
-/*
- * HGETALL, and its reply as entries (owned by the caller: free()). Entries that do not decode or
- * are past `until` are left out.
- */
+/* HGETALL; the reply is for registry_entries_decode(). */
 void registry_lookup_command(struct command *c, const char *prefix, const char *user_id);
-enum err registry_lookup_decode(const struct redisReply *reply, int64_t now_wall_ms,
-    struct registry_entry **out, size_t *count) MUST_CHECK;
 
 /* Orders the end of the sessions that t means, until DISMISSAL_TTL_MS from now, and reads all of
- * the user's: registry_lookup_decode(). */
+ * the user's: registry_entries_decode(). */
 void registry_dismiss_command(struct command *c, const char *prefix, const struct target *t,
     const struct dismissal *dismissal);
-
-/* Hints on the control channel of a node: nothing depends on their arrival. */
-enum hint { HINT_RESYNC, HINT_NOTIFY, HINT_REPLACED, HINT_CLOSE, HINT_TOPICS, HINT_GROUP };
-/* subject: the userId (resync, close, topics), the sessionId (notify, replaced) or the group
- * (group). PUBLISH "<hint> <subject>". */
-void registry_hint_command(struct command *c, const char *prefix, const char *node_id,
-    enum hint hint, const char *subject);
-/* ERR_BAD_VALUE. subject is borrowed from message. */
-enum err registry_hint_decode(
-    struct slice message, enum hint *hint, struct slice *subject) MUST_CHECK;
 
 #endif

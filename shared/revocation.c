@@ -23,7 +23,7 @@ enum err revocation_decode(
     struct revocation_done done = {.until_ms = reply_next_int(&r)};
 
     enum err err =
-        registry_lookup_decode(reply_next(&r), now_wall_ms, &done.entries, &done.entry_count);
+        registry_entries_decode(reply_next(&r), now_wall_ms, &done.entries, &done.entry_count);
     if (!err) {
         *out = done;
     }

@@ -22,7 +22,7 @@ struct revocation_done {
     struct registry_entry *entries; /* owned (free()): the user's sessions, whatever their tokens */
     size_t entry_count;
 };
-/* As registry_lookup_decode(). */
+/* As registry_entries_decode(). */
 enum err revocation_decode(
     const struct redisReply *reply, int64_t now_wall_ms, struct revocation_done *out) MUST_CHECK;
 

@@ -21,8 +21,8 @@ includes '(fcgiapp|fcgi_stdio|fcgios)\.h' 'fcgi-send/(main|worker|request|respon
 includes 'jwt\.h' '(shared/token|wsctl/[a-z_]+)'
 includes 'curl/' '(fcgi-send/(main|forward|forward_tls)|wsnode/http_client|wsctl/(poster|consume_command))'
 includes 'amqp' 'wsctl/(broker|source_amqp)'
-includes 'hiredis' '(shared/(redis_[a-z]+|registry|inbox|nodes|history|topics|memberships|events)|wsnode/redis_[a-z]+)'
-includes 'json-c' '(shared/(json|message|token|token_claims|envelope|registry|nodes|history)|wsnode/(format_[a-z0-9]+|internal_[a-z]+|hook_answer)|wsctl/send_answer|fcgi-send/(validate|report|online|nodes_call|revoke|unread|history|status))'
+includes 'hiredis' '(shared|wsnode)/redis_[a-z]+'
+includes 'json-c' 'shared/json'
 
 keys=$(grep -nE '"[^"]*(:inbox|:read|:revoked|:sent:|node:|control:|told:)[^"]*"' shared/*.c wsnode/*.c fcgi-send/*.c | grep -v '^shared/schema\.c:')
 [ -z "$keys" ] || complain "Redis key names outside of shared/schema.c:

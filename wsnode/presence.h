@@ -6,6 +6,7 @@
 #ifndef WSNODE_PRESENCE_H
 #define WSNODE_PRESENCE_H
 
+#include "shared/hint.h"
 #include "wsnode/session.h"
 
 enum err presence_create(struct node *n) MUST_CHECK; /* n->presence */

@@ -17,7 +17,7 @@ void presence_hint(struct node *n, const struct registry_entry *to, enum hint hi
     struct command c;
 
     command_init(&c);
-    registry_hint_command(&c, n->config->redis_prefix, to->node_id, hint,
+    hint_command(&c, n->config->redis_prefix, to->node_id, hint,
         hint_is_for_user(hint) ? to->address.user_id : to->session_id);
     /* A hint that cannot be sent is one that did not arrive. */
     enum err err = redis_async_run(n->redis, &c, NULL, NULL);
@@ -61,7 +61,7 @@ void presence_on_hint(struct node *n, struct slice message)
     struct slice text;
     enum hint hint;
 
-    if (registry_hint_decode(message, &hint, &text) || text.len >= sizeof(subject)) {
+    if (hint_decode(message, &hint, &text) || text.len >= sizeof(subject)) {
         return; /* of a newer version, or somebody's redis-cli */
     }
     memcpy(subject, text.at, text.len);

@@ -1,6 +1,7 @@
 /*
  * Redis' replies to the registry's commands, in any shape.
  */
+#include "shared/hint.h"
 #include "shared/registry.h"
 
 #include <hiredis/hiredis.h>
@@ -30,7 +31,7 @@ static void check_lookup(const redisReply *reply)
     struct registry_entry *entries;
     size_t count;
 
-    if (registry_lookup_decode(reply, 1000, &entries, &count) == ERR_OK) {
+    if (registry_entries_decode(reply, 1000, &entries, &count) == ERR_OK) {
         for (size_t i = 0; i < count; i++) {
             check_entry(&entries[i]);
             assert(entries[i].until_ms >= 1000);
@@ -44,7 +45,7 @@ static void check_hint(struct slice message)
     struct slice subject;
     enum hint hint;
 
-    if (registry_hint_decode(message, &hint, &subject) == ERR_OK) {
+    if (hint_decode(message, &hint, &subject) == ERR_OK) {
         assert(hint <= HINT_GROUP && fuzz_is_within(subject, message));
     }
 }

@@ -11,8 +11,8 @@ static void check_entry(const struct registry_entry *e, size_t bytes)
     struct buf json;
 
     buf_init(&json, 6 * bytes + 1024);
-    registry_encode_entry(e, &json);
-    assert(registry_decode_entry(slice_of(e->session_id), fuzz_bytes(&json), &again) == ERR_OK);
+    registry_entry_encode(e, &json);
+    assert(registry_entry_decode(slice_of(e->session_id), fuzz_bytes(&json), &again) == ERR_OK);
     assert(strcmp(e->addr, again.addr) == 0 && strcmp(e->node_id, again.node_id) == 0);
     assert(strcmp(e->boot, again.boot) == 0);
     assert(strcmp(e->address.page, again.address.page) == 0);
@@ -39,7 +39,7 @@ void fuzz(struct slice input)
     struct registry_entry entry;
     struct node_info node;
 
-    if (registry_decode_entry(slice_of("AAAAAAAAAAAAAAAAAAAAAA"), input, &entry) == ERR_OK) {
+    if (registry_entry_decode(slice_of("AAAAAAAAAAAAAAAAAAAAAA"), input, &entry) == ERR_OK) {
         check_entry(&entry, input.len);
     }
     if (nodes_decode(slice_of("node-a"), input, &node) == ERR_OK) {

@@ -265,7 +265,7 @@ size_t sessions_of(const char *user_id)
     command_init(&c);
     registry_lookup_command(&c, PREFIX, user_id);
     reply = run(&c);
-    assert_int_equal(registry_lookup_decode(reply, clock_wall_ms(), &entries, &count), ERR_OK);
+    assert_int_equal(registry_entries_decode(reply, clock_wall_ms(), &entries, &count), ERR_OK);
     freeReplyObject(reply);
     free(entries);
     return count;

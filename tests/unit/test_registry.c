@@ -14,43 +14,6 @@ static int close_session(const struct registry_entry *e)
     return (int)run_int(&c);
 }
 
-static void entry_survives_encoding(void **state)
-{
-    struct registry_entry e = session_at("s1", "pc:home:J\u00fcrgen\"\\"), decoded;
-    struct buf json;
-
-    (void)state;
-    buf_init(&json, 4096);
-    registry_encode_entry(&e, &json);
-    assert_int_equal(buf_err(&json), ERR_OK);
-    assert_int_equal(
-        registry_decode_entry(slice_of(e.session_id), slice_of(buf_str(&json)), &decoded), ERR_OK);
-    assert_string_equal(decoded.session_id, e.session_id);
-    assert_string_equal(decoded.addr, e.addr);
-    assert_string_equal(decoded.node_id, e.node_id);
-    assert_string_equal(decoded.boot, e.boot);
-    assert_string_equal(decoded.address.user_id, e.address.user_id);
-    assert_int_equal(decoded.since_ms, e.since_ms);
-    assert_int_equal(decoded.until_ms, e.until_ms);
-    buf_finish(&json);
-}
-
-static void entry_that_is_not_one_is_refused(void **state)
-{
-    static const char *const bad[] = {"", "5", "[]", "{}", "{\"ip\":1}",
-        "{\"ip\":\"a\",\"node\":\"n\",\"boot\":\"b\",\"key\":\"only:two\",\"since\":1,\"until\":2}",
-        "{\"ip\":\"a\",\"node\":\"n\",\"boot\":\"much too long\",\"key\":\"a:b:c\",\"until\":2}",
-        "{\"ip\":\"a\",\"node\":\"n\",\"boot\":\"b\",\"key\":\"a:b:c\",\"since\":1,\"until\":-2}"};
-    struct registry_entry e;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_not_equal(
-            registry_decode_entry(slice_of(session_id("s1")), slice_of(bad[i]), &e), ERR_OK);
-    }
-    assert_int_equal(registry_decode_entry(slice_of("short"), slice_of("{}"), &e), ERR_BAD_VALUE);
-}
-
 static void open_registers_with_expiry(void **state)
 {
     struct registry_entry e = session_at("s1", "pc:home:u1");
@@ -423,32 +386,6 @@ static void exactly_one_of_two_sessions_of_one_millisecond_is_replaced(void **st
         refresh(&one, REGISTRY_REPLACE).replaced + refresh(&two, REGISTRY_REPLACE).replaced, 1);
 }
 
-static void hints_survive_the_channel(void **state)
-{
-    enum hint hint;
-    struct slice subject;
-
-    (void)state;
-    for (enum hint h = HINT_RESYNC; h <= HINT_GROUP; h++) {
-        struct command c;
-        const char *argv[COMMAND_ARGS_MAX];
-        size_t lens[COMMAND_ARGS_MAX];
-
-        command_init(&c);
-        registry_hint_command(&c, PREFIX, "n1", h, "subject");
-        assert_int_equal(command_argv(&c, 0, argv, lens), 3);
-        assert_slice_equal(((struct slice){argv[1], lens[1]}), PREFIX "control:n1");
-        assert_int_equal(
-            registry_hint_decode((struct slice){argv[2], lens[2]}, &hint, &subject), ERR_OK);
-        assert_int_equal(hint, h);
-        assert_slice_equal(subject, "subject");
-        command_finish(&c);
-    }
-    assert_int_equal(registry_hint_decode(slice_of(""), &hint, &subject), ERR_BAD_VALUE);
-    assert_int_equal(registry_hint_decode(slice_of("resync"), &hint, &subject), ERR_BAD_VALUE);
-    assert_int_equal(registry_hint_decode(slice_of("dance u1"), &hint, &subject), ERR_BAD_VALUE);
-}
-
 /* Every decoder on one reply that is not its own. */
 static void expect_refused(const redisReply *reply)
 {
@@ -462,7 +399,7 @@ static void expect_refused(const redisReply *reply)
 
     assert_int_equal(registry_open_decode(reply, &opened), ERR_INTERNAL);
     assert_int_equal(registry_refresh_decode(reply, &refreshed), ERR_INTERNAL);
-    assert_int_equal(registry_lookup_decode(reply, 0, &entries, &count), ERR_INTERNAL);
+    assert_int_equal(registry_entries_decode(reply, 0, &entries, &count), ERR_INTERNAL);
     assert_int_equal(inbox_fetch_decode(reply, &fetched), ERR_INTERNAL);
     assert_int_equal(inbox_send_decode(reply, 0, 1, &sent), ERR_INTERNAL);
     assert_int_equal(nodes_list_decode(reply, &nodes, &count), ERR_INTERNAL);
@@ -626,8 +563,6 @@ int main(void)
         TEST(session_whose_entry_was_taken_for_a_ghost_is_dismissed_all_the_same),
         TEST(order_expires),
         TEST(order_that_nobody_may_send_is_none),
-        TEST(entry_survives_encoding),
-        TEST(entry_that_is_not_one_is_refused),
         TEST(open_registers_with_expiry),
         TEST(close_removes_only_its_own_entry),
         TEST(late_close_of_an_old_boot_or_another_node_removes_nothing),
@@ -653,7 +588,6 @@ int main(void)
         TEST(sessions_that_are_replaced_make_room),
         TEST(refresh_tells_the_older_session_that_it_was_replaced),
         TEST(exactly_one_of_two_sessions_of_one_millisecond_is_replaced),
-        TEST(hints_survive_the_channel),
         TEST(decoders_survive_replies_of_any_shape),
         TEST(open_decoder_survives_truncation),
     };
