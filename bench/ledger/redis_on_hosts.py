@@ -2,6 +2,7 @@
 moves it, says when it is whole."""
 
 import binascii
+import contextlib
 import socket
 import time
 
@@ -106,11 +107,15 @@ def keeps_data(fsync):
             "--repl-ping-replica-period", 1, "--repl-timeout", 10)  # fmt: skip
 
 
-def replicates_to(server, count):
-    """Is it a master with so many replicas that are up to date?"""
-    info = server.info()
-    replicas = [info.get(f"slave{n}", "") for n in range(count)]
-    return info["role"] == "master" and all("state=online" in replica and replica[-1] in "01" for replica in replicas)
+def replicates_to(master, replicas):
+    """Is it a master, and have the replicas all that it has had just now? What it says of them itself is not enough: one
+    may be online and take in nothing yet."""
+    info = master.info()
+    return info["role"] == "master" and all(has_caught_up(replica.info(), info) for replica in replicas)
+
+
+def has_caught_up(replica, master):
+    return replica.get("master_link_status") == "up" and int(replica["slave_repl_offset"]) >= int(master["master_repl_offset"])
 
 
 class Single:
@@ -191,24 +196,52 @@ sentinel parallel-syncs {MASTER_NAME} 2
                 pass
         return next((server for server in named if named.count(server) >= 2), None)
 
+    def _replicas_at(self, sentinel):
+        """What it knows of each: {address: {field: value}}."""
+        replicas = [dict(zip(fields[::2], fields[1::2])) for fields in sentinel.ask("SENTINEL", "REPLICAS", MASTER_NAME)]
+        return {replica["ip"]: replica for replica in replicas}
+
+    def _is_ready(self, sentinel, replicas):
+        """Would it find both of them? A replica that it has not heard of is neither promoted nor turned over."""
+        known = self._replicas_at(sentinel)
+        return sentinel.ask("SENTINEL", "CKQUORUM", MASTER_NAME).startswith("OK 3") and all(
+            known[replica.host.address]["flags"] == "slave" and known[replica.host.address]["master-link-status"] == "ok"
+            for replica in replicas)  # fmt: skip
+
     def is_whole(self):
         try:
             named = {self._named_by(sentinel) for sentinel in self.sentinels}
-            ready = all(s.ask("SENTINEL", "CKQUORUM", MASTER_NAME).startswith("OK 3") for s in self.sentinels)
-            return len(named) == 1 and ready and replicates_to(named.pop(), 2)
-        except (RedisError, TypeError):
+            if len(named) != 1:
+                return False
+            master = named.pop()
+            replicas = [server for server in self.servers if server is not master]
+            return all(self._is_ready(sentinel, replicas) for sentinel in self.sentinels) and replicates_to(master, replicas)
+        except (RedisError, TypeError, KeyError):
             return False
 
+    @contextlib.contextmanager
+    def _curious(self):
+        """Sentinels that ask twice a second what is new, and not every 10 s."""
+        for sentinel in self.sentinels:
+            sentinel.ask("SENTINEL", "DEBUG", "info-period", 500)
+        yield
+        for sentinel in self.sentinels:
+            sentinel.ask("SENTINEL", "DEBUG", "info-period", 10000)
+
     def wait_until_whole(self):
-        wait_until(self.is_whole, "Sentinels that agree, and a master with two replicas", 90)
+        wait_until(lambda: all(sentinel.answers() for sentinel in self.sentinels), "the Sentinels")
+        with self._curious():
+            wait_until(self.is_whole, "Sentinels that agree, and a master with two replicas", 90)
 
     def planned_failover(self):
         """As an operator must do it to lose nothing: SENTINEL FAILOVER alone leaves the old master, and a replica that
         still follows it, to confirm writes for a moment that the new master never sees. So the old one is kept from
-        writing first."""
+        writing first; and no longer, for as long as it is paused it takes in nothing from the new one either."""
         old = self.master()
         old.ask("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
         self._failover(old)
+        wait_until(lambda: old.info()["role"] == "slave", "the old master to follow the new one", 30)
+        old.ask("CLIENT", "UNPAUSE")
 
     def unguarded_failover(self):
         self._failover(self.master())
@@ -234,22 +267,18 @@ sentinel parallel-syncs {MASTER_NAME} 2
         self.wait_until_whole()
         if self.master() is self.home:
             return
-        self.home.ask("CONFIG", "SET", "replica-priority", 1)
-        for sentinel in self.sentinels:
-            sentinel.ask("SENTINEL", "DEBUG", "info-period", 500)
-        wait_until(lambda: all(self._priority_at(sentinel) == "1" for sentinel in self.sentinels), "the priority")
-        self.planned_failover()
-        self.home.ask("CONFIG", "SET", "replica-priority", 100)
+        with self._curious():
+            self._set_priority_of_home(1)
+            self.planned_failover()
+            self.home.ask("CONFIG", "SET", "replica-priority", 100)
         self.wait_until_whole()
-        for sentinel in self.sentinels:
-            sentinel.ask("SENTINEL", "DEBUG", "info-period", 10000)
 
-    def _priority_at(self, sentinel):
-        for replica in sentinel.ask("SENTINEL", "REPLICAS", MASTER_NAME):
-            fields = dict(zip(replica[::2], replica[1::2]))
-            if fields["ip"] == self.home.host.address:
-                return fields["slave-priority"]
-        return None
+    def _set_priority_of_home(self, priority):
+        def is_known_to(sentinel):
+            return self._replicas_at(sentinel)[self.home.host.address]["slave-priority"] == str(priority)
+
+        self.home.ask("CONFIG", "SET", "replica-priority", priority)
+        wait_until(lambda: all(is_known_to(sentinel) for sentinel in self.sentinels), "the priority to be known")
 
 
 def slot_of(user):
@@ -302,9 +331,13 @@ class Cluster:
         try:
             states = [self._sees(server) for server in self.servers]
             good = all(state["cluster_state"] == "ok" and state["cluster_slots_ok"] == str(SLOTS) for state in states)
-            return good and all(replicates_to(self.master_of(n), 1) for n in range(len(self.masters)))
+            return good and all(self._pair_is_whole(n) for n in range(len(self.masters)))
         except RedisError:
             return False
+
+    def _pair_is_whole(self, n):
+        master = self.master_of(n)
+        return master is not None and replicates_to(master, [s for s in (self.masters[n], self.replicas[n]) if s is not master])
 
     def wait_until_whole(self):
         wait_until(self.is_whole, "a cluster without a gap, each master with its replica", 40)
