@@ -17,11 +17,11 @@ void batch_finish(struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
         message_finish(&b->sendings[i].message);
-        inbox_sent_finish(&b->sendings[i].sent);
-        broadcast_finish(&b->sendings[i].broadcast);
+        message_sent_finish(&b->sendings[i].sent);
     }
     free(b->sendings);
     free(b->deliveries);
+    free(b->counts);
 }
 
 void batch_fail(const struct batch *b, struct sending *s, enum err err, const char *field)

@@ -6,16 +6,19 @@
 #ifndef FCGI_SEND_BATCH_H
 #define FCGI_SEND_BATCH_H
 
-#include "fcgi-send/broadcast.h"
+#include "fcgi-send/delivery.h"
+#include "shared/message.h"
+#include "shared/message_sent.h"
 
 struct sending {
     struct problem problem; /* not ERR_OK: the message's way ends there, others go on */
     struct message message; /* owned; zero if it could not even be read */
-    struct inbox_sent sent; /* owned; its sessions stand with the last message to the user */
+    /* Owned; its entries stand with the last message to the user, or to the group. */
+    struct message_sent sent;
     char forward_id[SESSION_ID_BYTES]; /* of a message that is not stored */
-    struct delivery *deliveries;       /* borrowed from the batch: the sessions that are meant */
+    struct delivery *deliveries;       /* borrowed from the batch: the sessions that are meant, or
+                                          the nodes that have members */
     size_t delivery_count;
-    struct broadcast broadcast; /* owned; of a message for a group, which has no deliveries */
 };
 
 struct batch {
@@ -24,8 +27,9 @@ struct batch {
     bool is_list;           /* the caller wrote {"messages":[…]} and is answered with a list */
     enum message_wait wait; /* of all together, as is the time-out */
     int64_t timeout_ms;
-    struct delivery *deliveries; /* owned; of a user's messages in their order */
+    struct delivery *deliveries; /* owned; of a user's messages, or a group's, in their order */
     size_t delivery_count;
+    struct envelope_counts *counts; /* owned; those of deliveries that are nodes */
 };
 
 /* ERR_NO_MEMORY. batch_finish() is needed after ERR_OK only. */

@@ -44,7 +44,7 @@ static enum err decode_nodes(struct census *c, struct redisReply *const *replies
     for (size_t i = 0; i < c->count; i++) {
         for (size_t j = 0; j < c->entry_counts[i]; j++) {
             c->nodes[c->node_count++] =
-                (struct delivery){&c->entries[i][j], DELIVERY_UNREACHABLE, -1, NULL};
+                (struct delivery){.entry = &c->entries[i][j], .status = DELIVERY_UNREACHABLE};
         }
     }
     return ERR_OK;

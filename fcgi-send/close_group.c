@@ -54,7 +54,7 @@ static enum err list_nodes(struct ending *e)
         return ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < e->count; i++) {
-        e->nodes[i] = (struct delivery){&e->entries[i], DELIVERY_UNREACHABLE, -1, NULL};
+        e->nodes[i] = (struct delivery){.entry = &e->entries[i], .status = DELIVERY_UNREACHABLE};
     }
     return ERR_OK;
 }

@@ -95,44 +95,64 @@ static void forward_piece(struct round *r, size_t piece)
     }
 }
 
-static bool is_to_be_hinted(const struct delivery *d)
+static const struct target *target_of(const struct delivery *d)
 {
-    return d->status == DELIVERY_UNREACHABLE && d->sending->sent.stored;
+    return &d->sending->message.target;
 }
 
-/* The messages to a user stand together, so that one hint to a node is enough for all of them. */
-static bool is_same_hint(const struct delivery *a, const struct delivery *b)
+/* 0: one hint is enough for both. */
+static int compare_hints(const void *left, const void *right)
 {
-    return a && strcmp(a->entry->node_id, b->entry->node_id) == 0 &&
-           strcmp(a->entry->address.user_id, b->entry->address.user_id) == 0;
+    const struct delivery *a = *(const struct delivery *const *)left;
+    const struct delivery *b = *(const struct delivery *const *)right;
+    int by_node = strcmp(a->entry->node_id, b->entry->node_id);
+
+    return by_node ? by_node : target_compare_subjects(target_of(a), target_of(b));
 }
 
-static void hint(struct worker *w, const struct groups *groups, size_t count)
+/* Of those that have not arrived, and are stored. */
+static size_t list_hints(const struct groups *groups, struct delivery **list)
 {
-    const struct delivery *last = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < groups->member_count; i++) {
+        struct delivery *d = groups->members[i];
+
+        if (d->status == DELIVERY_UNREACHABLE && d->sending->sent.stored) {
+            list[count++] = d;
+        }
+    }
+    qsort(list, count, sizeof(*list), compare_hints);
+    return count;
+}
+
+static void send_hints(struct worker *w, struct delivery **list, size_t count)
+{
     struct hints hints;
 
-    hints_init(&hints, w, count);
-    for (size_t i = 0; i < groups->member_count && count > 0; i++) {
-        const struct delivery *d = groups->members[i];
+    hints_init(&hints, w, HINTS_MAX);
+    for (size_t i = 0, sent = 0; i < count && sent < HINTS_MAX; i++) {
+        const struct target *target = target_of(list[i]);
+        bool is_for_group = target->group[0] != '\0';
 
-        if (is_to_be_hinted(d) && !is_same_hint(last, d)) {
-            hints_add(&hints, d->entry->node_id, HINT_RESYNC, d->entry->address.user_id);
-            last = d;
-            count--;
+        if (i == 0 || compare_hints(&list[i - 1], &list[i]) != 0) {
+            hints_add(&hints, list[i]->entry->node_id, is_for_group ? HINT_GROUP : HINT_RESYNC,
+                is_for_group ? target->group : target->user_id);
+            sent++;
         }
     }
     hints_send(&hints);
 }
 
-static size_t count_hints(const struct groups *groups)
+static void hint(struct worker *w, const struct groups *groups)
 {
-    size_t count = 0;
+    struct delivery **list = calloc(groups->member_count + 1, sizeof(struct delivery *));
+    size_t count = list ? list_hints(groups, list) : 0;
 
-    for (size_t i = 0; i < groups->member_count && count < HINTS_MAX; i++) {
-        count += is_to_be_hinted(groups->members[i]);
+    if (count > 0) {
+        send_hints(w, list, count);
     }
-    return count;
+    free(list);
 }
 
 enum err dispatch(struct worker *w, struct batch *b)
@@ -153,10 +173,7 @@ enum err dispatch(struct worker *w, struct batch *b)
     for (size_t piece = 0; piece < r.groups.piece_count; piece++) {
         forward_piece(&r, piece);
     }
-    size_t hints = count_hints(&r.groups);
-    if (hints > 0) {
-        hint(w, &r.groups, hints);
-    }
+    hint(w, &r.groups);
 out:
     free(r.parcels);
     free(r.forwards);

@@ -109,29 +109,29 @@ void ghosts_mark_silent(struct worker *w, struct delivery *deliveries, size_t co
     }
 }
 
-static int compare_pointers(const void *left, const void *right)
+static int compare_entries(const void *left, const void *right)
 {
-    const struct registry_entry *a = *(const struct registry_entry *const *)left;
-    const struct registry_entry *b = *(const struct registry_entry *const *)right;
+    const struct delivery *a = *(const struct delivery *const *)left;
+    const struct delivery *b = *(const struct delivery *const *)right;
 
-    return (a > b) - (a < b);
+    return (a->entry > b->entry) - (a->entry < b->entry);
 }
 
 /* Several messages may have met the same one. */
 static size_t list_gone(
-    const struct delivery *deliveries, size_t count, const struct registry_entry **gone)
+    const struct delivery *deliveries, size_t count, const struct delivery **gone)
 {
     size_t found = 0;
     size_t different = 0;
 
     for (size_t i = 0; i < count; i++) {
         if (deliveries[i].status == DELIVERY_GONE) {
-            gone[found++] = deliveries[i].entry;
+            gone[found++] = &deliveries[i];
         }
     }
-    qsort(gone, found, sizeof(*gone), compare_pointers);
+    qsort(gone, found, sizeof(*gone), compare_entries);
     for (size_t i = 0; i < found; i++) {
-        if (i == 0 || gone[i] != gone[i - 1]) {
+        if (i == 0 || gone[i]->entry != gone[i - 1]->entry) {
             gone[different++] = gone[i];
         }
     }
@@ -148,8 +148,17 @@ static bool has_gone(const struct delivery *deliveries, size_t count)
     return false;
 }
 
+static void add_removal(struct command *c, const char *prefix, const struct delivery *ghost)
+{
+    if (ghost->counts) {
+        topics_leave_command(c, prefix, ghost->sending->message.target.group, ghost->entry);
+    } else {
+        registry_remove_ghost_command(c, prefix, ghost->entry);
+    }
+}
+
 /* If it fails, the ghosts stay until the next send meets them. */
-static void remove_entries(struct worker *w, const struct registry_entry *const *gone, size_t count)
+static void remove_entries(struct worker *w, const struct delivery *const *gone, size_t count)
 {
     struct pipeline pipeline;
 
@@ -157,8 +166,7 @@ static void remove_entries(struct worker *w, const struct registry_entry *const 
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        registry_remove_ghost_command(
-            pipeline_add(&pipeline), w->service->config->redis_prefix, gone[i]);
+        add_removal(pipeline_add(&pipeline), w->service->config->redis_prefix, gone[i]);
     }
     if (!pipeline_run(&pipeline, w->redis, true)) {
         send_stat_add(ghosts, (int64_t)pipeline.count);
@@ -171,7 +179,7 @@ void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t c
     if (!has_gone(deliveries, count)) {
         return;
     }
-    const struct registry_entry **gone = calloc(count, sizeof(*gone));
+    const struct delivery **gone = calloc(count, sizeof(*gone));
     if (gone) {
         remove_entries(w, gone, list_gone(deliveries, count, gone));
         free(gone);

@@ -5,7 +5,7 @@
 #ifndef FCGI_SEND_GHOSTS_H
 #define FCGI_SEND_GHOSTS_H
 
-#include "fcgi-send/delivery.h"
+#include "fcgi-send/batch.h"
 #include "fcgi-send/service.h"
 
 /*
@@ -19,7 +19,7 @@ void ghosts_mark(struct worker *w, struct delivery *deliveries, size_t count);
 void ghosts_mark_silent(struct worker *w, struct delivery *deliveries, size_t count);
 /* Removes the entries of all that are DELIVERY_GONE, whoever found it out. */
 void ghosts_remove(struct worker *w, const struct delivery *deliveries, size_t count);
-/* Likewise the nodes of a group (topics.h). */
+/* Likewise the nodes of a group (topics.h) about which there is no message. */
 void ghosts_remove_nodes(
     struct worker *w, const char *group, const struct delivery *nodes, size_t count);
 

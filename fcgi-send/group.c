@@ -13,21 +13,23 @@ static bool same_node(const struct delivery *a, const struct delivery *b)
            strcmp(a->entry->addr, b->entry->addr) == 0;
 }
 
-/* What stands in an envelope besides payloads, at most: at its start, for a message, for a session.
- */
+/* What stands in an envelope besides payloads, at most: at its start, for a message, for a session,
+ * for the name of a group, which may be escaped. */
 #define HEAD_BYTES 128
 #define MESSAGE_BYTES 192
 #define SESSION_BYTES (SESSION_ID_BYTES + sizeof(",\"\""))
+#define GROUP_BYTES (2 * GROUP_NAME_BYTES)
 
-/* By node; within one in the order of the array. */
+/* By node; within one by message, in the order of the batch. */
 static int compare_members(const void *left, const void *right)
 {
     const struct delivery *a = *(const struct delivery *const *)left;
     const struct delivery *b = *(const struct delivery *const *)right;
     int by_boot = strcmp(a->entry->boot, b->entry->boot);
     int by_addr = by_boot ? by_boot : strcmp(a->entry->addr, b->entry->addr);
+    int by_message = by_addr ? by_addr : (a->sending > b->sending) - (a->sending < b->sending);
 
-    return by_addr ? by_addr : (a > b) - (a < b);
+    return by_message ? by_message : (a > b) - (a < b);
 }
 
 static size_t list_members(struct delivery *deliveries, size_t count, struct delivery **members)
@@ -43,17 +45,31 @@ static size_t list_members(struct delivery *deliveries, size_t count, struct del
     return found;
 }
 
-static size_t payload_bytes(const struct delivery *d)
+/* How many sessions are listed for it: itself, or those whom its group's message excepts. */
+static size_t sessions_of(const struct delivery *d)
 {
-    return d->sending ? d->sending->message.payload.len : 0;
+    return d->sending && d->counts ? d->sending->message.exclude_count : 1;
+}
+
+/* What it adds to an envelope, at most. */
+static size_t bytes_of(const struct delivery *d, bool begins_message)
+{
+    size_t bytes = sessions_of(d) * SESSION_BYTES;
+
+    if (begins_message) {
+        bytes += MESSAGE_BYTES + (d->counts ? GROUP_BYTES : 0);
+        bytes += d->sending ? d->sending->message.payload.len : 0;
+    }
+    return bytes;
 }
 
 /* A group that does not take this member any more is followed by another piece. */
-static bool is_full(const struct group *g, bool begins_message, size_t more, size_t max_bytes)
+static bool is_full(
+    const struct group *g, const struct delivery *member, bool begins_message, size_t max_bytes)
 {
-    return g->count == ENVELOPE_SESSIONS_MAX ||
+    return g->session_count + sessions_of(member) > ENVELOPE_SESSIONS_MAX ||
            (begins_message && g->message_count == ENVELOPE_MESSAGES_MAX) ||
-           g->bytes + more > max_bytes;
+           g->bytes + bytes_of(member, begins_message) > max_bytes;
 }
 
 /* Cuts the sorted members into groups. Returns how many messages these have together. */
@@ -66,9 +82,8 @@ static size_t cut(struct groups *g, size_t max_bytes)
         struct delivery *member = g->members[i];
         bool stays = group && same_node(group->members[0], member);
         bool begins = !stays || g->members[i - 1]->sending != member->sending;
-        size_t more = SESSION_BYTES + (begins ? MESSAGE_BYTES + payload_bytes(member) : 0);
 
-        if (!stays || is_full(group, begins, more, max_bytes)) {
+        if (!stays || is_full(group, member, begins, max_bytes)) {
             size_t piece = stays ? group->piece + 1 : 0;
 
             group = &g->items[g->count++];
@@ -79,11 +94,11 @@ static size_t cut(struct groups *g, size_t max_bytes)
                 .bytes = HEAD_BYTES};
             g->piece_count = piece < g->piece_count ? g->piece_count : piece + 1;
             begins = true;
-            more = SESSION_BYTES + MESSAGE_BYTES + payload_bytes(member);
         }
         memcpy(g->session_ids[i], member->entry->session_id, SESSION_ID_BYTES);
         group->count++;
-        group->bytes += more;
+        group->session_count += sessions_of(member);
+        group->bytes += bytes_of(member, begins);
         group->message_count += begins;
         messages += begins;
     }
@@ -97,25 +112,27 @@ static void describe(const struct sending *s, struct envelope_message *out)
         .prev_id = s->sent.prev_id,
         .payload = {buf_str(&s->message.payload), s->message.payload.len}};
     memcpy(out->forward_id, s->forward_id, sizeof(out->forward_id));
+    memcpy(out->group, s->message.target.group, sizeof(out->group));
 }
 
-/* Gives each message of a group its sessions. */
+/* Gives each message of a group its sessions, or the group that it is for. */
 static void fill(struct group *g, struct envelope_message *messages)
 {
     struct envelope_message *m = NULL;
 
     g->messages = messages;
     for (size_t i = 0; i < g->count; i++) {
-        const struct sending *s = g->members[i]->sending;
+        const struct delivery *member = g->members[i];
+        const struct sending *s = member->sending;
 
         if (i == 0 || g->members[i - 1]->sending != s) {
             m = m ? m + 1 : messages;
             if (s) {
                 describe(s, m);
             }
-            m->sessions = &g->session_ids[i];
+            m->sessions = member->counts ? s->message.exclude : &g->session_ids[i];
         }
-        m->session_count++;
+        m->session_count += sessions_of(member);
     }
 }
 
@@ -179,22 +196,41 @@ static struct delivery *find_member(
     return NULL;
 }
 
+static void take_statuses(
+    struct delivery **members, size_t count, const struct envelope_answer_message *said)
+{
+    for (size_t i = 0; i < said->session_count; i++) {
+        const struct envelope_status *status = &said->sessions[i];
+        struct delivery *member = find_member(members, count, status->session_id, i);
+
+        if (member) {
+            member->status = status->status;
+            member->idle_ms = status->idle_ms;
+        }
+    }
+}
+
+static void take_counts(struct delivery *member, const struct envelope_answer_message *said)
+{
+    if (said->is_group) {
+        member->status = DELIVERY_ACKED;
+        *member->counts = said->counts;
+    }
+}
+
 void group_take_answer(struct group *g, const struct envelope_answer *answer)
 {
     struct delivery **members = g->members;
 
     for (size_t i = 0; i < g->message_count && i < answer->message_count; i++) {
         const struct envelope_answer_message *said = &answer->messages[i];
-        size_t count = g->messages[i].session_count;
+        size_t count = 1;
 
-        for (size_t j = 0; j < said->session_count; j++) {
-            const struct envelope_status *status = &said->sessions[j];
-            struct delivery *member = find_member(members, count, status->session_id, j);
-
-            if (member) {
-                member->status = status->status;
-                member->idle_ms = status->idle_ms;
-            }
+        if ((*members)->counts) {
+            take_counts(*members, said);
+        } else {
+            count = g->messages[i].session_count;
+            take_statuses(members, count, said);
         }
         members += count;
     }

@@ -1,6 +1,6 @@
 /*
  * Deliveries by node: a send makes one forward per node, however many of its sessions are meant,
- * and by however many messages. No I/O.
+ * and by however many messages, for users and for groups of sessions. No I/O.
  */
 #ifndef FCGI_SEND_GROUP_H
 #define FCGI_SEND_GROUP_H
@@ -19,8 +19,9 @@ struct group {
     size_t count;
     struct envelope_message *messages; /* borrowed likewise: each with its part of session_ids */
     size_t message_count;
-    size_t piece; /* 0 for a node's first */
-    size_t bytes; /* of the envelope, at most */
+    size_t session_count; /* that are listed in all messages */
+    size_t piece;         /* 0 for a node's first */
+    size_t bytes;         /* of the envelope, at most */
 };
 struct groups {
     struct group *items; /* owned, as the three below, which hold what is in all groups */
@@ -34,7 +35,7 @@ struct groups {
 
 /*
  * Only what is DELIVERY_UNREACHABLE yet is in a group: no ghosts. The deliveries are borrowed, and
- * those of one message stand together; messages reach each session in the order of the array.
+ * those of one message stand together; messages reach each session in the order of the batch.
  * max_bytes: of an envelope; one message to one session fits always. ERR_NO_MEMORY.
  */
 enum err group_by_node(

@@ -1,7 +1,8 @@
 /*
- * Stores messages and looks their sessions up, by script calls that take several messages to one
- * user each, all in one pipeline. A user's sessions are told by the last of these calls, after all
- * is stored: so a session that this does not show, because it opens later, finds it in the inbox.
+ * Stores messages and looks up whom they are for: a user's sessions, by script calls that take
+ * several messages each; a group's nodes, by a call for each message. All in one pipeline. What a
+ * user or a group has is told by the last of its calls, after all is stored: so a session that this
+ * does not show, because it opens later, finds it in the inbox.
  */
 #include "fcgi-send/lookup.h"
 
@@ -12,42 +13,43 @@
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/replicas.h"
 #include "shared/clock.h"
+#include "shared/topics.h"
 
 /* More payload is not for one script call, so that others get their turn at Redis. */
 #define VISIT_BYTES_MAX ((size_t)1024 * 1024)
 
-/* One script call: some of a user's messages. */
+/* One script call: some of a user's messages, or one for a group. */
 struct visit {
     size_t first; /* in the queue */
     size_t count;
     bool looks_up;
 };
 
-/* What is to be sent, user by user, and to each in the order of the batch. */
+/* What is to be sent, user by user and group by group, and to each in the order of the batch. */
 struct queue {
     struct sending **items; /* owned; borrowed from the batch */
     size_t count;
-    struct visit *visits; /* owned; each user's sessions are told by the last */
+    struct visit *visits; /* owned; the last one of each user or group looks up */
     size_t visit_count;
 };
 
-static int compare_by_user(const void *left, const void *right)
+static int compare_by_subject(const void *left, const void *right)
 {
     const struct sending *a = *(struct sending *const *)left;
     const struct sending *b = *(struct sending *const *)right;
-    int by_user = strcmp(a->message.target.user_id, b->message.target.user_id);
+    int by_subject = target_compare_subjects(&a->message.target, &b->message.target);
 
-    return by_user ? by_user : (a > b) - (a < b);
+    return by_subject ? by_subject : (a > b) - (a < b);
 }
 
-/* How many from `first` on are to the same user. */
+/* How many from `first` on are for the same user or group. */
 static size_t run_length(const struct queue *q, size_t first)
 {
-    const char *user_id = q->items[first]->message.target.user_id;
+    const struct target *target = &q->items[first]->message.target;
     size_t n = 1;
 
-    while (
-        first + n < q->count && strcmp(q->items[first + n]->message.target.user_id, user_id) == 0) {
+    while (first + n < q->count &&
+           target_compare_subjects(&q->items[first + n]->message.target, target) == 0) {
         n++;
     }
     return n;
@@ -59,6 +61,9 @@ static size_t visit_length(const struct queue *q, size_t first, size_t most)
     size_t bytes = q->items[first]->message.payload.len;
     size_t n = 1;
 
+    if (q->items[first]->message.target.group[0]) {
+        return 1;
+    }
     while (n < most && n < INBOX_ITEMS_MAX) {
         bytes += q->items[first + n]->message.payload.len;
         if (bytes > VISIT_BYTES_MAX) {
@@ -98,18 +103,21 @@ static enum err queue_init(struct queue *q, const struct batch *b)
         return ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < b->count; i++) {
-        const struct sending *s = &b->sendings[i];
-
-        if (!s->problem.err && !s->message.target.group[0]) {
+        if (!b->sendings[i].problem.err) {
             q->items[q->count++] = &b->sendings[i];
         }
     }
-    qsort(q->items, q->count, sizeof(struct sending *), compare_by_user);
+    qsort(q->items, q->count, sizeof(struct sending *), compare_by_subject);
     plan_visits(q);
     return ERR_OK;
 }
 
-static enum err add_command(struct pipeline *pipeline, const struct config *config,
+static enum err hash(const struct message *m, char out[static MESSAGE_HASH_BYTES])
+{
+    return m->message_id[0] ? message_hash(m, out) : ERR_OK;
+}
+
+static enum err add_user_command(struct pipeline *pipeline, const struct config *config,
     struct sending **sendings, const struct visit *v)
 {
     struct inbox_item items[INBOX_ITEMS_MAX];
@@ -123,16 +131,44 @@ static enum err add_command(struct pipeline *pipeline, const struct config *conf
     };
 
     for (size_t i = 0; i < v->count; i++) {
-        items[i].message = &sendings[i]->message;
-        if (items[i].message->message_id[0]) {
-            enum err err = message_hash(items[i].message, items[i].hash);
-            if (err) {
-                return err;
-            }
+        items[i] = (struct inbox_item){.message = &sendings[i]->message};
+        enum err err = hash(items[i].message, items[i].hash);
+        if (err) {
+            return err;
         }
     }
     inbox_send_command(pipeline_add(pipeline), config->redis_prefix, &send);
     return ERR_OK;
+}
+
+static enum err add_group_command(
+    struct pipeline *pipeline, const struct config *config, const struct message *m, bool looks_up)
+{
+    char payload_hash[MESSAGE_HASH_BYTES] = "";
+    struct topics_send send = {
+        .message = m,
+        .store = m->durable,
+        .looks_up = looks_up,
+        .payload_hash = payload_hash,
+        .max_messages = config->topics_history_max,
+        .ttl_ms = config->topics_history_ttl_ms,
+        .idempotency_window_ms = config->inbox_idempotency_window_ms,
+    };
+    enum err err = hash(m, payload_hash);
+
+    if (!err) {
+        topics_send_command(pipeline_add(pipeline), config->redis_prefix, &send);
+    }
+    return err;
+}
+
+static enum err add_command(struct pipeline *pipeline, const struct config *config,
+    struct sending **sendings, const struct visit *v)
+{
+    const struct message *first = &sendings[0]->message;
+
+    return first->target.group[0] ? add_group_command(pipeline, config, first, v->looks_up)
+                                  : add_user_command(pipeline, config, sendings, v);
 }
 
 /* Only a messageId makes it safe to store again after a connection broke half-way. */
@@ -151,8 +187,10 @@ static bool is_repeatable(const struct queue *q)
 static void take_reply(const struct batch *b, struct sending **sendings, const struct visit *v,
     const struct redisReply *reply)
 {
-    struct inbox_sent sent[INBOX_ITEMS_MAX];
-    enum err err = inbox_send_decode(reply, clock_wall_ms(), v->count, sent);
+    bool is_group = sendings[0]->message.target.group[0] != '\0';
+    struct message_sent sent[INBOX_ITEMS_MAX];
+    enum err err = is_group ? topics_send_decode(reply, clock_wall_ms(), sent)
+                            : inbox_send_decode(reply, clock_wall_ms(), v->count, sent);
 
     for (size_t i = 0; i < v->count; i++) {
         struct sending *s = sendings[i];
@@ -216,22 +254,46 @@ static bool is_excluded(const struct message *m, const char *session_id)
     return false;
 }
 
-/* The user's sessions that are meant. A message that was sent before and is not stored (any more)
- * goes to nobody. */
-static void select_sessions(struct batch *b, struct sending *s, const struct inbox_sent *user)
+/* Was it sent before, and is not stored (any more)? Then it goes to nobody. */
+static bool is_over(const struct sending *s)
 {
-    const struct message *m = &s->message;
-    bool is_over = s->sent.duplicate && !s->sent.stored;
-    enum delivery_status status = is_over ? DELIVERY_PASSED : DELIVERY_UNREACHABLE;
+    return s->sent.duplicate && !s->sent.stored;
+}
 
-    s->deliveries = &b->deliveries[b->delivery_count];
-    for (size_t i = 0; i < user->session_count; i++) {
-        const struct registry_entry *entry = &user->sessions[i];
+/* The user's sessions that are meant. */
+static void select_sessions(struct sending *s, const struct message_sent *user)
+{
+    enum delivery_status status = is_over(s) ? DELIVERY_PASSED : DELIVERY_UNREACHABLE;
+    const struct message *m = &s->message;
+
+    for (size_t i = 0; i < user->entry_count; i++) {
+        const struct registry_entry *entry = &user->entries[i];
 
         if (target_matches(&m->target, &entry->address, entry->session_id) &&
             !is_excluded(m, entry->session_id)) {
-            s->deliveries[s->delivery_count++] = (struct delivery){entry, status, -1, s};
+            s->deliveries[s->delivery_count++] = (struct delivery){entry, status, -1, s, NULL};
         }
+    }
+}
+
+/* All nodes that have members, as far as Redis knows: they know whom the message excepts. */
+static void select_nodes(
+    struct sending *s, const struct message_sent *group, struct envelope_counts **counts)
+{
+    for (size_t i = 0; i < group->entry_count && !is_over(s); i++) {
+        s->deliveries[s->delivery_count++] =
+            (struct delivery){&group->entries[i], DELIVERY_UNREACHABLE, -1, s, (*counts)++};
+    }
+}
+
+static void select_deliveries(struct batch *b, struct sending *s, const struct message_sent *found,
+    struct envelope_counts **counts)
+{
+    s->deliveries = &b->deliveries[b->delivery_count];
+    if (s->message.target.group[0]) {
+        select_nodes(s, found, counts);
+    } else {
+        select_sessions(s, found);
     }
     b->delivery_count += s->delivery_count;
     if (!s->sent.stored && s->delivery_count > 0) {
@@ -239,24 +301,38 @@ static void select_sessions(struct batch *b, struct sending *s, const struct inb
     }
 }
 
-static enum err select_all(struct batch *b, const struct queue *q)
+/* Room for as many deliveries as there can be. */
+static enum err make_room(struct batch *b, const struct queue *q)
 {
-    size_t most = 0;
+    size_t deliveries = 0;
+    size_t nodes = 0;
 
     for (size_t first = 0, n; first < q->count; first += n) {
         n = run_length(q, first);
-        most += n * q->items[first + n - 1]->sent.session_count;
+        const struct sending *last = q->items[first + n - 1];
+
+        deliveries += n * last->sent.entry_count;
+        nodes += last->message.target.group[0] ? n * last->sent.entry_count : 0;
     }
-    b->deliveries = calloc(most + 1, sizeof(*b->deliveries));
-    if (!b->deliveries) {
-        return ERR_NO_MEMORY;
+    b->deliveries = calloc(deliveries + 1, sizeof(*b->deliveries));
+    b->counts = calloc(nodes + 1, sizeof(*b->counts));
+    return b->deliveries && b->counts ? ERR_OK : ERR_NO_MEMORY;
+}
+
+static enum err select_all(struct batch *b, const struct queue *q)
+{
+    enum err err = make_room(b, q);
+
+    if (err) {
+        return err;
     }
+    struct envelope_counts *counts = b->counts;
     for (size_t first = 0; first < q->count;) {
         size_t end = first + run_length(q, first);
 
         for (; first < end; first++) {
             if (!q->items[first]->problem.err) {
-                select_sessions(b, q->items[first], &q->items[end - 1]->sent);
+                select_deliveries(b, q->items[first], &q->items[end - 1]->sent, &counts);
             }
         }
     }

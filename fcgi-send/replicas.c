@@ -11,31 +11,62 @@
 #include "fcgi-send/pipeline.h"
 #include "shared/history.h"
 #include "shared/schema.h"
+#include "shared/topics.h"
 
 /* A message that is to be confirmed, and where in the pipeline that is asked. */
 struct asked {
     struct sending *sending; /* borrowed */
     int place;               /* the master that has it, as far as is known */
-    size_t touch;            /* the first of TOUCHES commands */
-    size_t wait;             /* shared by all at one place */
+    size_t touch;            /* the first of touch_count commands */
+    size_t touch_count;
+    size_t wait; /* shared by all at one place */
     size_t entry;
 };
 
-/* Commands of add_touch(). */
-#define TOUCHES 2
+/* Commands of add_touches(), at most. */
+#define TOUCHES_MAX 2
 
-/* Keeps the inbox a little longer, and so writes something; the cursors must not go before it. */
-static void add_touch(struct pipeline *pipeline, const struct config *config, const char *user_id)
+static void touch_read(struct command *c, const struct config *config, const struct target *t)
 {
-    void (*const keys[])(struct command *, const char *, const char *) = {
-        schema_add_read, schema_add_inbox};
+    command_add_str(c, "PEXPIRE");
+    schema_add_read(c, config->redis_prefix, t->user_id);
+    command_add_int(c, config->inbox_ttl_ms);
+}
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        struct command *command = pipeline_add(pipeline);
+static void touch_entries(struct command *c, const struct config *config, const struct target *t)
+{
+    if (t->group[0]) {
+        topics_touch_command(c, config->redis_prefix, t->group, config->topics_history_ttl_ms);
+        return;
+    }
+    command_add_str(c, "PEXPIRE");
+    schema_add_inbox(c, config->redis_prefix, t->user_id);
+    command_add_int(c, config->inbox_ttl_ms);
+}
 
-        command_add_str(command, "PEXPIRE");
-        keys[i](command, config->redis_prefix, user_id);
-        command_add_int(command, config->inbox_ttl_ms);
+/* Keeps it a little longer, and so writes something; the cursors must not go before the inbox. */
+static void add_touches(struct pipeline *pipeline, const struct config *config, struct asked *a)
+{
+    const struct target *target = &a->sending->message.target;
+
+    a->touch = pipeline->count;
+    if (!target->group[0]) {
+        touch_read(pipeline_add(pipeline), config, target);
+    }
+    touch_entries(pipeline_add(pipeline), config, target);
+    a->touch_count = pipeline->count - a->touch;
+}
+
+static void add_entry(struct pipeline *pipeline, const struct config *config, struct asked *a)
+{
+    const struct target *target = &a->sending->message.target;
+    struct command *command = pipeline_add(pipeline);
+
+    a->entry = pipeline->count - 1;
+    if (target->group[0]) {
+        topics_entry_command(command, config->redis_prefix, target->group, a->sending->sent.id);
+    } else {
+        history_entry_command(command, config->redis_prefix, target->user_id, a->sending->sent.id);
     }
 }
 
@@ -44,8 +75,7 @@ static int place_of(const struct worker *w, const struct sending *s)
     struct command command;
 
     command_init(&command);
-    command_add_str(&command, "PEXPIRE");
-    schema_add_inbox(&command, w->service->config->redis_prefix, s->message.target.user_id);
+    touch_entries(&command, w->service->config, &s->message.target);
     int place = redis_sync_place(w->redis, &command);
     command_finish(&command);
     return place;
@@ -67,7 +97,7 @@ static size_t list_stored(const struct worker *w, const struct batch *b, struct 
     for (size_t i = 0; i < b->count; i++) {
         struct sending *s = &b->sendings[i];
 
-        if (!s->problem.err && s->sent.stored && !s->message.target.group[0]) {
+        if (!s->problem.err && s->sent.stored) {
             list[count++] = (struct asked){.sending = s, .place = place_of(w, s)};
         }
     }
@@ -80,18 +110,13 @@ static void ask_place(
     struct pipeline *pipeline, const struct config *config, struct asked *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        list[i].touch = pipeline->count;
-        add_touch(pipeline, config, list[i].sending->message.target.user_id);
+        add_touches(pipeline, config, &list[i]);
     }
     size_t wait = pipeline->count;
     pipeline_add_wait(pipeline, config);
     for (size_t i = 0; i < count; i++) {
-        const struct sending *s = list[i].sending;
-
         list[i].wait = wait;
-        list[i].entry = pipeline->count;
-        history_entry_command(
-            pipeline_add(pipeline), config->redis_prefix, s->message.target.user_id, s->sent.id);
+        add_entry(pipeline, config, &list[i]);
     }
 }
 
@@ -112,7 +137,7 @@ static bool is_late(const struct pipeline *p, const struct asked *a)
 {
     bool is_late = p->fates[a->wait].late || p->fates[a->entry].late;
 
-    for (size_t i = 0; i < TOUCHES; i++) {
+    for (size_t i = 0; i < a->touch_count; i++) {
         is_late = is_late || p->fates[a->touch + i].late;
     }
     return is_late;
@@ -120,7 +145,8 @@ static bool is_late(const struct pipeline *p, const struct asked *a)
 
 static enum err read_answers(const struct pipeline *p, const struct asked *a, int64_t wanted)
 {
-    const size_t commands[] = {a->touch, a->touch + 1, a->wait, a->entry};
+    /* Of one touch or two: the last one is there in any case. */
+    const size_t commands[] = {a->touch, a->touch + a->touch_count - 1, a->wait, a->entry};
     int64_t confirmed = 0;
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -142,7 +168,7 @@ static enum err confirm(struct worker *w, struct batch *b, struct asked *list, s
     const struct config *config = w->service->config;
     size_t late = 0;
     struct pipeline pipeline;
-    enum err err = pipeline_init(&pipeline, *count * (TOUCHES + 2));
+    enum err err = pipeline_init(&pipeline, *count * (TOUCHES_MAX + 2));
 
     if (err) {
         return err;

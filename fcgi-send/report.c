@@ -94,7 +94,7 @@ static void encode_sending(const struct sending *s, bool lists_sessions, struct 
     char id[MESSAGE_ID_BYTES];
 
     if (s->message.target.group[0]) {
-        broadcast_report(&s->broadcast, out);
+        report_group(s, out);
         return;
     }
     buf_add_char(out, '{');

@@ -13,7 +13,6 @@
 #include "fcgi-send/routes.h"
 #include "fcgi-send/stats.h"
 #include "fcgi-send/validate.h"
-#include "shared/clock.h"
 
 static enum err validate(
     const struct config *config, const struct request *req, struct batch *b, struct problem *p)
@@ -69,6 +68,17 @@ static void end_wait(struct service *s, const struct batch *b)
     }
 }
 
+static void count_delivery(const struct delivery *d)
+{
+    if (!d->counts) {
+        stats_add(&send_stats[SEND_STAT_deliveries_queued + d->status], 1);
+        return;
+    }
+    for (int status = 0; status < DELIVERY_STATUS_COUNT; status++) {
+        stats_add(&send_stats[SEND_STAT_deliveries_queued + status], d->counts->with[status]);
+    }
+}
+
 static void count(const struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++) {
@@ -82,32 +92,7 @@ static void count(const struct batch *b)
         }
     }
     for (size_t i = 0; i < b->delivery_count; i++) {
-        stats_add(&send_stats[SEND_STAT_deliveries_queued + b->deliveries[i].status], 1);
-    }
-}
-
-/* Those for groups, one after another. deadline_ms: of all that wait. */
-static void send_to_groups(struct worker *w, struct batch *b, int64_t deadline_ms)
-{
-    for (size_t i = 0; i < b->count; i++) {
-        struct sending *s = &b->sendings[i];
-        struct message *m = &s->message;
-        int64_t left_ms = deadline_ms - clock_mono_ms();
-
-        if (s->problem.err || !m->target.group[0]) {
-            continue;
-        }
-        if (b->wait == MESSAGE_WAIT_ACK) {
-            batch_fail(b, s, ERR_BAD_VALUE, "wait"); /* acknowledgements are for users */
-            continue;
-        }
-        m->wait = left_ms > 0 ? b->wait : MESSAGE_WAIT_NONE;
-        m->timeout_ms = m->wait == MESSAGE_WAIT_NONE ? 0 : left_ms;
-        enum err err = broadcast_send(w, m, &s->broadcast);
-        if (err) {
-            batch_fail(b, s, err, err == ERR_IDEMPOTENCY_CONFLICT ? "messageId" : "");
-        }
-        s->sent.duplicate = s->broadcast.sent.duplicate;
+        count_delivery(&b->deliveries[i]);
     }
 }
 
@@ -115,14 +100,12 @@ static void send_to_groups(struct worker *w, struct batch *b, int64_t deadline_m
 static enum err send_messages(
     struct worker *w, struct batch *b, struct response *res, struct problem *p)
 {
-    int64_t deadline_ms = clock_mono_ms() + b->timeout_ms;
     enum err err;
 
     if ((err = lookup_send(w, b)) || (err = dispatch(w, b))) {
         return err;
     }
     ghosts_remove(w, b->deliveries, b->delivery_count);
-    send_to_groups(w, b, deadline_ms);
     count(b);
     if (!b->is_list && b->sendings[0].problem.err) {
         *p = b->sendings[0].problem;

@@ -83,13 +83,13 @@ void inbox_send_command(struct command *c, const char *prefix, const struct inbo
 }
 
 enum err inbox_send_decode(
-    const struct redisReply *reply, int64_t now_wall_ms, size_t count, struct inbox_sent *out)
+    const struct redisReply *reply, int64_t now_wall_ms, size_t count, struct message_sent *out)
 {
     struct reply_reader r = reply_reader_of(reply);
-    struct inbox_sent *last = &out[count - 1];
+    struct message_sent *last = &out[count - 1];
 
     for (size_t i = 0; i < count; i++) {
-        out[i] = (struct inbox_sent){.conflict = reply_next_int(&r) != 0};
+        out[i] = (struct message_sent){.conflict = reply_next_int(&r) != 0};
         out[i].duplicate = reply_next_int(&r) != 0;
         out[i].stored = reply_next_int(&r) != 0;
         out[i].id = reply_next_id(&r);
@@ -98,13 +98,7 @@ enum err inbox_send_decode(
     if (reply_reader_err(&r)) {
         return ERR_INTERNAL;
     }
-    return registry_entries_decode(
-        reply_next(&r), now_wall_ms, &last->sessions, &last->session_count);
-}
-
-void inbox_sent_finish(struct inbox_sent *s)
-{
-    free(s->sessions);
+    return registry_entries_decode(reply_next(&r), now_wall_ms, &last->entries, &last->entry_count);
 }
 
 void inbox_fetch_command(struct command *c, const char *prefix, const struct inbox_fetch *f)

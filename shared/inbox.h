@@ -9,9 +9,9 @@
 #include "shared/command.h"
 #include "shared/id.h"
 #include "shared/message.h"
+#include "shared/message_sent.h"
 
 struct redisReply;
-struct registry_entry;
 struct reply_reader;
 
 /* Messages are read class by class: the three narrowings that a session is meant by ("*", "pc",
@@ -68,19 +68,9 @@ struct inbox_send {
 /* Append (durable messages), idempotency (those with a messageId) and look-up in one script call.
  */
 void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s);
-struct inbox_sent {
-    bool conflict;  /* messageId was used with another payload: nothing was stored */
-    bool duplicate; /* a retry */
-    bool stored;    /* id and prev_id are valid */
-    struct message_id id;
-    struct message_id prev_id;
-    struct registry_entry *sessions; /* owned; none where they were not asked for */
-    size_t session_count;
-};
-/* count: as in the command. The sessions, if they were asked for, are the last one's. */
+/* count: as in the command. The entries, the user's sessions, are the last one's. */
 enum err inbox_send_decode(const struct redisReply *reply, int64_t now_wall_ms, size_t count,
-    struct inbox_sent *out) MUST_CHECK;
-void inbox_sent_finish(struct inbox_sent *s);
+    struct message_sent *out) MUST_CHECK;
 
 /* What one session is to see; its strings are borrowed. */
 struct inbox_fetch {

@@ -158,15 +158,6 @@ enum err message_parse_wait(struct json_object *object, const char *path,
     return json_get_int(FIELD("timeoutMs"), 1, rules->timeout_max_ms, timeout_ms, p);
 }
 
-static enum err check_wait(const struct fields *f, const struct message *m, struct problem *p)
-{
-    if (m->wait == MESSAGE_WAIT_ACK && m->target.group[0]) {
-        return json_refuse(
-            FIELD("wait"), ERR_BAD_VALUE, "\"ack\" is for users only; a group has \"written\"", p);
-    }
-    return ERR_OK;
-}
-
 enum err message_parse(struct slice text, struct json_object *object, const char *path,
     const struct message_rules *rules, struct message *out, struct problem *p)
 {
@@ -183,7 +174,6 @@ enum err message_parse(struct slice text, struct json_object *object, const char
         (err = parse_message_id(&f, out, p)) || (err = parse_exclude(&f, out, p)) ||
         (err = parse_durability(&f, rules, out, p)) ||
         (err = message_parse_wait(object, path, rules, &out->wait, &out->timeout_ms, p)) ||
-        (err = check_wait(&f, out, p)) ||
         (err = message_encode_payload(text, object, path, &out->payload, p))) {
         message_finish(out);
     }

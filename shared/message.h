@@ -40,7 +40,7 @@ struct message_rules {
  *   ERR_BAD_VALUE          an element of exclude is no session id; durable with sessionId (an id
  *                          never comes back, so nothing could ever fetch it) or with a group that
  *                          nothing is kept for; ttl of a message that is not durable; a wait that
- *                          is not none, written or ack; ack with a group; timeoutMs without a wait
+ *                          is not none, written or ack; timeoutMs without a wait
  *   ERR_OUT_OF_RANGE       more than MESSAGE_EXCLUDE_MAX elements in exclude; ttl not 1 to
  *                          ttl_max_s, or to history_ttl_max_s of a topic; timeoutMs not 1 to
  * timeout_max_ms Defaults: durable true, but false with sessionId and for groups without history;

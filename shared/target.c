@@ -190,6 +190,13 @@ const char *target_reach(const struct target *t, char out[ADDRESS_PART_BYTES_MAX
     return t->group[0] ? group_name_server_client(t->group, out) : t->server_client;
 }
 
+int target_compare_subjects(const struct target *a, const struct target *b)
+{
+    int by_group = strcmp(a->group, b->group);
+
+    return by_group ? by_group : strcmp(a->user_id, b->user_id);
+}
+
 void target_format_narrowing(const struct target *t, char *out, size_t out_bytes)
 {
     if (t->page[0]) {

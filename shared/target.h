@@ -35,6 +35,8 @@ enum err target_parse(
 bool target_matches(const struct target *t, const struct address *a, const char *session_id);
 /* The serverClient whose sessions it means; "": others' too. Borrowed from t or out. */
 const char *target_reach(const struct target *t, char out[ADDRESS_PART_BYTES_MAX + 1]);
+/* Orders targets by user, or by group; 0: both mean the same one, however narrowed. */
+int target_compare_subjects(const struct target *a, const struct target *b);
 /* The narrowing as it is stored in the inbox: "*", "pc" or "pc:home". */
 #define NARROWING_BYTES (2 * ADDRESS_PART_BYTES_MAX + 2)
 void target_format_narrowing(const struct target *t, char *out, size_t out_bytes);

@@ -100,6 +100,7 @@ void topics_send_command(struct command *c, const char *prefix, const struct top
     command_add_str(c, s->payload_hash);
     command_add_int(c, s->idempotency_window_ms);
     add_excluded(c, m);
+    command_add_int(c, s->looks_up);
 }
 
 /* false: it is empty, does not fit, or has a NUL. */
@@ -182,10 +183,10 @@ enum err topics_dismiss_decode(const struct redisReply *reply, int64_t now_wall_
 }
 
 enum err topics_send_decode(
-    const struct redisReply *reply, int64_t now_wall_ms, struct topics_sent *out)
+    const struct redisReply *reply, int64_t now_wall_ms, struct message_sent *out)
 {
     struct reply_reader r = reply_reader_of(reply);
-    struct topics_sent sent = {0};
+    struct message_sent sent = {0};
     enum err err;
 
     sent.conflict = reply_next_int(&r) != 0;
@@ -193,21 +194,16 @@ enum err topics_send_decode(
     sent.stored = reply_next_int(&r) != 0;
     sent.id = reply_next_id(&r);
     sent.prev_id = reply_next_id(&r);
-    err = topics_nodes_decode(reply_next(&r), now_wall_ms, &sent.nodes, &sent.node_count);
+    err = topics_nodes_decode(reply_next(&r), now_wall_ms, &sent.entries, &sent.entry_count);
     if (err) {
         return err;
     }
     if (reply_reader_err(&r)) {
-        free(sent.nodes);
+        free(sent.entries);
         return ERR_INTERNAL;
     }
     *out = sent;
     return ERR_OK;
-}
-
-void topics_sent_finish(struct topics_sent *s)
-{
-    free(s->nodes);
 }
 
 static void add_id(struct command *c, struct message_id id)

@@ -11,9 +11,11 @@
 #define SHARED_TOPICS_H
 
 #include "shared/command.h"
+#include "shared/dismissal.h"
 #include "shared/id.h"
+#include "shared/inbox.h"
 #include "shared/message.h"
-#include "shared/registry.h"
+#include "shared/message_sent.h"
 
 struct redisReply;
 
@@ -50,24 +52,15 @@ enum err topics_dismiss_decode(const struct redisReply *reply, int64_t now_wall_
 struct topics_send {
     const struct message *message; /* its target is a group */
     bool store;                    /* append to the topic's log */
+    bool looks_up;                 /* tell the group's nodes */
     const char *payload_hash;      /* as of inbox_send */
     int64_t max_messages;
     int64_t ttl_ms;
     int64_t idempotency_window_ms;
 };
 void topics_send_command(struct command *c, const char *prefix, const struct topics_send *s);
-struct topics_sent {
-    bool conflict;  /* messageId was used with another payload: nothing was done */
-    bool duplicate; /* a retry; of a message that is not stored (any more): there are no nodes */
-    bool stored;    /* id and prev_id are valid */
-    struct message_id id;
-    struct message_id prev_id;
-    struct registry_entry *nodes; /* owned; those past `until` are left out */
-    size_t node_count;
-};
 enum err topics_send_decode(
-    const struct redisReply *reply, int64_t now_wall_ms, struct topics_sent *out) MUST_CHECK;
-void topics_sent_finish(struct topics_sent *s);
+    const struct redisReply *reply, int64_t now_wall_ms, struct message_sent *out) MUST_CHECK;
 
 /* What one session is to see of a topic's log; its strings are borrowed. */
 struct topics_fetch {

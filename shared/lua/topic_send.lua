@@ -2,26 +2,25 @@
 --
 -- KEYS: topic, log [, sent]
 -- ARGV: store (1 0), payload, log max, log ttl ms, message ttl ms or 0, payload hash, idempotency window ms,
--- sessionIds that are not to get it, separated by spaces
+-- sessionIds that are not to get it, separated by spaces, whether the nodes are asked for (1 0)
 -- Returns {conflict, duplicate, stored, id, previous id, {nodeId, value, …}}
 
 -- include: entries.lua
 
 local topic, log, sent = KEYS[1], KEYS[2], KEYS[3]
-local store, payload, log_max, log_ttl_ms, message_ttl_ms, hash, window_ms, except =
-  ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local store, payload, log_max, log_ttl_ms, message_ttl_ms, hash, window_ms, except, wants_nodes =
+  ARGV[1] == '1', ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8], ARGV[9] == '1'
 
-local function nodes()
-  return redis.call('HGETALL', topic)
+local function answer(conflict, duplicate, stored, id, previous)
+  return {conflict, duplicate, stored, id, previous, wants_nodes and redis.call('HGETALL', topic) or {}}
 end
 
 if sent then
   local record = redis.call('GET', sent)
   if record then
     local id, previous, first_hash = string.match(record, '^(%S+) (%S+) (%S+)$')
-    if first_hash ~= hash then return {1, 0, 0, '0-0', '0-0', {}} end
-    local is_stored = id ~= '0-0' and has_entry(log, id)
-    return {0, 1, is_stored and 1 or 0, id, previous, is_stored and nodes() or {}}
+    if first_hash ~= hash then return answer(1, 0, 0, '0-0', '0-0') end
+    return answer(0, 1, id ~= '0-0' and has_entry(log, id) and 1 or 0, id, previous)
   end
 end
 
@@ -39,4 +38,4 @@ if store then
   id, previous = append_entry(log, payload, log_max, log_ttl_ms, fields)
 end
 if sent then redis.call('SET', sent, id .. ' ' .. previous .. ' ' .. hash, 'PX', window_ms) end
-return {0, 0, store and 1 or 0, id, previous, nodes()}
+return answer(0, 0, store and 1 or 0, id, previous)

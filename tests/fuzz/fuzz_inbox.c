@@ -11,13 +11,13 @@
 
 static void check_sent(const redisReply *reply, size_t count)
 {
-    struct inbox_sent sent[2];
+    struct message_sent sent[2];
 
     if (inbox_send_decode(reply, 1000, count, sent) == ERR_OK) {
-        for (size_t i = 0; i < sent[count - 1].session_count; i++) {
-            assert(id_is_session(slice_of(sent[count - 1].sessions[i].session_id)));
+        for (size_t i = 0; i < sent[count - 1].entry_count; i++) {
+            assert(id_is_session(slice_of(sent[count - 1].entries[i].session_id)));
         }
-        inbox_sent_finish(&sent[count - 1]);
+        message_sent_finish(&sent[count - 1]);
     }
 }
 

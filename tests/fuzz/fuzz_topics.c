@@ -13,13 +13,13 @@
 
 static void check_sent(const redisReply *reply)
 {
-    struct topics_sent sent;
+    struct message_sent sent;
 
     if (topics_send_decode(reply, NOW_MS, &sent) == ERR_OK) {
-        for (size_t i = 0; i < sent.node_count; i++) {
-            assert(*sent.nodes[i].node_id && *sent.nodes[i].addr && *sent.nodes[i].boot);
+        for (size_t i = 0; i < sent.entry_count; i++) {
+            assert(*sent.entries[i].node_id && *sent.entries[i].addr && *sent.entries[i].boot);
         }
-        topics_sent_finish(&sent);
+        message_sent_finish(&sent);
     }
 }
 

@@ -207,7 +207,6 @@ BAD = [
     ("durable to a page", {"serverClient": "pc", "page": "home", "durable": True}, (400, 40014, "durable")),
     ("durable to a topic without history", {"topic": "t", "durable": True}, (400, 40014, "durable")),
     ("ttl to a group", {"all": True, "ttl": 5}, (400, 40014, "ttl")),
-    ("wait for acknowledgements", {"all": True, "wait": "ack"}, (400, 40014, "wait")),
 ]
 
 
@@ -650,6 +649,49 @@ def test_batch_may_mix_users_and_groups(topics, join, user):
     assert [client.receive_message()["json"] for _ in range(3)] == [1, 2, 6]
 
 
-def test_batch_that_waits_for_acknowledgements_has_none_of_groups(topics):
-    data = topics.web.send(messages=[{"topic": "t", "json": 1}], wait="ack")
-    assert (data["messages"][0]["code"], data["messages"][0]["data"]["field"]) == (40014, "messages[0].wait")
+def test_full_batch_for_users_and_groups_is_one_forward_per_node_and_in_order(topics, join, user):
+    """Both clients are meant by each message, in one way or another."""
+    ways = [{"userId": user}, {"topic": "news/mixed"}, {"serverClient": "pc", "page": "home"}, {"userId": user, "durable": False}, {"all": True}]
+    clients = [join(node, "news/mixed") for node in (0, 1)]
+    messages = [{**ways[n % 5], "json": n} if n % 100 != 50 else {"topic": "bad topic", "json": n} for n in range(1000)]
+    before = [node.metrics()["socketsend_node_forwards_total"] for node in topics.nodes]
+    data = topics.web.send(messages=messages, wait="written")
+    assert [node.metrics()["socketsend_node_forwards_total"] - n for node, n in zip(topics.nodes, before)] == [1, 1]
+    assert (data["sent"], data["failed"]) == (990, 10)
+    assert [n for n, result in enumerate(data["messages"]) if result["code"] != 0] == list(range(50, 1000, 100))
+    assert all(result["data"]["delivered"] == 2 for result in data["messages"] if result["code"] == 0)
+    for client in clients:
+        assert [message["json"] for message in client.receive_messages(990)] == [n for n in range(1000) if n % 100 != 50]
+
+
+def test_batch_for_a_topic_with_history_is_kept_in_its_order(kept, topic, member):
+    client = member()
+    subscribe(client, topic)
+    messages = [{"topic": topic, "json": n, "messageId": f"m{n}"} for n in range(40)]
+    for again in (False, True):
+        data = kept.web.send(messages=messages, wait="written")
+        assert [result["data"]["duplicate"] for result in data["messages"]] == [again] * 40
+    late = member(1)
+    subscribe(late, topic, lastId="0-0")
+    assert receive_numbers(client, 40) == receive_numbers(late, 40) == list(range(40))
+
+
+def test_messages_of_a_batch_for_groups_of_a_dead_node_remove_it_once(make_stack):
+    stack = make_stack(options={"topics.history": "log/**", "topics.allow": "**"})
+    client = stack.connect(1, "/screenWebsocket/pc/home/u1")
+    subscribe(client, "log/a")
+    dead = stack.nodes[1].id
+    stack.nodes[1].kill()
+    data = stack.web.send(messages=[{"topic": "log/a", "json": n} for n in range(3)] + [{"serverClient": "pc", "json": 3}])
+    assert {node["status"] for result in data["messages"] for node in result["data"]["nodes"]} <= {"gone", "unreachable"}
+    wait_until(lambda: not stack.web.send(messages=[{"topic": "log/a", "json": 9}, {"all": True, "json": 9}])["messages"][0]["data"]["nodes"])
+    assert dead not in group_key(stack, "log/a")
+
+
+def test_who_waits_for_acknowledgements_of_a_group_waits_until_it_is_written(topics, join, user):
+    """Nobody acknowledges these, as nobody does with a user's messages that are not durable."""
+    client = join(0, "news/mixed")
+    data = topics.web.send(messages=[{"topic": "news/mixed", "json": 1}, {"userId": user, "json": 2, "durable": False}], wait="ack", timeoutMs=20_000)
+    assert [(result["data"]["delivered"], result["data"]["acked"]) for result in data["messages"]] == [(1, 0), (1, 0)]
+    assert topics.web.send(topic="news/mixed", json=3, wait="ack", timeoutMs=20_000)["written"] == 1
+    assert [client.receive_message()["json"] for _ in range(3)] == [1, 2, 3]

@@ -133,14 +133,14 @@ struct registry_entry session_at(const char *name, const char *key)
     return e;
 }
 
-struct inbox_sent send_json_to_inbox_of(const char *json, int64_t inbox_max)
+struct message_sent send_json_to_inbox_of(const char *json, int64_t inbox_max)
 {
     static const struct message_rules rules = {
         .payload_max_bytes = 65536, .timeout_max_ms = 30000, .ttl_max_s = 604800};
     struct json_object *object;
     struct message message;
     struct inbox_item item = {.message = &message};
-    struct inbox_sent sent;
+    struct message_sent sent;
     struct command c;
     redisReply *reply;
 
@@ -163,17 +163,17 @@ struct inbox_sent send_json_to_inbox_of(const char *json, int64_t inbox_max)
     return sent;
 }
 
-struct inbox_sent send_json(const char *json)
+struct message_sent send_json(const char *json)
 {
     return send_json_to_inbox_of(json, 1000);
 }
 
 struct message_id send_and_forget(const char *json)
 {
-    struct inbox_sent sent = send_json(json);
+    struct message_sent sent = send_json(json);
 
     assert_true(sent.stored);
-    inbox_sent_finish(&sent);
+    message_sent_finish(&sent);
     return sent.id;
 }
 

@@ -56,8 +56,8 @@ void take_lease(const char *node_id, const char *boot);
 void lose_lease(const char *node_id);
 
 /* Sends a message as a caller of POST /socketSend writes it, with an inbox of 1,000 messages. */
-struct inbox_sent send_json(const char *json);
-struct inbox_sent send_json_to_inbox_of(const char *json, int64_t inbox_max);
+struct message_sent send_json(const char *json);
+struct message_sent send_json_to_inbox_of(const char *json, int64_t inbox_max);
 struct message_id send_and_forget(const char *json); /* the id */
 
 /* Opens with on_duplicate = allow, in pages of 100. last_id may be "". */

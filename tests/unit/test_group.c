@@ -136,7 +136,8 @@ static void make_messages(void)
 {
     memset(sendings, 0, sizeof(sendings));
     for (size_t i = 0; i < 3; i++) {
-        sendings[i].sent = (struct inbox_sent){.stored = true, .id = {i + 1, 0}, .prev_id = {i, 0}};
+        sendings[i].sent =
+            (struct message_sent){.stored = true, .id = {i + 1, 0}, .prev_id = {i, 0}};
         buf_init(&sendings[i].message.payload, 100);
         buf_addf(&sendings[i].message.payload, "{\"json\":%zu}", i + 1);
     }
@@ -229,6 +230,75 @@ static void what_is_too_large_for_a_node_follows_in_pieces(void **state)
     finish_messages();
 }
 
+static struct delivery *add_node(
+    struct sending *s, const char *boot, struct envelope_counts *counts)
+{
+    struct delivery *d = add_session("", boot, "10.0.0.1:1");
+
+    memset(found.entries[found.count - 1].session_id, 0, SESSION_ID_BYTES);
+    d->sending = s;
+    d->counts = counts;
+    return d;
+}
+
+static void messages_for_users_and_for_groups_share_a_forward_in_the_order_of_the_batch(
+    void **state)
+{
+    char except[1][SESSION_ID_BYTES] = {"x---------------------"};
+    struct envelope_counts counts[2] = {{{0}}};
+
+    (void)state;
+    make_messages();
+    strcpy(sendings[1].message.target.group, "news");
+    sendings[1].message.exclude = except;
+    sendings[1].message.exclude_count = 1;
+    add_session("a", "boot-a", "10.0.0.1:1")->sending = &sendings[0];
+    add_session("a", "boot-a", "10.0.0.1:1")->sending = &sendings[2];
+    add_node(&sendings[1], "boot-a", &counts[0]);
+    add_node(&sendings[1], "boot-b", &counts[1]);
+    struct groups g = group();
+    assert_int_equal(g.count, 2);
+    assert_int_equal(g.items[0].session_count, 3);
+    assert_envelope(&g.items[0], MESSAGE_WAIT_NONE, 0,
+        "{\"boot\":\"boot-a\",\"wait\":\"none\",\"waitMs\":0,\"messages\":["
+        "{\"id\":\"1-0\",\"prevId\":\"0-0\",\"sessions\":[\"a---------------------\"],\"bytes\":10}"
+        ","
+        "{\"id\":\"2-0\",\"prevId\":\"1-0\",\"group\":\"news\",\"exclude\":["
+        "\"x---------------------\"],\"bytes\":10},"
+        "{\"id\":\"3-0\",\"prevId\":\"2-0\",\"sessions\":[\"a---------------------\"],\"bytes\":10}"
+        "]}\n{\"json\":1}{\"json\":2}{\"json\":3}");
+    assert_envelope(&g.items[1], MESSAGE_WAIT_NONE, 0,
+        "{\"boot\":\"boot-b\",\"wait\":\"none\",\"waitMs\":0,\"messages\":["
+        "{\"id\":\"2-0\",\"prevId\":\"1-0\",\"group\":\"news\",\"exclude\":["
+        "\"x---------------------\"],\"bytes\":10}]}\n{\"json\":2}");
+    groups_finish(&g);
+    finish_messages();
+}
+
+static void excluded_sessions_count_as_listed(void **state)
+{
+    size_t most = ENVELOPE_SESSIONS_MAX;
+    char(*except)[SESSION_ID_BYTES] = calloc(most, sizeof(*except));
+    struct envelope_counts counts[2] = {{{0}}};
+    struct groups g;
+
+    (void)state;
+    make_messages();
+    for (size_t i = 0; i < 2; i++) {
+        strcpy(sendings[i].message.target.group, "news");
+        sendings[i].message.exclude = except;
+        sendings[i].message.exclude_count = i == 0 ? most : 1;
+        add_node(&sendings[i], "boot-a", &counts[i]);
+    }
+    assert_int_equal(group_by_node(found.deliveries, found.count, SIZE_MAX, &g), ERR_OK);
+    assert_int_equal(g.count, 2);
+    assert_int_equal(g.items[0].session_count, most);
+    assert_int_equal(g.items[1].piece, 1);
+    groups_finish(&g);
+    finish_messages();
+    free(except);
+}
+
 /* What a node says of a session. */
 static struct envelope_status said(
     const struct delivery *d, enum delivery_status status, int64_t idle_ms)
@@ -266,6 +336,34 @@ static void answer_is_taken_message_by_message(void **state)
     assert_int_equal(first->status, DELIVERY_WRITTEN);
     assert_int_equal(second->status, DELIVERY_REJECTED);
     assert_int_equal(other->status, DELIVERY_UNREACHABLE);
+    groups_finish(&g);
+    finish_messages();
+}
+
+static void answer_about_a_group_is_taken_as_counts(void **state)
+{
+    struct envelope_counts counts[2] = {{{0}}};
+
+    (void)state;
+    make_messages();
+    struct delivery *unlike = add_node(&sendings[0], "boot", &counts[0]);
+    struct delivery *session = add_session("a", "boot", "10.0.0.1:1");
+    struct delivery *node = add_node(&sendings[2], "boot", &counts[1]);
+    session->sending = &sendings[1];
+    struct groups g = group();
+    struct envelope_answer_message messages[] = {
+        {.sessions = (struct envelope_status[]){said(session, DELIVERY_WRITTEN, 1)},
+            .session_count = 1}, /* that is no answer about a group */
+        {.sessions = (struct envelope_status[]){said(session, DELIVERY_WRITTEN, 1)},
+            .session_count = 1},
+        {.is_group = true, .counts = {{[DELIVERY_WRITTEN] = 7}}}};
+    group_take_answer(
+        &g.items[0], &(struct envelope_answer){.messages = messages, .message_count = 3});
+    assert_int_equal(unlike->status, DELIVERY_UNREACHABLE);
+    assert_int_equal(session->status, DELIVERY_WRITTEN);
+    assert_int_equal(node->status, DELIVERY_ACKED);
+    assert_int_equal(counts[0].with[DELIVERY_WRITTEN], 0);
+    assert_int_equal(counts[1].with[DELIVERY_WRITTEN], 7);
     groups_finish(&g);
     finish_messages();
 }
@@ -322,7 +420,10 @@ int main(void)
         test(node_is_told_its_boot_and_its_sessions),
         test(node_gets_all_its_messages_at_once_and_in_order),
         test(what_is_too_large_for_a_node_follows_in_pieces),
+        test(messages_for_users_and_for_groups_share_a_forward_in_the_order_of_the_batch),
+        test(excluded_sessions_count_as_listed),
         test(answer_is_taken_message_by_message),
+        test(answer_about_a_group_is_taken_as_counts),
         test(answer_is_taken_by_session_in_any_order),
         test(answer_about_others_changes_nothing),
         test(no_answer_is_the_same_for_all),

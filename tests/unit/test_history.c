@@ -331,9 +331,9 @@ static void message_id_is_found_while_it_is_remembered(void **state)
 
     (void)state;
     sent = send_and_forget("{\"userId\":\"u1\",\"json\":1,\"messageId\":\"m1\"}");
-    struct inbox_sent not_stored =
+    struct message_sent not_stored =
         send_json("{\"userId\":\"u1\",\"json\":1,\"messageId\":\"m2\",\"durable\":false}");
-    inbox_sent_finish(&not_stored);
+    message_sent_finish(&not_stored);
     assert_true(find_sent("m1", &id, &left_ms));
     assert_id_equal(id, sent);
     assert_true(left_ms > 0);

@@ -37,8 +37,8 @@ static void expect_unread(const char *key, const char *last_id, const char *expe
 
 static void send_appends_and_chains_previous_ids(void **state)
 {
-    struct inbox_sent first = send_json("{" TO_ALICE ",\"json\":1}");
-    struct inbox_sent second = send_json("{" TO_ALICE ",\"json\":2}");
+    struct message_sent first = send_json("{" TO_ALICE ",\"json\":1}");
+    struct message_sent second = send_json("{" TO_ALICE ",\"json\":2}");
 
     (void)state;
     assert_true(first.stored && second.stored);
@@ -47,33 +47,33 @@ static void send_appends_and_chains_previous_ids(void **state)
     assert_id_equal(second.prev_id, first.id);
     assert_true(message_id_compare(second.id, first.id) > 0);
     assert_int_equal(redis_server_ask_int(&server, "XLEN %s", PREFIX "{alice}:inbox"), 2);
-    inbox_sent_finish(&first);
-    inbox_sent_finish(&second);
+    message_sent_finish(&first);
+    message_sent_finish(&second);
 }
 
 static void send_tells_the_sessions(void **state)
 {
     struct registry_entry desk = session_at("desk", "pc:home:alice");
     struct registry_entry phone = session_at("phone", "app:home:alice");
-    struct inbox_sent sent;
+    struct message_sent sent;
 
     (void)state;
     enter(&desk);
     enter(&phone);
     sent = send_json("{" TO_ALICE ",\"json\":1}");
-    assert_int_equal(sent.session_count, 2);
-    assert_string_equal(sent.sessions[0].addr, "127.0.0.1:31882");
-    inbox_sent_finish(&sent);
+    assert_int_equal(sent.entry_count, 2);
+    assert_string_equal(sent.entries[0].addr, "127.0.0.1:31882");
+    message_sent_finish(&sent);
 }
 
 static void send_that_is_not_durable_is_not_stored(void **state)
 {
-    struct inbox_sent sent = send_json("{" TO_ALICE ",\"json\":1,\"durable\":false}");
+    struct message_sent sent = send_json("{" TO_ALICE ",\"json\":1,\"durable\":false}");
 
     (void)state;
     assert_false(sent.stored);
     assert_int_equal(redis_server_ask_int(&server, "EXISTS %s", PREFIX "{alice}:inbox"), 0);
-    inbox_sent_finish(&sent);
+    message_sent_finish(&sent);
 }
 
 static void inbox_expires_and_keeps_cursors_as_long(void **state)
@@ -92,11 +92,11 @@ static void inbox_is_trimmed_at_its_limit_exactly(void **state)
     (void)state;
     for (int i = 1; i <= 4; i++) {
         char json[64];
-        struct inbox_sent sent;
+        struct message_sent sent;
 
         snprintf(json, sizeof(json), "{" TO_ALICE ",\"json\":%d}", i);
         sent = send_json_to_inbox_of(json, 3);
-        inbox_sent_finish(&sent);
+        message_sent_finish(&sent);
         assert_int_equal(
             redis_server_ask_int(&server, "XLEN %s", PREFIX "{alice}:inbox"), i < 3 ? i : 3);
     }
@@ -169,9 +169,9 @@ static void foreign_entries_of_the_stream_are_passed_over(void **state)
 
 static void retry_gives_the_same_id_and_stores_nothing(void **state)
 {
-    struct inbox_sent first =
+    struct message_sent first =
         send_json("{" TO_ALICE ",\"messageId\":\"order/17:paid\",\"json\":1}");
-    struct inbox_sent again =
+    struct message_sent again =
         send_json("{" TO_ALICE ",\"json\":1,\"messageId\":\"order/17:paid\"}");
 
     (void)state;
@@ -183,8 +183,8 @@ static void retry_gives_the_same_id_and_stores_nothing(void **state)
     assert_int_equal(redis_server_ask_int(&server, "XLEN %s", PREFIX "{alice}:inbox"), 1);
     assert_true(
         redis_server_ask_int(&server, "PTTL %s", PREFIX "{alice}:sent:order/17:paid") > 50000);
-    inbox_sent_finish(&first);
-    inbox_sent_finish(&again);
+    message_sent_finish(&first);
+    message_sent_finish(&again);
 }
 
 static void same_message_id_with_another_payload_is_a_conflict(void **state)
@@ -198,37 +198,37 @@ static void same_message_id_with_another_payload_is_a_conflict(void **state)
     (void)state;
     send_and_forget("{" TO_ALICE ",\"messageId\":\"m\",\"json\":1}");
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        struct inbox_sent sent = send_json(others[i]);
+        struct message_sent sent = send_json(others[i]);
 
         assert_true(sent.conflict);
         assert_false(sent.stored);
-        inbox_sent_finish(&sent);
+        message_sent_finish(&sent);
     }
     assert_int_equal(redis_server_ask_int(&server, "XLEN %s", PREFIX "{alice}:inbox"), 1);
 }
 
 static void message_id_is_the_users_own(void **state)
 {
-    struct inbox_sent sent;
+    struct message_sent sent;
 
     (void)state;
     send_and_forget("{" TO_ALICE ",\"messageId\":\"m\",\"json\":1}");
     sent = send_json("{\"userId\":\"bob\",\"messageId\":\"m\",\"json\":2}");
     assert_false(sent.duplicate || sent.conflict);
-    inbox_sent_finish(&sent);
+    message_sent_finish(&sent);
 }
 
 static void retry_of_a_send_that_was_not_stored_is_a_duplicate_without_id(void **state)
 {
     static const char json[] = "{" TO_ALICE ",\"messageId\":\"m\",\"json\":1,\"durable\":false}";
-    struct inbox_sent sent = send_json(json);
+    struct message_sent sent = send_json(json);
 
     (void)state;
-    inbox_sent_finish(&sent);
+    message_sent_finish(&sent);
     sent = send_json(json);
     assert_true(sent.duplicate);
     assert_false(sent.stored);
-    inbox_sent_finish(&sent);
+    message_sent_finish(&sent);
 }
 
 static void what_was_read_on_the_phone_counts_on_the_desk(void **state)
@@ -327,13 +327,13 @@ static void zero_is_a_known_last_id_until_something_was_trimmed(void **state)
 {
     struct registry_entry e = session_at("s1", "pc:home:alice");
     struct registry_opened opened;
-    struct inbox_sent sent;
+    struct message_sent sent;
 
     (void)state;
     send_and_forget("{" TO_ALICE ",\"json\":1}");
     expect_unread("pc:home:alice", "0-0", "1");
     sent = send_json_to_inbox_of("{" TO_ALICE ",\"json\":2}", 1);
-    inbox_sent_finish(&sent);
+    message_sent_finish(&sent);
     opened = open_session(&e, "0-0");
     assert_false(opened.recovered);
     registry_opened_finish(&opened);
@@ -347,10 +347,10 @@ static void last_id_that_was_trimmed_is_known_only_as_the_edge(void **state)
 
     (void)state;
     for (int i = 0; i < 4; i++) {
-        struct inbox_sent sent = send_json_to_inbox_of("{" TO_ALICE ",\"json\":1}", 2);
+        struct message_sent sent = send_json_to_inbox_of("{" TO_ALICE ",\"json\":1}", 2);
 
         ids[i] = sent.id;
-        inbox_sent_finish(&sent);
+        message_sent_finish(&sent);
     }
     for (int i = 0; i < 4; i++) {
         char text[MESSAGE_ID_BYTES];
@@ -462,9 +462,9 @@ static void fetch_shows_a_gap_when_its_place_was_trimmed(void **state)
     assert_id_equal(fetched.page.last, after_first.after);
     inbox_page_finish(&fetched.page);
     for (int i = 0; i < 3; i++) {
-        struct inbox_sent sent = send_json_to_inbox_of("{" TO_ALICE ",\"json\":2}", 2);
+        struct message_sent sent = send_json_to_inbox_of("{" TO_ALICE ",\"json\":2}", 2);
 
-        inbox_sent_finish(&sent);
+        message_sent_finish(&sent);
     }
     fetched = fetch(&after_first);
     assert_true(fetched.gap);
@@ -605,10 +605,10 @@ static void trimmed_messages_that_nobody_read_are_told(void **state)
 
     (void)state;
     for (int i = 0; i < 3; i++) {
-        struct inbox_sent sent = send_json_to_inbox_of("{" TO_ALICE ",\"json\":1}", 2);
+        struct message_sent sent = send_json_to_inbox_of("{" TO_ALICE ",\"json\":1}", 2);
 
         last = sent.id;
-        inbox_sent_finish(&sent);
+        message_sent_finish(&sent);
     }
     struct registry_opened opened = open_session(&e, "");
     assert_false(opened.recovered);

@@ -4,6 +4,8 @@
 
 #include "fcgi-send/lookup.h"
 #include "fcgi-send/validate.h"
+#include "shared/clock.h"
+#include "shared/topics.h"
 #include "tests/unit/domain.h"
 
 static struct config config;
@@ -18,7 +20,9 @@ static int start(void **state)
         .redis_command_timeout_ms = 100,
         .inbox_max_messages = 1000,
         .inbox_ttl_ms = 600000,
-        .inbox_idempotency_window_ms = 60000};
+        .inbox_idempotency_window_ms = 60000,
+        .topics_history_max = 100,
+        .topics_history_ttl_ms = 600000};
     service = (struct service){.config = &config, .nodes = node_pool_create(&config)};
     worker = (struct worker){.service = &service, .redis = redis};
     take_lease("n1", "boot1");
@@ -34,8 +38,11 @@ static int stop(void **state)
 
 static struct batch look_up(const char *json)
 {
-    static const struct message_rules rules = {
-        .payload_max_bytes = 65536, .timeout_max_ms = 30000, .ttl_max_s = 604800};
+    static const struct message_rules rules = {.payload_max_bytes = 65536,
+        .timeout_max_ms = 30000,
+        .ttl_max_s = 604800,
+        .history = "kept/*",
+        .history_ttl_max_s = 600};
     struct batch b;
 
     assert_int_equal(validate_send(slice_of(json), NULL, &rules, 1000, &b, NULL), ERR_OK);
@@ -239,6 +246,97 @@ static void many_messages_to_one_user_are_stored_in_their_order(void **state)
     batch_finish(&b);
 }
 
+static void join(const char *group, const char *node_id, const char *boot)
+{
+    struct registry_entry node = {.addr = "127.0.0.1:31882", .until_ms = clock_wall_ms() + 60000};
+    struct command c;
+
+    strcpy(node.node_id, node_id);
+    strcpy(node.boot, boot);
+    command_init(&c);
+    topics_join_command(&c, PREFIX, group, &node, 60000);
+    freeReplyObject(run(&c));
+}
+
+static void message_for_a_group_is_for_the_nodes_that_have_members(void **state)
+{
+    (void)state;
+    join("kept/news", "n1", "boot1");
+    join("kept/news", "n2", "boot2");
+    take_lease("n2", "other boot");
+    struct batch b = look_up("{\"topic\":\"kept/news\",\"json\":1}");
+    assert_true(b.sendings[0].sent.stored);
+    assert_int_equal(b.delivery_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct delivery *d = &b.deliveries[i];
+        bool is_first = strcmp(d->entry->node_id, "n1") == 0;
+
+        assert_int_equal(d->status, is_first ? DELIVERY_UNREACHABLE : DELIVERY_GONE);
+        assert_ptr_equal(d->counts, &b.counts[i]);
+    }
+    batch_finish(&b);
+}
+
+static void messages_for_users_and_groups_are_looked_up_together(void **state)
+{
+    (void)state;
+    enter_at("a", "pc:home:news"); /* a topic of the same name is something else */
+    join("kept/news", "n1", "boot1");
+    join("pc:home", "n1", "boot1");
+    struct batch b = look_up("{\"messages\":[{\"topic\":\"kept/news\",\"json\":0},"
+                             "{\"userId\":\"news\",\"json\":1},"
+                             "{\"topic\":\"kept/news\",\"json\":2,\"ttl\":60},"
+                             "{\"serverClient\":\"pc\",\"page\":\"home\",\"json\":3},"
+                             "{\"topic\":\"kept/news\"},"
+                             "{\"topic\":\"news\",\"json\":5}]}");
+    const struct sending *s = b.sendings;
+
+    for (size_t i = 0; i < b.count; i++) {
+        assert_int_equal(s[i].problem.err, i == 4 ? ERR_NO_PAYLOAD : ERR_OK);
+        assert_int_equal(s[i].delivery_count, i < 4);
+        assert_int_equal(s[i].delivery_count > 0 && s[i].deliveries[0].counts, i < 4 && i != 1);
+    }
+    assert_string_equal(names_of(&s[1]), "a");
+    assert_id_equal(s[2].sent.prev_id, s[0].sent.id);
+    assert_ptr_equal(s[0].deliveries[0].entry, s[2].deliveries[0].entry); /* one ghost, if it is */
+    assert_false(s[3].sent.stored);
+    assert_int_equal(strlen(s[3].forward_id), SESSION_ID_BYTES - 1);
+    batch_finish(&b);
+}
+
+static void retry_for_a_group_goes_on_where_it_is_stored_and_to_nobody_else(void **state)
+{
+    static const char json[] =
+        "{\"messages\":[{\"topic\":\"kept/news\",\"json\":1,\"messageId\":\"m\"},"
+        "{\"topic\":\"news\",\"json\":1,\"messageId\":\"m\"},"
+        "{\"topic\":\"news\",\"json\":2}]}";
+
+    (void)state;
+    join("kept/news", "n1", "boot1");
+    join("news", "n1", "boot1");
+    for (int attempt = 0; attempt < 2; attempt++) {
+        struct batch b = look_up(json);
+        assert_int_equal(b.sendings[0].sent.duplicate, attempt);
+        assert_int_equal(b.sendings[1].sent.duplicate, attempt);
+        assert_int_equal(b.sendings[0].delivery_count, 1);
+        assert_int_equal(b.sendings[1].delivery_count, attempt == 0);
+        assert_int_equal(b.sendings[2].delivery_count, 1);
+        batch_finish(&b);
+    }
+}
+
+static void too_few_replicas_concern_what_is_stored_of_groups_too(void **state)
+{
+    (void)state;
+    config.redis_wait_replicas = 1;
+    struct batch b = look_up("{\"messages\":[{\"topic\":\"kept/news\",\"json\":1},"
+                             "{\"topic\":\"news\",\"json\":1},{\"userId\":\"u1\",\"json\":1}]}");
+    assert_int_equal(b.sendings[0].problem.err, ERR_TOO_FEW_REPLICAS);
+    assert_int_equal(b.sendings[1].problem.err, ERR_OK);
+    assert_int_equal(b.sendings[2].problem.err, ERR_TOO_FEW_REPLICAS);
+    batch_finish(&b);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -254,6 +352,10 @@ int main(void)
         test(each_message_of_a_batch_has_its_own_sessions_and_place),
         test(bad_and_conflicting_messages_leave_the_others_alone),
         test(many_messages_to_one_user_are_stored_in_their_order),
+        test(message_for_a_group_is_for_the_nodes_that_have_members),
+        test(messages_for_users_and_groups_are_looked_up_together),
+        test(retry_for_a_group_goes_on_where_it_is_stored_and_to_nobody_else),
+        test(too_few_replicas_concern_what_is_stored_of_groups_too),
     };
 
     return cmocka_run_group_tests(tests, domain_start, domain_stop);

@@ -169,7 +169,6 @@ static void each_mistake_has_its_error_and_field(void **state)
         {"{\"all\":true,\"json\":1,\"durable\":true}", ERR_BAD_VALUE, "durable"},
         {"{\"topic\":\"t\",\"json\":1,\"durable\":true}", ERR_BAD_VALUE, "durable"},
         {"{\"topic\":\"t\",\"json\":1,\"ttl\":1}", ERR_BAD_VALUE, "ttl"},
-        {"{\"all\":true,\"json\":1,\"wait\":\"ack\"}", ERR_BAD_VALUE, "wait"},
         {"{\"userId\":\"u\",\"key\":\"a:b:u\",\"json\":1}", ERR_TWO_TARGETS, "userId"},
         {"{\"serverClient\":\"u\",\"key\":\"a:b:u\",\"json\":1}", ERR_TWO_TARGETS, "serverClient"},
         {"{\"page\":\"u\",\"key\":\"a:b:u\",\"json\":1}", ERR_TWO_TARGETS, "page"},

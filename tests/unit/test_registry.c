@@ -393,7 +393,7 @@ static void expect_refused(const redisReply *reply)
     struct registry_refreshed refreshed;
     struct registry_entry *entries;
     struct inbox_fetched fetched;
-    struct inbox_sent sent;
+    struct message_sent sent;
     struct node_info *nodes;
     size_t count;
 

@@ -24,8 +24,8 @@ static void assert_encoded(const struct batch *b, const char *expected)
     buf_finish(&out);
 }
 
-static void assert_report(
-    const struct inbox_sent *sent, struct delivery *deliveries, size_t count, const char *expected)
+static void assert_report(const struct message_sent *sent, struct delivery *deliveries,
+    size_t count, const char *expected)
 {
     struct sending s = {.sent = *sent, .deliveries = deliveries, .delivery_count = count};
 
@@ -35,7 +35,7 @@ static void assert_report(
 static void stored_message_for_nobody_has_an_id(void **state)
 {
     (void)state;
-    assert_report(&(struct inbox_sent){.stored = true, .id = {1764000000000, 7}}, NULL, 0,
+    assert_report(&(struct message_sent){.stored = true, .id = {1764000000000, 7}}, NULL, 0,
         "{\"id\":\"1764000000000-7\",\"stored\":true,\"duplicate\":false,\"online\":false,"
         "\"matched\":0,\"delivered\":0,\"acked\":0,\"sessions\":[]}");
 }
@@ -46,12 +46,12 @@ static void session_is_told_with_what_is_known_of_it(void **state)
     struct delivery unknown = {.entry = &entry, .status = DELIVERY_UNREACHABLE, .idle_ms = -1};
 
     (void)state;
-    assert_report(&(struct inbox_sent){.duplicate = true}, &known, 1,
+    assert_report(&(struct message_sent){.duplicate = true}, &known, 1,
         "{\"stored\":false,\"duplicate\":true,\"online\":true,\"matched\":1,\"delivered\":1,"
         "\"acked\":0,\"sessions\":[{\"sessionId\":\"AAAAAAAAAAAAAAAAAAAAAA\","
         "\"key\":\"pc:home:J\xc3\xbcrgen\\\"\\\\\",\"node\":\"a-31882\",\"status\":\"written\","
         "\"idleMs\":0}]}");
-    assert_report(&(struct inbox_sent){.stored = false}, &unknown, 1,
+    assert_report(&(struct message_sent){.stored = false}, &unknown, 1,
         "{\"stored\":false,\"duplicate\":false,\"online\":true,\"matched\":1,\"delivered\":0,"
         "\"acked\":0,\"sessions\":[{\"sessionId\":\"AAAAAAAAAAAAAAAAAAAAAA\","
         "\"key\":\"pc:home:J\xc3\xbcrgen\\\"\\\\\",\"node\":\"a-31882\","

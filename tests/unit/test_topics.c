@@ -49,9 +49,9 @@ static int64_t leave_as(const char *group, const struct registry_entry *node)
     return run_int(&c);
 }
 
-static struct topics_sent send_as(const struct topics_send *s)
+static struct message_sent send_as(const struct topics_send *s)
 {
-    struct topics_sent sent;
+    struct message_sent sent;
     struct command c;
 
     command_init(&c);
@@ -62,11 +62,12 @@ static struct topics_sent send_as(const struct topics_send *s)
     return sent;
 }
 
-static struct topics_sent send_to(const char *group, const char *message_id, bool store)
+static struct message_sent send_to(const char *group, const char *message_id, bool store)
 {
     struct message m = {.durable = store};
     struct topics_send s = {.message = &m,
         .store = store,
+        .looks_up = true,
         .payload_hash = "hash1",
         .max_messages = 3,
         .ttl_ms = 60000,
@@ -76,18 +77,28 @@ static struct topics_sent send_to(const char *group, const char *message_id, boo
     snprintf(m.message_id, sizeof(m.message_id), "%s", message_id);
     buf_init(&m.payload, 100);
     buf_add_str(&m.payload, "{\"json\":1}");
-    struct topics_sent sent = send_as(&s);
+    struct message_sent sent = send_as(&s);
     message_finish(&m);
     return sent;
 }
 
 static size_t nodes_in(const char *group)
 {
-    struct topics_sent sent = send_to(group, "", false);
-    size_t count = sent.node_count;
+    struct message_sent sent = send_to(group, "", false);
+    size_t count = sent.entry_count;
 
-    topics_sent_finish(&sent);
+    message_sent_finish(&sent);
     return count;
+}
+
+static void nodes_are_told_only_if_they_are_asked_for(void **state)
+{
+    struct message m = {.target = {.group = "t"}};
+    struct topics_send s = {.message = &m, .payload_hash = ""};
+
+    (void)state;
+    join("t", "n1");
+    assert_int_equal(send_as(&s).entry_count, 0);
 }
 
 static void send_is_told_which_nodes_have_members(void **state)
@@ -96,15 +107,15 @@ static void send_is_told_which_nodes_have_members(void **state)
     join("news/sport", "n1");
     join("news/sport", "n2");
     join("news", "n3");
-    struct topics_sent sent = send_to("news/sport", "", false);
+    struct message_sent sent = send_to("news/sport", "", false);
     assert_false(sent.conflict || sent.duplicate || sent.stored);
-    assert_int_equal(sent.node_count, 2);
-    const struct registry_entry *n1 = &sent.nodes[strcmp(sent.nodes[0].node_id, "n1") != 0];
+    assert_int_equal(sent.entry_count, 2);
+    const struct registry_entry *n1 = &sent.entries[strcmp(sent.entries[0].node_id, "n1") != 0];
     assert_string_equal(n1->node_id, "n1");
     assert_string_equal(n1->boot, "boot1");
     assert_string_equal(n1->addr, "127.0.0.1:31882");
     assert_int_equal(n1->until_ms, far_ms);
-    topics_sent_finish(&sent);
+    message_sent_finish(&sent);
     assert_int_equal(nodes_in("nobody"), 0);
     assert_int_equal(nodes_in(":"), 0);
 }
@@ -248,27 +259,27 @@ static void node_of_a_group_with_a_nul_is_none(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
         redisReply *reply = redis_server_ask(&server, "EVAL %s 0", replies[i]);
-        struct topics_sent sent;
+        struct message_sent sent;
 
         assert_int_equal(topics_send_decode(reply, 0, &sent), ERR_OK);
-        assert_int_equal(sent.node_count, 0);
-        topics_sent_finish(&sent);
+        assert_int_equal(sent.entry_count, 0);
+        message_sent_finish(&sent);
         freeReplyObject(reply);
     }
 }
 
-static void retry_of_what_is_not_stored_goes_to_nobody(void **state)
+static void retry_of_what_is_not_stored_is_told_as_such(void **state)
 {
     (void)state;
     join("t", "n1");
-    struct topics_sent first = send_to("t", "m1", false);
-    assert_int_equal(first.node_count, 1);
-    struct topics_sent again = send_to("t", "m1", false);
+    struct message_sent first = send_to("t", "m1", false);
+    assert_int_equal(first.entry_count, 1);
+    struct message_sent again = send_to("t", "m1", false);
     assert_true(again.duplicate);
     assert_false(again.stored);
-    assert_int_equal(again.node_count, 0);
-    topics_sent_finish(&first);
-    topics_sent_finish(&again);
+    assert_int_equal(again.entry_count, 1); /* for those that are sent with it */
+    message_sent_finish(&first);
+    message_sent_finish(&again);
 }
 
 static void stored_message_has_a_place_in_the_log(void **state)
@@ -278,11 +289,11 @@ static void stored_message_has_a_place_in_the_log(void **state)
     (void)state;
     join("t", "n1");
     for (int i = 0; i < 5; i++) {
-        struct topics_sent sent = send_to("t", "", true);
+        struct message_sent sent = send_to("t", "", true);
         assert_true(sent.stored);
         assert_id_equal(sent.prev_id, previous);
         previous = sent.id;
-        topics_sent_finish(&sent);
+        message_sent_finish(&sent);
     }
     assert_int_equal(redis_server_ask_int(&server, "XLEN %stopic:{t}:log", PREFIX), 3);
     assert_in_range(redis_server_ask_int(&server, "PTTL %stopic:{t}:log", PREFIX), 55000, 60000);
@@ -292,13 +303,13 @@ static void retry_of_what_is_stored_has_the_first_ones_place(void **state)
 {
     (void)state;
     join("t", "n1");
-    struct topics_sent first = send_to("t", "m1", true);
-    struct topics_sent again = send_to("t", "m1", true);
+    struct message_sent first = send_to("t", "m1", true);
+    struct message_sent again = send_to("t", "m1", true);
     assert_true(again.duplicate && again.stored);
     assert_id_equal(again.id, first.id);
-    assert_int_equal(again.node_count, 1);
-    topics_sent_finish(&first);
-    topics_sent_finish(&again);
+    assert_int_equal(again.entry_count, 1);
+    message_sent_finish(&first);
+    message_sent_finish(&again);
     assert_int_equal(redis_server_ask_int(&server, "XLEN %stopic:{t}:log", PREFIX), 1);
 }
 
@@ -308,11 +319,11 @@ static void other_payload_under_a_message_id_is_a_conflict(void **state)
     struct topics_send s = {.message = &m, .payload_hash = "hash2", .idempotency_window_ms = 60000};
 
     (void)state;
-    struct topics_sent first = send_to("t", "m1", false);
-    struct topics_sent other = send_as(&s);
+    struct message_sent first = send_to("t", "m1", false);
+    struct message_sent other = send_as(&s);
     assert_true(other.conflict);
-    topics_sent_finish(&first);
-    topics_sent_finish(&other);
+    message_sent_finish(&first);
+    message_sent_finish(&other);
 }
 
 static struct topics_fetched fetch_after(const char *after, int64_t entries)
@@ -356,9 +367,9 @@ static void log_is_read_from_places_that_it_knows(void **state)
     assert_int_equal(comes_after("0-0", true), 0);
     assert_int_equal(comes_after("5-0", false), 0);
     for (int i = 0; i < 5; i++) { /* three are kept */
-        struct topics_sent sent = send_to("t", "", true);
+        struct message_sent sent = send_to("t", "", true);
         (void)message_id_format(sent.id, ids[i]);
-        topics_sent_finish(&sent);
+        message_sent_finish(&sent);
     }
     assert_int_equal(comes_after("", true), 0);
     assert_int_equal(comes_after(ids[3], true), 1);
@@ -376,8 +387,8 @@ static void log_comes_in_pages(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
-        struct topics_sent sent = send_to("t", "", true);
-        topics_sent_finish(&sent);
+        struct message_sent sent = send_to("t", "", true);
+        message_sent_finish(&sent);
     }
     struct topics_fetched fetched = fetch_after("0-0", 2);
     assert_int_equal(fetched.page.count, 2);
@@ -395,7 +406,7 @@ static void strange_replies_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         redisReply *reply = redis_server_ask(&server, "EVAL %s 0", wrong[i]);
-        struct topics_sent sent;
+        struct message_sent sent;
 
         struct topics_fetched fetched;
 
@@ -412,6 +423,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(send_is_told_which_nodes_have_members),
+        test(nodes_are_told_only_if_they_are_asked_for),
         test(nodes_of_a_group_are_told_without_a_send),
         test(order_to_close_is_told_to_who_joins),
         test(order_that_nobody_may_give_is_none),
@@ -420,7 +432,7 @@ int main(void)
         test(node_that_did_not_join_in_time_does_not_count),
         test(foreign_fields_are_none),
         test(node_of_a_group_with_a_nul_is_none),
-        test(retry_of_what_is_not_stored_goes_to_nobody),
+        test(retry_of_what_is_not_stored_is_told_as_such),
         test(stored_message_has_a_place_in_the_log),
         test(retry_of_what_is_stored_has_the_first_ones_place),
         test(other_payload_under_a_message_id_is_a_conflict),

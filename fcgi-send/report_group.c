@@ -1,11 +1,10 @@
 /*
- * Tells the caller what became of a message for a group, node by node, and forgets it.
+ * Tells the caller what became of a message for a group, node by node.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-send/broadcast.h"
+#include "fcgi-send/report.h"
 
 static const enum delivery_status statuses[] = {
     DELIVERY_QUEUED, DELIVERY_WRITTEN, DELIVERY_ACKED, DELIVERY_REJECTED};
@@ -19,55 +18,49 @@ static void add_counts(const struct envelope_counts *counts, struct buf *out)
     }
 }
 
-static void add_node(
-    const struct delivery *node, const struct broadcast_answer *answer, struct buf *out)
+static void add_node(const struct delivery *node, struct buf *out)
 {
+    bool answered = node->status == DELIVERY_ACKED;
+
     buf_add_str(out, "{\"node\":");
     buf_add_json_string(out, node->entry->node_id, strlen(node->entry->node_id));
-    buf_addf(out, ",\"status\":\"%s\",",
-        answer->answered ? "answered" : delivery_status_text(node->status));
-    add_counts(&answer->counts, out);
+    buf_addf(
+        out, ",\"status\":\"%s\",", answered ? "answered" : delivery_status_text(node->status));
+    add_counts(node->counts, out);
     buf_add_char(out, '}');
 }
 
-static struct envelope_counts sum(const struct broadcast *b)
+static struct envelope_counts sum(const struct sending *s)
 {
     struct envelope_counts total = {{0}};
 
-    for (size_t i = 0; i < b->count; i++) {
+    for (size_t i = 0; i < s->delivery_count; i++) {
         for (int status = 0; status < DELIVERY_STATUS_COUNT; status++) {
-            total.with[status] += b->answers[i].counts.with[status];
+            total.with[status] += s->deliveries[i].counts->with[status];
         }
     }
     return total;
 }
 
-void broadcast_report(const struct broadcast *b, struct buf *out)
+void report_group(const struct sending *s, struct buf *out)
 {
-    struct envelope_counts total = sum(b);
+    struct envelope_counts total = sum(s);
     char id[MESSAGE_ID_BYTES];
 
     buf_add_char(out, '{');
-    if (b->sent.stored) {
-        buf_addf(out, "\"id\":\"%s\",", message_id_format(b->sent.id, id));
+    if (s->sent.stored) {
+        buf_addf(out, "\"id\":\"%s\",", message_id_format(s->sent.id, id));
     }
     buf_addf(out, "\"stored\":%s,\"duplicate\":%s,\"online\":%s,",
-        b->sent.stored ? "true" : "false", b->sent.duplicate ? "true" : "false",
+        s->sent.stored ? "true" : "false", s->sent.duplicate ? "true" : "false",
         envelope_counts_matched(&total) > 0 ? "true" : "false");
     buf_addf(out, "\"delivered\":%" PRId64 ",",
         total.with[DELIVERY_WRITTEN] + total.with[DELIVERY_ACKED]);
     add_counts(&total, out);
     buf_add_str(out, ",\"nodes\":[");
-    for (size_t i = 0; i < b->count; i++) {
+    for (size_t i = 0; i < s->delivery_count; i++) {
         buf_add_str(out, i ? "," : "");
-        add_node(&b->nodes[i], &b->answers[i], out);
+        add_node(&s->deliveries[i], out);
     }
     buf_add_str(out, "]}");
-}
-
-void broadcast_finish(struct broadcast *b)
-{
-    free(b->nodes);
-    free(b->answers);
-    topics_sent_finish(&b->sent);
 }

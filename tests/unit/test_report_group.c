@@ -6,22 +6,23 @@
 
 #include <cmocka.h>
 
-#include "fcgi-send/broadcast.h"
+#include "fcgi-send/report.h"
 
 static void counts_are_told_per_node_and_in_all(void **state)
 {
     struct registry_entry nodes[] = {{.node_id = "a-1"}, {.node_id = "b-2"}, {.node_id = "c-3"}};
-    struct delivery deliveries[] = {{&nodes[0], DELIVERY_UNREACHABLE, -1, NULL},
-        {&nodes[1], DELIVERY_UNREACHABLE, -1, NULL}, {&nodes[2], DELIVERY_GONE, -1, NULL}};
-    struct broadcast_answer answers[] = {
-        {true, {{[DELIVERY_QUEUED] = 1, [DELIVERY_WRITTEN] = 2, [DELIVERY_REJECTED] = 4}}},
-        {.answered = false}, {.answered = false}};
-    struct broadcast b = {.nodes = deliveries, .answers = answers, .count = 3};
+    struct envelope_counts counts[] = {
+        {{[DELIVERY_QUEUED] = 1, [DELIVERY_WRITTEN] = 2, [DELIVERY_REJECTED] = 4}}, {{0}}, {{0}}};
+    struct delivery deliveries[] = {
+        {.entry = &nodes[0], .status = DELIVERY_ACKED, .counts = &counts[0]},
+        {.entry = &nodes[1], .status = DELIVERY_UNREACHABLE, .counts = &counts[1]},
+        {.entry = &nodes[2], .status = DELIVERY_GONE, .counts = &counts[2]}};
+    struct sending sending = {.deliveries = deliveries, .delivery_count = 3};
     struct buf out;
 
     (void)state;
     buf_init(&out, 4096);
-    broadcast_report(&b, &out);
+    report_group(&sending, &out);
     assert_string_equal(buf_str(&out),
         "{\"stored\":false,\"duplicate\":false,\"online\":true,\"delivered\":2,\"matched\":7,"
         "\"queued\":1,\"written\":2,\"acked\":0,\"rejected\":4,\"nodes\":["
@@ -36,12 +37,12 @@ static void counts_are_told_per_node_and_in_all(void **state)
 
 static void nobody_is_told_as_nobody(void **state)
 {
-    struct broadcast b = {.sent = {.duplicate = true, .stored = true, .id = {5, 1}}};
+    struct sending sending = {.sent = {.duplicate = true, .stored = true, .id = {5, 1}}};
     struct buf out;
 
     (void)state;
     buf_init(&out, 4096);
-    broadcast_report(&b, &out);
+    report_group(&sending, &out);
     assert_string_equal(buf_str(&out),
         "{\"id\":\"5-1\",\"stored\":true,\"duplicate\":true,\"online\":false,\"delivered\":0,"
         "\"matched\":0,\"queued\":0,\"written\":0,\"acked\":0,\"rejected\":0,\"nodes\":[]}");
@@ -55,5 +56,5 @@ int main(void)
         cmocka_unit_test(nobody_is_told_as_nobody),
     };
 
-    return cmocka_run_group_tests_name("broadcast_report", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("report_group", tests, NULL, NULL);
 }
