@@ -25,6 +25,23 @@ static void add_rules(struct command *c, const struct events_rules *r)
     command_add_int(c, r->offline_delay_ms);
 }
 
+void events_start_with_groups(
+    struct command *c, const struct script *script, int more_keys, const struct events_rules *r)
+{
+    start(c, script, 7 + more_keys, r);
+    schema_add_attendance(c, r->prefix);
+    schema_add_attendees(c, r->prefix);
+    schema_add_attending(c, r->prefix);
+    schema_add_parting(c, r->prefix);
+}
+
+void events_add_group_rules(struct command *c, const struct events_rules *r)
+{
+    add_rules(c, r);
+    command_add_int(c, r->news_max);
+    command_add_int(c, r->grace_ms);
+}
+
 void events_open_command(struct command *c, const struct events_rules *r,
     const struct events_node *n, const char *session_id, const char *key)
 {
@@ -63,10 +80,11 @@ void events_close_command(struct command *c, const struct events_rules *r,
 void events_lost_command(
     struct command *c, const struct events_rules *r, const struct events_node *n, int64_t count)
 {
-    start(c, &script_event_lost, 5, r);
+    events_start_with_groups(c, &script_event_lost, 3, r);
     schema_add_events_nodes(c, r->prefix);
     schema_add_events_sessions(c, r->prefix, n->node_id, n->boot);
-    add_rules(c, r);
+    schema_add_events_groups(c, r->prefix, n->node_id, n->boot);
+    events_add_group_rules(c, r);
     command_add_str(c, n->node_id);
     command_add_str(c, n->boot);
     command_add_int(c, count);

@@ -17,8 +17,10 @@ struct redisReply;
 
 struct events_rules {
     const char *prefix; /* redis.prefix */
-    int64_t stream_max; /* events.stream_max */
+    int64_t stream_max; /* events.stream_max; 0: events.to = none, and nothing stands in it */
     int64_t offline_delay_ms;
+    int64_t news_max; /* presence.news_max; this and the next one are for attendance.h */
+    int64_t grace_ms;
 };
 
 struct events_node {
@@ -38,11 +40,17 @@ enum events_end { EVENTS_CLOSED, EVENTS_REPLACED, EVENTS_LEFT, EVENTS_BROKEN };
 void events_close_command(struct command *c, const struct events_rules *r,
     const struct events_node *n, const char *session_id, enum events_end end, int code);
 
-/* lost, for at most so many sessions of a dead node. The reply is how many; 0: that were all. */
+/* lost, for at most so many sessions of a dead node; and out of so many groups. The reply is how
+ * many that were together; 0: that were all. */
 void events_lost_command(
     struct command *c, const struct events_rules *r, const struct events_node *n, int64_t count);
 /* offline, for at most so many users. The reply is how many. */
 void events_offline_command(struct command *c, const struct events_rules *r, int64_t count);
+
+/* How a script begins that tells of groups, too: for attendance.c. more_keys: that follow. */
+void events_start_with_groups(
+    struct command *c, const struct script *script, int more_keys, const struct events_rules *r);
+void events_add_group_rules(struct command *c, const struct events_rules *r);
 
 /* Takes the watch for a while: SET NX PX. The reply is nil if another node has it. */
 void events_watch_command(

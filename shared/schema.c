@@ -129,6 +129,33 @@ void schema_add_events_watch(struct command *c, const char *prefix)
     add_beside_events(c, prefix, "watch");
 }
 
+void schema_add_events_groups(
+    struct command *c, const char *prefix, const char *node_id, const char *boot)
+{
+    buf_addf(command_begin(c), "%sattended:{%sevents}:%s:%s", prefix, prefix, node_id, boot);
+    command_end(c);
+}
+
+void schema_add_attendance(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "attendance");
+}
+
+void schema_add_attendees(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "attendees");
+}
+
+void schema_add_attending(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "attending");
+}
+
+void schema_add_parting(struct command *c, const char *prefix)
+{
+    add_beside_events(c, prefix, "parting");
+}
+
 void schema_add_events_bringer(struct command *c, const char *prefix)
 {
     add_beside_events(c, prefix, "bringer");

@@ -54,11 +54,18 @@
  *                         serverClient, page, node, code, by (docs/upstream.md)
  *                         does not expire, about events.stream_max entries
  *                         written by event_open event_close event_lost event_offline, so are the
- *                         next four, which lie in its slot; read by backends
+ *                         next four, which lie in its slot; and by attend attend_parted event_lost,
+ *                         so are the next five; read by backends
  * Ponline:{Pevents}       hash: userId -> sessions told of; read by them, and by backends
  * Pleaving:{Pevents}      sorted set: userId, when to tell that it is offline (ms)
  * Ptold:{Pevents}         set: "nodeId boot" of nodes with sessions told of
  * Ptold:{Pevents}:<nodeId>:<boot>  hash: sessionId -> key, told of and not ended
+ * Pattended:{Pevents}:<nodeId>:<boot>  hash: "sessionId group" -> userId, told of and not ended
+ * Pattending:{Pevents}    hash: "group LF userId" -> sessions that the user has in the group
+ * Pattendees:{Pevents}    sorted set: "group LF userId" of who was told to be in it, all with 0
+ * Pparting:{Pevents}      sorted set: "group LF userId", when to tell that the user has left (ms)
+ * Pattendance:{Pevents}   stream: type (joined, left), group, userId; about presence.news_max
+ *                         entries; read by wsnode
  * Pwatch:{Pevents}        string: the node that looks for what time and dead nodes leave to tell
  *                         expires within a second; written and read by wsnode
  * Pbringer:{Pevents}      string: "nodeId boot" of the node that brings events to the backend
@@ -95,6 +102,13 @@ void schema_add_events_leaving(struct command *c, const char *prefix);
 void schema_add_events_nodes(struct command *c, const char *prefix);
 void schema_add_events_sessions(
     struct command *c, const char *prefix, const char *node_id, const char *boot);
+/* The groups that this node's sessions are in. */
+void schema_add_events_groups(
+    struct command *c, const char *prefix, const char *node_id, const char *boot);
+void schema_add_attendance(struct command *c, const char *prefix);
+void schema_add_attendees(struct command *c, const char *prefix);
+void schema_add_attending(struct command *c, const char *prefix);
+void schema_add_parting(struct command *c, const char *prefix);
 void schema_add_events_watch(struct command *c, const char *prefix);
 void schema_add_events_bringer(struct command *c, const char *prefix);
 void schema_add_events_brought(struct command *c, const char *prefix);

@@ -1,7 +1,7 @@
 -- Included by the scripts that tell events. They all have these keys and arguments first, in one slot of a cluster:
 --
 -- KEYS: events, online, leaving
--- ARGV: entries that the stream keeps, offline_delay ms
+-- ARGV: entries that the stream keeps (0: nobody wants to be told), offline_delay ms
 
 local events, online, leaving = KEYS[1], KEYS[2], KEYS[3]
 local events_max, offline_delay_ms = ARGV[1], tonumber(ARGV[2])
@@ -10,6 +10,7 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
 local function tell(type, user_id, ...)
+  if events_max == '0' then return end
   redis.call('XADD', events, 'MAXLEN', '~', events_max, '*', 'type', type, 'time', now, 'userId', user_id, ...)
 end
 

@@ -1,10 +1,11 @@
 /*
- * Redis' replies about topics, memberships and revocations, in any shape.
+ * Redis' replies about topics, memberships, attendance and revocations, in any shape.
  */
 #include "shared/topics.h"
 
 #include <hiredis/hiredis.h>
 
+#include "shared/attendance.h"
 #include "shared/memberships.h"
 #include "shared/revocation.h"
 #include "tests/fuzz/fuzz.h"
@@ -83,6 +84,25 @@ static void check_revoked(const redisReply *reply)
     }
 }
 
+static void check_attendance(const redisReply *reply)
+{
+    struct attendance_list list;
+    struct attendance_news news;
+
+    if (attendance_list_decode(reply, &list) == ERR_OK) {
+        for (size_t i = 0; i < list.name_count; i++) {
+            assert(json_utf8_valid(list.names[i], strlen(list.names[i])));
+        }
+        free(list.names);
+    }
+    if (attendance_news_decode(reply, &news) == ERR_OK) {
+        for (size_t i = 0; i < news.count; i++) {
+            assert(*news.changes[i].group && *news.changes[i].user_id);
+        }
+        free(news.changes);
+    }
+}
+
 void fuzz(struct slice input)
 {
     redisReply *reply = fuzz_reply(input);
@@ -93,6 +113,7 @@ void fuzz(struct slice input)
         check_fetched(reply);
         check_memberships(reply);
         check_revoked(reply);
+        check_attendance(reply);
         freeReplyObject(reply);
     }
 }

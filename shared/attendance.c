@@ -1,0 +1,125 @@
+/*
+ * The commands of attendance, and the decoding of what they reply.
+ */
+#include "shared/attendance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/json.h"
+#include "shared/redis_reply.h"
+#include "shared/schema.h"
+
+void attendance_command(struct command *c, const struct events_rules *r,
+    const struct events_node *n, const char *session_id, const char *user_id, bool is_in,
+    const char *groups)
+{
+    events_start_with_groups(c, &script_attend, 2, r);
+    schema_add_events_nodes(c, r->prefix);
+    schema_add_events_groups(c, r->prefix, n->node_id, n->boot);
+    events_add_group_rules(c, r);
+    command_add_int(c, is_in);
+    command_add_str(c, session_id);
+    command_add_str(c, user_id);
+    command_add_str(c, n->node_id);
+    command_add_str(c, n->boot);
+    command_add_str(c, groups);
+}
+
+void attendance_parted_command(struct command *c, const struct events_rules *r, int64_t count)
+{
+    events_start_with_groups(c, &script_attend_parted, 0, r);
+    events_add_group_rules(c, r);
+    command_add_int(c, count);
+}
+
+void attendance_list_command(
+    struct command *c, const struct events_rules *r, const char *group, int64_t count)
+{
+    command_start_script(c, &script_attend_list, 1);
+    schema_add_attendees(c, r->prefix);
+    command_add_str(c, group);
+    command_add_int(c, count);
+}
+
+/* Is it what a node writes? Else it must not reach clients: NULL. */
+static const char *take_name(struct reply_reader *r)
+{
+    struct slice text = reply_next_text(r);
+    bool is_name = !r->broken && text.len > 0 && !memchr(text.at, '\0', text.len) &&
+                   json_utf8_valid(text.at, text.len);
+
+    return is_name ? text.at : NULL;
+}
+
+enum err attendance_list_decode(const struct redisReply *reply, struct attendance_list *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct attendance_list list = {.names = calloc(reply_length(&r) + 1, sizeof(*list.names))};
+
+    if (!list.names) {
+        return ERR_NO_MEMORY;
+    }
+    list.count = reply_next_int(&r);
+    while (reply_has_next(&r)) {
+        const char *name = take_name(&r);
+        if (name) {
+            list.names[list.name_count++] = name;
+        }
+    }
+    if (reply_reader_err(&r)) {
+        free(list.names);
+        return ERR_INTERNAL;
+    }
+    *out = list;
+    return ERR_OK;
+}
+
+void attendance_news_command(
+    struct command *c, const struct events_rules *r, const char *last_id, int64_t count)
+{
+    command_start_script(c, &script_attend_news, 1);
+    schema_add_attendance(c, r->prefix);
+    command_add_str(c, last_id);
+    command_add_int(c, count);
+}
+
+/* {id, {"type", …, "group", …, "userId", …}}; false: it is none. */
+static bool decode_change(const struct redisReply *entry, struct attendance_change *out)
+{
+    struct reply_reader r = reply_reader_of(entry);
+
+    (void)reply_next_id(&r);
+    struct reply_reader fields = reply_reader_of(reply_next(&r));
+    (void)reply_next(&fields);
+    struct slice type = reply_next_text(&fields);
+    (void)reply_next(&fields);
+    out->group = take_name(&fields);
+    (void)reply_next(&fields);
+    out->user_id = take_name(&fields);
+    out->is_in = slice_equal(type, "joined");
+    return !reply_reader_err(&r) && !reply_reader_err(&fields) && out->group && out->user_id;
+}
+
+enum err attendance_news_decode(const struct redisReply *reply, struct attendance_news *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct attendance_news news = {.count = 0};
+
+    (void)message_id_format(reply_next_id(&r), news.last_id);
+    news.gap = reply_next_int(&r) != 0;
+    struct reply_reader entries = reply_reader_of(reply_next(&r));
+    news.changes = calloc(reply_length(&entries) + 1, sizeof(*news.changes));
+    if (!news.changes) {
+        return ERR_NO_MEMORY;
+    }
+    while (reply_has_next(&entries)) {
+        news.count += decode_change(reply_next(&entries), &news.changes[news.count]);
+    }
+    if (reply_reader_err(&r) || reply_reader_err(&entries)) {
+        free(news.changes);
+        return ERR_INTERNAL;
+    }
+    *out = news;
+    return ERR_OK;
+}

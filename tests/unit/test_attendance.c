@@ -1,0 +1,308 @@
+/* Who is told to be in a group, by the real scripts on a real Redis: each user once, with a grace.
+ */
+#include "shared/attendance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/domain.h"
+#include "tests/unit/resp.h"
+
+static struct events_rules rules;
+static const struct events_node node = {"n1", "boot1"};
+static const struct events_node other_node = {"n 2", "boot2"};
+static char place[MESSAGE_ID_BYTES]; /* up to which the news were read */
+static char told[1024];              /* "+user@group -user@group …" */
+
+static int start(void **state)
+{
+    rules = (struct events_rules){.prefix = PREFIX,
+        .stream_max = 1000,
+        .offline_delay_ms = 60000,
+        .news_max = 1000,
+        .grace_ms = 60000};
+    strcpy(place, "0-0");
+    return domain_empty(state);
+}
+
+static int64_t say(const struct events_node *n, const char *session, const char *user, bool is_in,
+    const char *groups)
+{
+    struct command c;
+
+    command_init(&c);
+    attendance_command(&c, &rules, n, session, user, is_in, groups);
+    return run_int(&c);
+}
+
+static int64_t join(const char *session, const char *user, const char *groups)
+{
+    return say(&node, session, user, true, groups);
+}
+
+static int64_t leave(const char *session, const char *user, const char *groups)
+{
+    return say(&node, session, user, false, groups);
+}
+
+static int64_t tell_parted(int64_t count)
+{
+    struct command c;
+
+    command_init(&c);
+    attendance_parted_command(&c, &rules, count);
+    return run_int(&c);
+}
+
+static int64_t lose(const struct events_node *n, int64_t count)
+{
+    struct command c;
+
+    command_init(&c);
+    events_lost_command(&c, &rules, n, count);
+    return run_int(&c);
+}
+
+static struct attendance_news read_news(redisReply **reply)
+{
+    struct attendance_news news;
+    struct command c;
+
+    command_init(&c);
+    attendance_news_command(&c, &rules, place, 100);
+    *reply = run(&c);
+    assert_int_equal(attendance_news_decode(*reply, &news), ERR_OK);
+    strcpy(place, news.last_id);
+    return news;
+}
+
+/* What was told since the last call. */
+static const char *take_told(void)
+{
+    redisReply *reply;
+    struct attendance_news news = read_news(&reply);
+
+    assert_false(news.gap);
+    told[0] = '\0';
+    for (size_t i = 0; i < news.count; i++) {
+        sprintf(told + strlen(told), "%s%c%s@%s", i ? " " : "", news.changes[i].is_in ? '+' : '-',
+            news.changes[i].user_id, news.changes[i].group);
+    }
+    free(news.changes);
+    freeReplyObject(reply);
+    return told;
+}
+
+static void user_joins_with_the_first_session_on_any_node(void **state)
+{
+    (void)state;
+    assert_int_equal(join("s1", "u1", "chat/1\npc:home"), 2);
+    assert_string_equal(take_told(), "+u1@chat/1 +u1@pc:home");
+    assert_int_equal(say(&other_node, "s2", "u1", true, "chat/1"), 1);
+    assert_int_equal(join("s3", "u2", "chat/1"), 1);
+    assert_string_equal(take_told(), "+u2@chat/1");
+}
+
+static void nothing_is_told_twice(void **state)
+{
+    (void)state;
+    join("s1", "u1", "chat/1");
+    assert_int_equal(join("s1", "u1", "chat/1\nchat/2"), 1);
+    assert_string_equal(take_told(), "+u1@chat/1 +u1@chat/2");
+    rules.grace_ms = 0;
+    assert_int_equal(leave("s1", "u1", "chat/1"), 1);
+    assert_int_equal(leave("s1", "u1", "chat/1"), 0);
+    assert_int_equal(leave("never", "u1", "chat/2"), 0);
+    assert_int_equal(tell_parted(10), 1);
+    assert_int_equal(tell_parted(10), 0);
+    assert_string_equal(take_told(), "-u1@chat/1");
+}
+
+static void who_comes_back_in_time_never_left(void **state)
+{
+    (void)state;
+    join("s1", "u1", "chat/1");
+    leave("s1", "u1", "chat/1");
+    assert_int_equal(tell_parted(10), 0);
+    say(&other_node, "s2", "u1", true, "chat/1");
+    rules.grace_ms = 0;
+    assert_int_equal(tell_parted(10), 0);
+    assert_string_equal(take_told(), "+u1@chat/1");
+    say(&other_node, "s2", "u1", false, "chat/1");
+    assert_int_equal(tell_parted(10), 1);
+    assert_string_equal(take_told(), "-u1@chat/1");
+}
+
+static void who_has_another_session_has_not_left(void **state)
+{
+    (void)state;
+    rules.grace_ms = 0;
+    join("s1", "u1", "chat/1");
+    say(&other_node, "s2", "u1", true, "chat/1");
+    leave("s1", "u1", "chat/1");
+    assert_int_equal(tell_parted(10), 0);
+    say(&other_node, "s2", "u1", false, "chat/1");
+    assert_int_equal(tell_parted(10), 1);
+    assert_string_equal(take_told(), "+u1@chat/1 -u1@chat/1");
+}
+
+static void users_of_a_dead_node_leave_after_the_grace(void **state)
+{
+    (void)state;
+    rules.grace_ms = 0;
+    say(&other_node, "s1", "u1", true, "chat/1\npc:home");
+    say(&other_node, "s2", "u2", true, "chat/1");
+    join("s3", "u2", "chat/1");
+    (void)take_told();
+    assert_int_equal(lose(&other_node, 2), 2);
+    assert_int_equal(lose(&other_node, 2), 1);
+    assert_int_equal(lose(&other_node, 2), 0);
+    assert_int_equal(tell_parted(1), 1);
+    assert_int_equal(tell_parted(10), 1);
+    const char *lost = take_told();
+    assert_non_null(strstr(lost, "-u1@chat/1"));
+    assert_non_null(strstr(lost, "-u1@pc:home"));
+    assert_int_equal(say(&other_node, "s1", "u1", true, "chat/1"), 1); /* it was not dead */
+    assert_string_equal(take_told(), "+u1@chat/1");
+}
+
+static void backend_is_told_too_if_it_wants_to(void **state)
+{
+    (void)state;
+    join("s1", "u1", "chat/1\npc:home");
+    redisReply *reply = redis_server_ask(&server, "XRANGE %sevents - +", PREFIX);
+    assert_int_equal(reply->elements, 2);
+    const redisReply *topic = reply->element[0]->element[1], *page = reply->element[1]->element[1];
+    assert_int_equal(topic->elements, 8);
+    assert_string_equal(topic->element[1]->str, "joined");
+    assert_string_equal(topic->element[5]->str, "u1");
+    assert_string_equal(topic->element[6]->str, "topic");
+    assert_string_equal(topic->element[7]->str, "chat/1");
+    assert_string_equal(page->element[7]->str, "pc");
+    assert_string_equal(page->element[9]->str, "home");
+    freeReplyObject(reply);
+    rules.stream_max = 0;
+    join("s1", "u1", "chat/2");
+    assert_int_equal(redis_server_ask_int(&server, "XLEN %sevents", PREFIX), 2);
+    assert_string_equal(take_told(), "+u1@chat/1 +u1@pc:home +u1@chat/2");
+}
+
+static void list(const char *group, int64_t most, int64_t count, const char *names)
+{
+    struct attendance_list found;
+    char text[256] = "";
+    struct command c;
+
+    command_init(&c);
+    attendance_list_command(&c, &rules, group, most);
+    redisReply *reply = run(&c);
+    assert_int_equal(attendance_list_decode(reply, &found), ERR_OK);
+    for (size_t i = 0; i < found.name_count; i++) {
+        strcat(strcat(text, i ? " " : ""), found.names[i]);
+    }
+    assert_int_equal(found.count, count);
+    assert_string_equal(text, names);
+    free(found.names);
+    freeReplyObject(reply);
+}
+
+static void list_has_the_users_of_the_group_and_no_others(void **state)
+{
+    (void)state;
+    join("s1", "u1", "chat/1\nchat/10\nchat");
+    join("s2", "u2", "chat/1");
+    join("s3", "\xC3\xA9", "chat/1");
+    join("s4", "u4", "chat/2");
+    leave("s2", "u2", "chat/1"); /* until the grace is over */
+    list("chat/1", 10, 3, "u1 u2 \xC3\xA9");
+    list("chat/1", 2, 3, "u1 u2");
+    list("chat", 10, 1, "u1");
+    list("cha", 10, 0, "");
+}
+
+static void gap_is_told_when_entries_are_gone(void **state)
+{
+    struct attendance_news news;
+    redisReply *reply;
+
+    (void)state;
+    join("s1", "u1", "chat/1");
+    (void)take_told();
+    redis_server_do(&server, "XTRIM %sattendance:{%sevents} MAXLEN 0", PREFIX, PREFIX);
+    join("s2", "u2", "chat/1");
+    news = read_news(&reply);
+    assert_true(news.gap);
+    assert_int_equal(news.count, 0);
+    free(news.changes);
+    freeReplyObject(reply);
+    join("s3", "u3", "chat/1");
+    assert_string_equal(take_told(), "+u3@chat/1"); /* from the end of the gap on */
+}
+
+static void news_begin_where_the_stream_ends(void **state)
+{
+    (void)state;
+    join("s1", "u1", "chat/1");
+    place[0] = '\0';
+    assert_string_equal(take_told(), "");
+    join("s2", "u2", "chat/1");
+    assert_string_equal(take_told(), "+u2@chat/1");
+}
+
+static void news_are_bounded(void **state)
+{
+    (void)state;
+    rules.grace_ms = 0;
+    rules.news_max = 10;
+    for (int i = 0; i < 150; i++) {
+        join("s1", "u1", "chat/1");
+        leave("s1", "u1", "chat/1");
+        tell_parted(10);
+    }
+    assert_in_range(
+        redis_server_ask_int(&server, "XLEN %sattendance:{%sevents}", PREFIX, PREFIX), 10, 210);
+}
+
+static void decoders_survive_any_reply(void **state)
+{
+    static const char *const replies[] = {"$-1\r\n", ":5\r\n", "*0\r\n", "*1\r\n:1\r\n",
+        "*2\r\n:1\r\n:2\r\n", "*3\r\n$3\r\n1-1\r\n:0\r\n*1\r\n:1\r\n",
+        "*3\r\n$3\r\n1-1\r\n:0\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$4\r\ntype\r\n$4\r\nleft\r\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        struct attendance_list found;
+        struct attendance_news news;
+        redisReply *reply = reply_of(replies[i]);
+
+        if (attendance_list_decode(reply, &found) == ERR_OK) {
+            free(found.names);
+        }
+        if (attendance_news_decode(reply, &news) == ERR_OK) {
+            assert_int_equal(news.count, 0);
+            free(news.changes);
+        }
+        freeReplyObject(reply);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(user_joins_with_the_first_session_on_any_node),
+        TEST(nothing_is_told_twice),
+        TEST(who_comes_back_in_time_never_left),
+        TEST(who_has_another_session_has_not_left),
+        TEST(users_of_a_dead_node_leave_after_the_grace),
+        TEST(backend_is_told_too_if_it_wants_to),
+        TEST(list_has_the_users_of_the_group_and_no_others),
+        TEST(gap_is_told_when_entries_are_gone),
+        TEST(news_begin_where_the_stream_ends),
+        TEST(news_are_bounded),
+        TEST(decoders_survive_any_reply),
+    };
+
+    return cmocka_run_group_tests(tests, domain_start, domain_stop);
+}
