@@ -114,7 +114,10 @@ enum err attendance_news_decode(const struct redisReply *reply, struct attendanc
         return ERR_NO_MEMORY;
     }
     while (reply_has_next(&entries)) {
-        news.count += decode_change(reply_next(&entries), &news.changes[news.count]);
+        struct attendance_change *change = &news.changes[news.count];
+
+        change->place = news.count;
+        news.count += decode_change(reply_next(&entries), change);
     }
     if (reply_reader_err(&r) || reply_reader_err(&entries)) {
         free(news.changes);
@@ -122,4 +125,40 @@ enum err attendance_news_decode(const struct redisReply *reply, struct attendanc
     }
     *out = news;
     return ERR_OK;
+}
+
+static int compare_subjects(const struct attendance_change *a, const struct attendance_change *b)
+{
+    int by_group = strcmp(a->group, b->group);
+
+    return by_group ? by_group : strcmp(a->user_id, b->user_id);
+}
+
+static int compare_changes(const void *left, const void *right)
+{
+    const struct attendance_change *a = left;
+    const struct attendance_change *b = right;
+    int by_subject = compare_subjects(a, b);
+
+    return by_subject ? by_subject : (a->place > b->place) - (a->place < b->place);
+}
+
+void attendance_news_settle(struct attendance_news *news)
+{
+    struct attendance_change *changes = news->changes;
+    size_t left = 0;
+
+    qsort(changes, news->count, sizeof(*changes), compare_changes);
+    for (size_t first = 0, end; first < news->count; first = end) {
+        for (end = first + 1; end < news->count; end++) {
+            if (compare_subjects(&changes[end], &changes[first]) != 0) {
+                break;
+            }
+        }
+        /* The first one says that it was the other way before. */
+        if (changes[first].is_in == changes[end - 1].is_in) {
+            changes[left++] = changes[first];
+        }
+    }
+    news->count = left;
 }

@@ -38,6 +38,7 @@ struct attendance_change {
     const char *group; /* both borrowed from the reply */
     const char *user_id;
     bool is_in;
+    size_t place; /* in the reply */
 };
 struct attendance_news {
     char last_id[MESSAGE_ID_BYTES];
@@ -47,5 +48,8 @@ struct attendance_news {
 };
 enum err attendance_news_decode(
     const struct redisReply *reply, struct attendance_news *out) MUST_CHECK;
+/* Leaves what is another way at the end than it was at the beginning, one change of each user and
+ * group: by group, and in it by user. */
+void attendance_news_settle(struct attendance_news *news);
 
 #endif

@@ -265,6 +265,16 @@ static bool kept_topics_are_patterns(const struct config *c)
     return topic_pattern_is_valid(c->topics_history);
 }
 
+static bool presence_topics_are_patterns(const struct config *c)
+{
+    return topic_pattern_is_valid(c->presence_topics);
+}
+
+static bool presence_pages_are_patterns(const struct config *c)
+{
+    return topic_pattern_is_valid(c->presence_pages);
+}
+
 static bool tls_name_is_host_name(const struct config *c)
 {
     const char *name = c->send_tls_name;
@@ -340,6 +350,10 @@ static const struct option_rule rules[] = {
         "must be patterns of topics, separated by spaces, such as news/* chat/**"},
     {OPTION_topics_allow, allowed_topics_are_patterns,
         "must be patterns of topics, separated by spaces, such as news/* chat/**"},
+    {OPTION_presence_topics, presence_topics_are_patterns,
+        "must be patterns of topics, separated by spaces, such as chat/*"},
+    {OPTION_presence_pages, presence_pages_are_patterns,
+        "must be patterns of serverClient/page, separated by spaces, such as pc/*"},
     {OPTION_send_listen, send_listen_is_known,
         "must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"},
     {OPTION_send_listen_mode, listen_mode_is_octal, "must be an octal number up to 0777"},

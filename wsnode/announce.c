@@ -10,22 +10,26 @@
 #include "shared/clock.h"
 #include "wsnode/announce_bring.h"
 #include "wsnode/announce_watch.h"
+#include "wsnode/attendance.h"
 #include "wsnode/heartbeat.h"
 #include "wsnode/lines.h"
 #include "wsnode/redis_async.h"
 #include "wsnode/window.h"
 
+enum telling { OPENED, ENDED, IN_GROUPS, OUT_OF_GROUPS };
+
 struct announce_item {
     struct line_item item; /* first */
     int64_t sent_ms;       /* monotonic: if it is under way */
-    bool is_end;
+    enum telling what;
     enum events_end end;
     int code;
     char session_id[SESSION_ID_BYTES];
-    char key[]; /* of what is no end */
+    char text[]; /* OPENED: the key; of groups: their names */
 };
 
 struct announce {
+    bool tells_events; /* else attendance only */
     struct events_rules rules;
     struct events_node self;
     struct lines lines;
@@ -55,10 +59,20 @@ static void after_told(struct node *n, enum err err, const struct redisReply *re
 
 static void add_command(const struct announce *a, const struct announce_item *i, struct command *c)
 {
-    if (i->is_end) {
+    const char *user_id = i->item.line->name;
+
+    switch (i->what) {
+    case OPENED:
+        events_open_command(c, &a->rules, &a->self, i->session_id, i->text);
+        break;
+    case ENDED:
         events_close_command(c, &a->rules, &a->self, i->session_id, i->end, i->code);
-    } else {
-        events_open_command(c, &a->rules, &a->self, i->session_id, i->key);
+        break;
+    case IN_GROUPS:
+    case OUT_OF_GROUPS:
+        attendance_command(
+            c, &a->rules, &a->self, i->session_id, user_id, i->what == IN_GROUPS, i->text);
+        break;
     }
 }
 
@@ -97,38 +111,47 @@ static void send_waiting(struct node *n, int64_t now_ms)
 
 /* What there is no memory for is told by the next refresh, or, of an end, when the node's boot has
  * ended. */
-static void add(struct node *n, const struct session *s, const struct address *a,
-    const struct announce_item *what)
+static void add(
+    struct node *n, const struct session *s, const struct announce_item *what, const char *text)
 {
-    char key[ADDRESS_KEY_BYTES] = "";
-    if (!what->is_end) {
-        (void)address_format_key(a, key);
-    }
-    size_t key_bytes = strlen(key) + 1;
-    struct announce_item *i = calloc(1, sizeof(*i) + key_bytes);
+    size_t text_bytes = strlen(text) + 1;
+    struct announce_item *i = calloc(1, sizeof(*i) + text_bytes);
     int64_t now_ms = clock_mono_ms();
+    struct address address;
 
     if (!i) {
         return;
     }
     *i = *what;
     memcpy(i->session_id, s->id, sizeof(i->session_id));
-    memcpy(i->key, key, key_bytes);
-    if (lines_add(&n->announce->lines, a->user_id, &i->item, 0, now_ms)) {
+    memcpy(i->text, text, text_bytes);
+    session_table_address(s, &address);
+    if (lines_add(&n->announce->lines, address.user_id, &i->item, 0, now_ms)) {
         free(i);
         return;
     }
     send_waiting(n, now_ms);
 }
 
+static bool tells_events(const struct node *n)
+{
+    return n->announce && n->announce->tells_events;
+}
+
 void announce_opened(struct node *n, const struct session *s)
 {
+    char key[ADDRESS_KEY_BYTES];
     struct address address;
 
-    if (n->announce) {
+    if (tells_events(n)) {
         session_table_address(s, &address);
-        add(n, s, &address, &(struct announce_item){.is_end = false});
+        add(n, s, &(struct announce_item){.what = OPENED}, address_format_key(&address, key));
     }
+}
+
+void announce_groups(struct node *n, const struct session *s, bool is_in, const char *groups)
+{
+    add(n, s, &(struct announce_item){.what = is_in ? IN_GROUPS : OUT_OF_GROUPS}, groups);
 }
 
 void announce_again(struct node *n, const struct session *s)
@@ -140,17 +163,15 @@ void announce_again(struct node *n, const struct session *s)
     }
     session_table_address(s, &address);
     if (!lines_has(&n->announce->lines, address.user_id)) {
-        add(n, s, &address, &(struct announce_item){.is_end = false});
+        announce_opened(n, s);
+        attendance_again(n, s);
     }
 }
 
 void announce_closed(struct node *n, const struct session *s, enum events_end end, int code)
 {
-    struct address address;
-
-    if (n->announce) {
-        session_table_address(s, &address);
-        add(n, s, &address, &(struct announce_item){.is_end = true, .end = end, .code = code});
+    if (tells_events(n)) {
+        add(n, s, &(struct announce_item){.what = ENDED, .end = end, .code = code}, "");
     }
 }
 
@@ -159,7 +180,7 @@ enum err announce_create(struct node *n)
     const struct config *config = n->config;
     const struct lines_limits limits = {.items_per_line = INT64_MAX};
 
-    if (config->events_to == EVENTS_TO_NONE) {
+    if (config->events_to == EVENTS_TO_NONE && !attendance_is_wanted(config)) {
         return ERR_OK;
     }
     struct announce *a = calloc(1, sizeof(*a));
@@ -167,9 +188,12 @@ enum err announce_create(struct node *n)
         return ERR_NO_MEMORY;
     }
     n->announce = a;
+    a->tells_events = config->events_to != EVENTS_TO_NONE;
     a->rules = (struct events_rules){.prefix = config->redis_prefix,
-        .stream_max = config->events_stream_max,
-        .offline_delay_ms = config->events_offline_delay_ms};
+        .stream_max = a->tells_events ? config->events_stream_max : 0,
+        .offline_delay_ms = config->events_offline_delay_ms,
+        .news_max = config->presence_news_max,
+        .grace_ms = config->presence_grace_ms};
     memcpy(a->self.node_id, n->id, sizeof(a->self.node_id));
     memcpy(a->self.boot, n->boot, sizeof(a->self.boot));
     lines_init(&a->lines, &limits);

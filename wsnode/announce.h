@@ -1,8 +1,9 @@
 /*
- * Tells session events (shared/events.h): sessions that come and go on this node, in order, each
- * until Redis has confirmed it; and, if this node has the watch, users who have gone offline and
- * sessions of nodes that are dead, or brings events to the backend. n->announce is NULL with
- * events.to = none, and nothing happens then.
+ * Tells session events (shared/events.h) and attendance (shared/attendance.h): sessions that come
+ * and go on this node, or in its groups, in order, each until Redis has confirmed it; and, if this
+ * node has the watch, users who have gone offline or left and sessions of nodes that are dead, or
+ * brings events to the backend. n->announce is NULL where nobody is to be told, and nothing happens
+ * then.
  */
 #ifndef WSNODE_ANNOUNCE_H
 #define WSNODE_ANNOUNCE_H
@@ -15,11 +16,14 @@ void announce_stop(struct node *n);                  /* closes handles */
 void announce_destroy(struct node *n);               /* once the loop has run out */
 
 void announce_opened(struct node *n, const struct session *s);
-/* It still is, with each refresh: only of who was thought dead, or whose data Redis has lost, is
- * told again. */
+/* It still is, and in its groups, with each refresh: only of who was thought dead, or whose data
+ * Redis has lost, is told again. */
 void announce_again(struct node *n, const struct session *s);
 /* code: of the close frame; 0: there is none. s is still in the table. */
 void announce_closed(struct node *n, const struct session *s, enum events_end end, int code);
+/* It is in these groups, or is not any more. groups: names, between line feeds. s is in the table.
+ */
+void announce_groups(struct node *n, const struct session *s, bool is_in, const char *groups);
 
 void announce_on_redis_ready(struct node *n);
 void announce_on_tick(struct node *n, int64_t now_ms);

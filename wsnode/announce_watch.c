@@ -1,13 +1,14 @@
 /*
- * A round: take the watch; tell who is offline; look at each node that has told of sessions, and
- * tell those of dead ones, some at a time. A command that fails ends its part of the round; the
- * next round begins anew.
+ * A round: take the watch; tell who is offline, and who has left; look at each node that has told
+ * of sessions, and tell those of dead ones, some at a time. A command that fails ends its part of
+ * the round; the next round begins anew.
  */
 #include "wsnode/announce_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/attendance.h"
 #include "shared/log.h"
 #include "shared/nodes.h"
 #include "shared/redis_reply.h"
@@ -69,6 +70,28 @@ static void tell_offline(struct announce_watch *w)
     command_init(&c);
     events_offline_command(&c, w->rules, PORTION);
     run(w, &c, after_offline, w);
+}
+
+static void tell_parted(struct announce_watch *w);
+
+static void after_parted(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+{
+    struct announce_watch *w = arg;
+
+    (void)n;
+    w->awaited--;
+    if (count_of(err, reply) == PORTION) {
+        tell_parted(w);
+    }
+}
+
+static void tell_parted(struct announce_watch *w)
+{
+    struct command c;
+
+    command_init(&c);
+    attendance_parted_command(&c, w->rules, PORTION);
+    run(w, &c, after_parted, w);
 }
 
 static void tell_lost(struct suspect *s);
@@ -159,6 +182,7 @@ static void after_watch(struct node *n, enum err err, const struct redisReply *r
         return;
     }
     tell_offline(w);
+    tell_parted(w);
     command_init(&c);
     events_nodes_command(&c, w->rules);
     run(w, &c, after_nodes, w);

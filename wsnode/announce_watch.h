@@ -1,7 +1,7 @@
 /*
  * The watch: once a second, one node of the cluster looks for what nobody else tells: users who are
- * offline for long enough, and sessions of nodes whose lease is gone. Which node it is does not
- * matter, and neither would two: what is told is taken out in the same step.
+ * offline, or have left a group, for long enough, and sessions of nodes whose lease is gone. Which
+ * node it is does not matter, and neither would two: what is told is taken out in the same step.
  */
 #ifndef WSNODE_ANNOUNCE_WATCH_H
 #define WSNODE_ANNOUNCE_WATCH_H

@@ -5,7 +5,7 @@
 
 #include "shared/http_text.h"
 
-static const struct format *const formats[FORMAT_COUNT] = {
+const struct format *const formats[FORMAT_COUNT] = {
     [FORMAT_PLAIN] = &format_plain,
     [FORMAT_V1] = &format_v1,
 };

@@ -10,6 +10,7 @@
 #define WSNODE_FORMAT_H
 
 #include "shared/address.h"
+#include "shared/attendance.h"
 #include "shared/id.h"
 
 struct format_session {
@@ -43,6 +44,13 @@ struct format_subscribed {
 struct format_taken {
     struct slice ref;   /* format_event.ref; len 0: none */
     struct slice reply; /* the backend's, as JSON; len 0: none */
+};
+/* Who is in a group, or what has changed there. */
+struct format_presence {
+    const char *group;                  /* a topic, or a page: group_name.h */
+    const struct attendance_list *list; /* NULL: changes */
+    const struct attendance_change *changes;
+    size_t change_count;
 };
 struct format_error {
     const struct problem *problem;
@@ -94,6 +102,7 @@ struct format {
         const struct format_session *s, const struct format_message *m, struct buf *out);
     void (*echo)(const struct format_session *s, struct slice text, struct buf *out);
     void (*subscribed)(const struct format_subscribed *s, struct buf *out);
+    void (*presence)(const struct format_presence *p, struct buf *out); /* the same for all */
     void (*taken)(const struct format_session *s, const struct format_taken *t, struct buf *out);
     void (*ping)(struct buf *out);
     /* The answer to FORMAT_AUTH, for formats whose parse() makes that; times as in connected. */
@@ -105,6 +114,7 @@ struct format {
     enum err (*parse)(struct slice frame, struct format_event *out, struct problem *p);
 };
 extern const struct format format_plain, format_v1;
+extern const struct format *const formats[FORMAT_COUNT]; /* by place */
 
 /* names: Sec-WebSocket-Protocol ("a, b"), or "" where there is none. The first one that is known;
  * NULL: none is. */

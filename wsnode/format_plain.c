@@ -109,6 +109,12 @@ static void subscribed(const struct format_subscribed *s, struct buf *out)
     (void)out;
 }
 
+static void presence(const struct format_presence *p, struct buf *out)
+{
+    (void)p;
+    (void)out;
+}
+
 /* A reply is a message like any other. */
 static void taken(const struct format_session *s, const struct format_taken *t, struct buf *out)
 {
@@ -153,6 +159,7 @@ const struct format format_plain = {
     .message = message,
     .echo = echo,
     .subscribed = subscribed,
+    .presence = presence,
     .taken = taken,
     .ping = ping,
     .error = error,

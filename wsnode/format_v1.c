@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/group_name.h"
 #include "shared/json.h"
 #include "wsnode/format.h"
 
@@ -107,6 +108,62 @@ static void subscribed(const struct format_subscribed *s, struct buf *out)
         buf_addf(out, ",\"recovered\":%s", text_of(s->recovered));
     }
     add_raw(out, "ref", s->ref);
+    buf_add_char(out, '}');
+}
+
+static void add_group(const char *group, struct buf *out)
+{
+    char server_client[ADDRESS_PART_BYTES_MAX + 1];
+
+    if (group_name_is_topic(group)) {
+        add_topic(out, slice_of(group));
+        return;
+    }
+    group_name_server_client(group, server_client);
+    const char *page = group + strlen(server_client) + 1;
+    buf_add_str(out, ",\"serverClient\":");
+    buf_add_json_string(out, server_client, strlen(server_client));
+    buf_add_str(out, ",\"page\":");
+    buf_add_json_string(out, page, strlen(page));
+}
+
+static void add_list(const struct attendance_list *list, struct buf *out)
+{
+    buf_addf(out, ",\"count\":%" PRId64 ",\"present\":[", list->count);
+    for (size_t i = 0; i < list->name_count; i++) {
+        buf_add_str(out, i > 0 ? "," : "");
+        buf_add_json_string(out, list->names[i], strlen(list->names[i]));
+    }
+    buf_add_char(out, ']');
+}
+
+static void add_changes(
+    const struct format_presence *p, const char *name, bool is_in, struct buf *out)
+{
+    const char *separator = "";
+
+    buf_addf(out, ",\"%s\":[", name);
+    for (size_t i = 0; i < p->change_count; i++) {
+        const struct attendance_change *c = &p->changes[i];
+        if (c->is_in == is_in) {
+            buf_add_str(out, separator);
+            buf_add_json_string(out, c->user_id, strlen(c->user_id));
+            separator = ",";
+        }
+    }
+    buf_add_char(out, ']');
+}
+
+static void presence(const struct format_presence *p, struct buf *out)
+{
+    buf_add_str(out, "{\"type\":\"presence\"");
+    add_group(p->group, out);
+    if (p->list) {
+        add_list(p->list, out);
+    } else {
+        add_changes(p, "joined", true, out);
+        add_changes(p, "left", false, out);
+    }
     buf_add_char(out, '}');
 }
 
@@ -361,6 +418,7 @@ const struct format format_v1 = {
     .message = message,
     .echo = echo,
     .subscribed = subscribed,
+    .presence = presence,
     .taken = taken,
     .ping = ping,
     .renewed = renewed,

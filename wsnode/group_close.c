@@ -1,101 +1,71 @@
 /*
- * The sessions are listed by id when the order comes: it does not mean those who come later, and
- * some leave by themselves meanwhile.
+ * Whom the order means is listed when it comes.
  */
 #include "wsnode/group_close.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "wsnode/session.h"
-#include "wsnode/turns.h"
+#include "wsnode/session_walk.h"
 
-struct closing {
-    struct turn_task task; /* first */
-    struct node *node;     /* borrowed */
+struct order {
+    struct node *node; /* borrowed */
     struct dismissal how;
     int64_t until_ms;
-    int64_t count;
-    int64_t at;                            /* where it stands */
-    char (*session_ids)[SESSION_ID_BYTES]; /* owned */
+    int64_t closed; /* where there is no walk */
 };
 
-static bool is_meant(const struct closing *c, const struct session *s)
+static bool is_meant(const struct session *s, const void *arg)
 {
-    return s->state != SESSION_CLOSING && s->since_ms <= c->until_ms;
+    const struct order *o = arg;
+
+    return s->state != SESSION_CLOSING && s->since_ms <= o->until_ms;
 }
 
-static void end_session(const struct closing *c, struct session *s)
+static void end_session(struct node *n, struct session *s, void *arg)
 {
-    session_close_with(c->node, s, c->how.code, c->how.reason);
-}
+    const struct order *o = arg;
 
-static bool go_on(struct node *n, struct turn_task *t, int64_t now_ms)
-{
-    struct closing *c = (struct closing *)t;
-    int64_t left = c->count - c->at;
-    int64_t end = c->at + (left < TURN_SESSIONS ? left : TURN_SESSIONS);
-
-    (void)now_ms;
-    for (; c->at < end; c->at++) {
-        struct session *s = session_table_find(&n->table, c->session_ids[c->at]);
-        if (s) {
-            end_session(c, s);
-        }
-    }
-    if (c->at < c->count) {
-        return false;
-    }
-    t->drop(t);
-    return true;
-}
-
-static void drop(struct turn_task *t)
-{
-    struct closing *c = (struct closing *)t;
-
-    free(c->session_ids);
-    free(c);
-}
-
-static void list(struct session *s, void *arg)
-{
-    struct closing *c = arg;
-
-    if (is_meant(c, s)) {
-        memcpy(c->session_ids[c->count++], s->id, SESSION_ID_BYTES);
-    }
+    session_close_with(n, s, o->how.code, o->how.reason);
 }
 
 static void end_now(struct session *s, void *arg)
 {
-    struct closing *c = arg;
+    struct order *o = arg;
 
-    if (is_meant(c, s)) {
-        end_session(c, s);
-        c->count++;
+    if (is_meant(s, o)) {
+        end_session(o->node, s, o);
+        o->closed++;
     }
+}
+
+static enum err walk(struct node *n, const char *group, const struct order *o, int64_t *count)
+{
+    struct session_walk walk = {.visit = end_session, .finish = free, .arg = malloc(sizeof(*o))};
+    struct session_list list = {.count = 0};
+    enum err err = walk.arg ? session_list_group(n, group, is_meant, o, &list) : ERR_NO_MEMORY;
+
+    if (!err) {
+        *(struct order *)walk.arg = *o;
+        *count = (int64_t)list.count;
+        err = session_walk(n, &list, &walk);
+    }
+    if (err) {
+        free(list.ids);
+        free(walk.arg);
+    }
+    return err;
 }
 
 int64_t group_close(
     struct node *n, const char *group, const struct dismissal *how, int64_t until_ms)
 {
-    struct closing order = {
-        .task = {.go_on = go_on, .drop = drop}, .node = n, .how = *how, .until_ms = until_ms};
-    struct closing *c = malloc(sizeof(*c));
+    struct order order = {.node = n, .how = *how, .until_ms = until_ms};
+    int64_t count = 0;
 
-    order.session_ids =
-        calloc(session_table_count_of_group(&n->table, group) + 1, sizeof(*order.session_ids));
-    if (!c || !order.session_ids) {
-        free(c);
-        free(order.session_ids);
+    if (walk(n, group, &order, &count)) {
         session_table_each_of_group(&n->table, group, end_now, &order);
-        return order.count;
+        return order.closed;
     }
-    session_table_each_of_group(&n->table, group, list, &order);
-    *c = order;
-    if (!turns_are_idle(n) || !go_on(n, &c->task, 0)) {
-        turns_add(n, &c->task);
-    }
-    return order.count;
+    return count;
 }

@@ -51,7 +51,8 @@ struct node {
     struct deliveries *deliveries;       /* owned: deliver.c */
     struct presence *presence;           /* owned: presence.c */
     struct heartbeat *heartbeat;         /* owned: heartbeat.c */
-    struct announce *announce;           /* owned: announce.c; NULL: events.to = none */
+    struct announce *announce;           /* owned: announce.c; NULL: nobody is to be told */
+    struct attendance *attendance;       /* owned: attendance.c; NULL: nobody wants it */
     struct upstream *upstream;           /* owned: upstream.c; NULL: upstream.to = none */
     struct redis_async *redis;           /* owned */
     struct acceptor *acceptor;           /* owned */

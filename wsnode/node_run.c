@@ -12,6 +12,7 @@
 #include "wsnode/admission.h"
 #include "wsnode/admission_hook.h"
 #include "wsnode/announce.h"
+#include "wsnode/attendance.h"
 #include "wsnode/deliver.h"
 #include "wsnode/heartbeat.h"
 #include "wsnode/internal_http.h"
@@ -61,6 +62,7 @@ void node_on_tick(struct node *n, int64_t now_ms)
     presence_on_tick(n, now_ms);
     upstream_on_tick(n, now_ms);
     announce_on_tick(n, now_ms);
+    attendance_on_tick(n, now_ms);
     session_on_tick(n, now_ms);
     deliver_on_tick(n, now_ms);
     ws_protocol_on_tick(n, now_ms);
@@ -127,6 +129,9 @@ static enum err create_services(struct node *n, struct problem *p)
     if (!err) {
         err = announce_create(n);
     }
+    if (!err) {
+        err = attendance_create(n);
+    }
     if (err) {
         return problem_set(p, err, "", NULL);
     }
@@ -182,6 +187,7 @@ static void destroy_all(struct node *n)
     wires_close(n);
     loop_destroy(n);
     redis_async_destroy(n->redis);
+    attendance_destroy(n);
     announce_destroy(n);
     upstream_destroy(n);
     presence_destroy(n);

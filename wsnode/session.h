@@ -175,6 +175,8 @@ void session_close(struct node *n, struct session *s, enum close_reason reason);
 /* A code and reason of the caller's. */
 void session_close_with(struct node *n, struct session *s, uint16_t code, const char *reason);
 void session_notify_duplicate(struct node *n, struct session *s);
+/* A frame of no message, in order with all others. As session_write() (session_internal.h). */
+enum delivery_status session_push(struct node *n, struct session *s, struct payload *payload);
 
 /*
  * Rings: pings, silence, waits for the registry, slow readers, refreshes (also those that

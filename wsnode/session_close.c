@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "wsnode/announce.h"
+#include "wsnode/attendance.h"
 #include "wsnode/deliver.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_groups.h"
@@ -33,6 +34,7 @@ static void leave(struct node *n, struct session *s, enum events_end end, int co
     session_grant_end(n, s);
     if (s->state != SESSION_OPENING) {
         announce_closed(n, s, end, code);
+        attendance_leave_page(n, s);
     }
     s->state = SESSION_CLOSING;
     drop_queues(s);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "wsnode/announce.h"
+#include "wsnode/attendance.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_internal.h"
 #include "wsnode/session_subscribe.h"
@@ -120,6 +121,7 @@ void session_after_open(struct node *n, struct session *s, const struct registry
         settle_duplicate(n, &opened->duplicates[i]);
     }
     greet(n, s, opened);
+    attendance_join_page(n, s);
     session_take_memberships(n, s, &opened->memberships);
     session_replay_page(n, s, &opened->page);
     session_topics_catch_up(n, s);

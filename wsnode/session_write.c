@@ -215,19 +215,20 @@ void session_on_writable(struct node *n, struct session *s)
     }
 }
 
+enum delivery_status session_push(struct node *n, struct session *s, struct payload *payload)
+{
+    return s->state == SESSION_OPENING ? session_hold(n, s, payload, 0)
+                                       : session_write(n, s, payload, (struct message_id){0, 0}, 0);
+}
+
 void session_tell(struct node *n, struct session *s, const struct buf *frame)
 {
     struct payload *payload = frame->len > 0 ? payload_from_buf(frame) : NULL;
 
-    if (!payload) {
-        return;
+    if (payload) {
+        (void)session_push(n, s, payload);
+        payload_unref(payload);
     }
-    if (s->state == SESSION_OPENING) {
-        (void)session_hold(n, s, payload, 0);
-    } else {
-        (void)session_write(n, s, payload, (struct message_id){0, 0}, 0);
-    }
-    payload_unref(payload);
 }
 
 void session_tell_problem(

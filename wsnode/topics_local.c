@@ -272,6 +272,16 @@ int64_t topics_local_count(const struct topics_local *t)
     return (int64_t)HASH_CNT(hh, t->by_name);
 }
 
+void topics_local_each(
+    const struct topics_local *t, void (*fn)(const char *group, void *arg), void *arg)
+{
+    for (const struct topic_local *topic = t->by_name; topic; topic = topic->hh.next) {
+        if (topic->members > 0) {
+            fn(topic->name, arg);
+        }
+    }
+}
+
 int64_t topics_local_pending(const struct topics_local *t)
 {
     return t->due.count + t->asking;

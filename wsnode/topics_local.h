@@ -69,6 +69,9 @@ void topics_local_after(struct node *n, struct topic_local *topic, bool ok, int6
 bool topics_local_take_order(
     struct topics_local *t, const char *group, int64_t at_ms, bool told_by_join);
 int64_t topics_local_count(const struct topics_local *t);
+/* All that have members; fn must not change that. */
+void topics_local_each(
+    const struct topics_local *t, void (*fn)(const char *group, void *arg), void *arg);
 /* What Redis has yet to be told or to confirm, refreshes aside. */
 int64_t topics_local_pending(const struct topics_local *t);
 

@@ -34,6 +34,7 @@ int rig_start(void **state)
     memset(&rig, 0, sizeof(rig));
     memset(&fake_presence, 0, sizeof(fake_presence));
     memset(&fake_announce, 0, sizeof(fake_announce));
+    memset(&fake_attendance, 0, sizeof(fake_attendance));
     memset(&fake_upstream, 0, sizeof(fake_upstream));
     rig.config = config;
     rig.now_ms = 1000000;

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/fake_announce.h"
+#include "tests/unit/fake_attendance.h"
 #include "tests/unit/fake_presence.h"
 #include "tests/unit/fake_socket.h"
 #include "tests/unit/fake_upstream.h"

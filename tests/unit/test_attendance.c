@@ -263,6 +263,24 @@ static void news_are_bounded(void **state)
         redis_server_ask_int(&server, "XLEN %sattendance:{%sevents}", PREFIX, PREFIX), 10, 210);
 }
 
+static void changes_that_cancel_each_other_are_none(void **state)
+{
+    struct attendance_news news = {.count = 7};
+    struct attendance_change changes[] = {{"b", "u1", true, 0}, {"a", "u2", false, 1},
+        {"a", "u1", true, 2}, {"a", "u2", true, 3}, {"a", "u1", false, 4}, {"a", "u1", true, 5},
+        {"a", "u0", false, 6}};
+
+    (void)state;
+    news.changes = changes;
+    attendance_news_settle(&news);
+    assert_int_equal(news.count, 3);
+    assert_string_equal(changes[0].user_id, "u0");
+    assert_false(changes[0].is_in);
+    assert_string_equal(changes[1].user_id, "u1");
+    assert_true(changes[1].is_in);
+    assert_string_equal(changes[2].group, "b");
+}
+
 static void decoders_survive_any_reply(void **state)
 {
     static const char *const replies[] = {"$-1\r\n", ":5\r\n", "*0\r\n", "*1\r\n:1\r\n",
@@ -301,6 +319,7 @@ int main(void)
         TEST(gap_is_told_when_entries_are_gone),
         TEST(news_begin_where_the_stream_ends),
         TEST(news_are_bounded),
+        TEST(changes_that_cancel_each_other_are_none),
         TEST(decoders_survive_any_reply),
     };
 
