@@ -11,19 +11,18 @@
 #include "shared/schema.h"
 
 void attendance_command(struct command *c, const struct events_rules *r,
-    const struct events_node *n, const char *session_id, const char *user_id, bool is_in,
-    const char *groups)
+    const struct events_node *n, const struct attendance_telling *t)
 {
     events_start_with_groups(c, &script_attend, 2, r);
     schema_add_events_nodes(c, r->prefix);
     schema_add_events_groups(c, r->prefix, n->node_id, n->boot);
     events_add_group_rules(c, r);
-    command_add_int(c, is_in);
-    command_add_str(c, session_id);
-    command_add_str(c, user_id);
+    command_add_int(c, t->is_in);
+    command_add_str(c, t->session_id);
+    command_add_str(c, t->user_id);
     command_add_str(c, n->node_id);
     command_add_str(c, n->boot);
-    command_add_str(c, groups);
+    command_add_str(c, t->groups);
 }
 
 void attendance_parted_command(struct command *c, const struct events_rules *r, int64_t count)

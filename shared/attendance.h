@@ -12,11 +12,15 @@
 
 #include "shared/events.h"
 
-/* The session is in these groups, or is not any more. groups: names, between line feeds. The
- * reply is how many of that are news. */
+/* A session is in these groups, or is not any more. The reply is how many of that are news. */
+struct attendance_telling {
+    const char *session_id;
+    const char *user_id;
+    bool is_in;
+    const char *groups; /* names, between line feeds */
+};
 void attendance_command(struct command *c, const struct events_rules *r,
-    const struct events_node *n, const char *session_id, const char *user_id, bool is_in,
-    const char *groups);
+    const struct events_node *n, const struct attendance_telling *t);
 /* left, for at most so many. The reply is how many. */
 void attendance_parted_command(struct command *c, const struct events_rules *r, int64_t count);
 

@@ -12,12 +12,12 @@
 
 #include "shared/client_address.h"
 #include "shared/limits.h"
-#include "shared/option_tls.h"
+#include "shared/option_check_tls.h"
+#include "shared/option_check_topics.h"
 #include "shared/origin.h"
 #include "shared/parse.h"
 #include "shared/privileges.h"
 #include "shared/redis_url.h"
-#include "shared/topic_pattern.h"
 
 #define SECRET_CHARS_MIN 16
 /* What goes before a message in a forward: the ids of some 2,600 sessions. */
@@ -255,26 +255,6 @@ static bool a_forward_takes_the_largest_message(const struct config *c)
     return c->send_message_max_bytes <= c->node_forward_max_bytes - FORWARD_HEAD_BYTES;
 }
 
-static bool allowed_topics_are_patterns(const struct config *c)
-{
-    return topic_pattern_is_valid(c->topics_allow);
-}
-
-static bool kept_topics_are_patterns(const struct config *c)
-{
-    return topic_pattern_is_valid(c->topics_history);
-}
-
-static bool presence_topics_are_patterns(const struct config *c)
-{
-    return topic_pattern_is_valid(c->presence_topics);
-}
-
-static bool presence_pages_are_patterns(const struct config *c)
-{
-    return topic_pattern_is_valid(c->presence_pages);
-}
-
 static bool tls_name_is_host_name(const struct config *c)
 {
     const char *name = c->send_tls_name;
@@ -325,11 +305,11 @@ static const struct option_rule rules[] = {
         "must not be a wildcard, unless node.internal_advertise says which ip senders use"},
     {OPTION_node_internal_advertise, advertise_is_ip,
         "must be empty or a numeric ip, and no wildcard"},
-    {OPTION_node_tls_key, option_tls_public_key_goes_with_cert,
+    {OPTION_node_tls_key, option_check_tls_public_key_goes_with_cert,
         "must be set together with node.tls_cert"},
-    {OPTION_node_internal_tls_key, option_tls_internal_key_goes_with_cert,
+    {OPTION_node_internal_tls_key, option_check_tls_internal_key_goes_with_cert,
         "must be set together with node.internal_tls_cert"},
-    {OPTION_node_internal_tls_client_ca, option_tls_internal_ca_goes_with_cert,
+    {OPTION_node_internal_tls_client_ca, option_check_tls_internal_ca_goes_with_cert,
         "must be empty, unless node.internal_tls_cert is set"},
     {OPTION_node_origins, origins_are_known,
         "must have entries such as https://app.example.com, https://*.example.com, same-host, null "
@@ -346,13 +326,13 @@ static const struct option_rule rules[] = {
     {OPTION_hook_headers, hook_headers_are_the_clients,
         "must not have Host, Connection, Upgrade, Content-…, Transfer-Encoding, TE, Trailer, "
         "Expect or X-Socketsend-Secret"},
-    {OPTION_topics_history, kept_topics_are_patterns,
+    {OPTION_topics_history, option_check_topics_kept,
         "must be patterns of topics, separated by spaces, such as news/* chat/**"},
-    {OPTION_topics_allow, allowed_topics_are_patterns,
+    {OPTION_topics_allow, option_check_topics_allowed,
         "must be patterns of topics, separated by spaces, such as news/* chat/**"},
-    {OPTION_presence_topics, presence_topics_are_patterns,
+    {OPTION_presence_topics, option_check_topics_presence,
         "must be patterns of topics, separated by spaces, such as chat/*"},
-    {OPTION_presence_pages, presence_pages_are_patterns,
+    {OPTION_presence_pages, option_check_topics_presence_pages,
         "must be patterns of serverClient/page, separated by spaces, such as pc/*"},
     {OPTION_send_listen, send_listen_is_known,
         "must be empty, ip:port or unix:/path, the path of 1 to 107 bytes"},
@@ -362,15 +342,16 @@ static const struct option_rule rules[] = {
     {OPTION_send_max_waits, a_thread_never_waits, "must be less than send.threads"},
     {OPTION_send_message_max, a_forward_takes_the_largest_message,
         "must be at most node.forward_max less 64k, or nodes refuse the largest messages"},
-    {OPTION_send_tls_key, option_tls_sender_key_goes_with_cert,
+    {OPTION_send_tls_key, option_check_tls_sender_key_goes_with_cert,
         "must be set together with send.tls_cert"},
-    {OPTION_send_tls_cert, option_tls_sender_cert_goes_with_ca,
+    {OPTION_send_tls_cert, option_check_tls_sender_cert_goes_with_ca,
         "must be empty, unless send.tls_ca is set"},
     {OPTION_send_tls_name, tls_name_is_host_name,
         "must be empty or a host name; an ip needs no name, it is what is looked for without one"},
-    {OPTION_send_tls_name, option_tls_name_goes_with_ca,
+    {OPTION_send_tls_name, option_check_tls_name_goes_with_ca,
         "must be empty, unless send.tls_ca is set"},
-    {OPTION_send_tls_only, option_tls_only_goes_with_ca, "must be no, unless send.tls_ca is set"},
+    {OPTION_send_tls_only, option_check_tls_only_goes_with_ca,
+        "must be no, unless send.tls_ca is set"},
     {OPTION_upstream_hook_url, upstream_url_is_one,
         "must be http://… or https://…, without user and password; it is needed with upstream.to "
         "or events.to = hook"},

@@ -59,7 +59,10 @@ static void after_told(struct node *n, enum err err, const struct redisReply *re
 
 static void add_command(const struct announce *a, const struct announce_item *i, struct command *c)
 {
-    const char *user_id = i->item.line->name;
+    const struct attendance_telling groups = {.session_id = i->session_id,
+        .user_id = i->item.line->name,
+        .is_in = i->what == IN_GROUPS,
+        .groups = i->text};
 
     switch (i->what) {
     case OPENED:
@@ -70,8 +73,7 @@ static void add_command(const struct announce *a, const struct announce_item *i,
         break;
     case IN_GROUPS:
     case OUT_OF_GROUPS:
-        attendance_command(
-            c, &a->rules, &a->self, i->session_id, user_id, i->what == IN_GROUPS, i->text);
+        attendance_command(c, &a->rules, &a->self, &groups);
         break;
     }
 }

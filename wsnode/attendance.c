@@ -65,38 +65,62 @@ static void name_page(const struct session *s, char out[GROUP_NAME_BYTES])
     (void)group_name_format(a.server_client, a.page, out);
 }
 
-void attendance_join_topic(struct node *n, struct session *s, const char *group)
+static void join(struct node *n, struct session *s, const char *group)
 {
-    if (n->attendance && attendance_has_group(n, group)) {
+    if (attendance_has_group(n, group)) {
         announce_groups(n, s, true, group);
         attendance_call_roll(n, group, s, n->now_ms);
     }
 }
 
-void attendance_leave_topic(struct node *n, struct session *s, const char *group)
+static void leave(struct node *n, struct session *s, const char *group)
 {
-    if (n->attendance && attendance_has_group(n, group)) {
+    if (attendance_has_group(n, group)) {
         announce_groups(n, s, false, group);
     }
 }
 
-void attendance_join_page(struct node *n, struct session *s)
+void attendance_begin(struct node *n, struct session *s)
 {
-    char group[GROUP_NAME_BYTES];
+    char page[GROUP_NAME_BYTES];
+    const struct subscription *sub;
 
-    if (n->attendance) {
-        name_page(s, group);
-        attendance_join_topic(n, s, group);
+    if (!n->attendance) {
+        return;
+    }
+    name_page(s, page);
+    join(n, s, page);
+    if (s->subscriptions) {
+        LIST_FOREACH(sub, &s->subscriptions->list, of_session)
+        {
+            if (sub->is_told) {
+                join(n, s, topic_table_name(sub));
+            }
+        }
     }
 }
 
-void attendance_leave_page(struct node *n, struct session *s)
+void attendance_join(struct node *n, struct session *s, const char *topic)
 {
-    char group[GROUP_NAME_BYTES];
+    if (n->attendance && s->state != SESSION_OPENING) {
+        join(n, s, topic);
+    }
+}
+
+void attendance_leave(struct node *n, struct session *s, const char *topic)
+{
+    if (n->attendance) {
+        leave(n, s, topic);
+    }
+}
+
+void attendance_end(struct node *n, struct session *s)
+{
+    char page[GROUP_NAME_BYTES];
 
     if (n->attendance) {
-        name_page(s, group);
-        attendance_leave_topic(n, s, group);
+        name_page(s, page);
+        leave(n, s, page);
     }
 }
 

@@ -13,14 +13,15 @@ bool attendance_is_wanted(const struct config *config);
 enum err attendance_create(struct node *n) MUST_CHECK; /* n->attendance; NULL: nobody wants it */
 void attendance_destroy(struct node *n);               /* once the loop has run out */
 
-/* The session was told that it is on its page, or gets the messages of a topic; from now on it is
- * told who is there. Of groups that nobody wants it of, nothing happens; again and again is fine.
- */
-void attendance_join_page(struct node *n, struct session *s);
-void attendance_join_topic(struct node *n, struct session *s, const char *topic);
-/* It is not any more. s is still in the table. */
-void attendance_leave_page(struct node *n, struct session *s);
-void attendance_leave_topic(struct node *n, struct session *s, const char *topic);
+/* Of groups that nobody wants it of, nothing happens in all of these. */
+
+/* The session is open: it is on its page, and in the topics that it has been told of already. */
+void attendance_begin(struct node *n, struct session *s);
+/* It is told that it gets what is sent to the topic; again and again is fine. */
+void attendance_join(struct node *n, struct session *s, const char *topic);
+void attendance_leave(struct node *n, struct session *s, const char *topic);
+/* It ends. It leaves its topics one by one; s is still in the table. */
+void attendance_end(struct node *n, struct session *s);
 /* It still is in all of its groups: to be told to Redis again. */
 void attendance_again(struct node *n, const struct session *s);
 

@@ -34,7 +34,7 @@ static void leave(struct node *n, struct session *s, enum events_end end, int co
     session_grant_end(n, s);
     if (s->state != SESSION_OPENING) {
         announce_closed(n, s, end, code);
-        attendance_leave_page(n, s);
+        attendance_end(n, s);
     }
     s->state = SESSION_CLOSING;
     drop_queues(s);

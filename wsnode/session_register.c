@@ -121,7 +121,7 @@ void session_after_open(struct node *n, struct session *s, const struct registry
         settle_duplicate(n, &opened->duplicates[i]);
     }
     greet(n, s, opened);
-    attendance_join_page(n, s);
+    attendance_begin(n, s);
     session_take_memberships(n, s, &opened->memberships);
     session_replay_page(n, s, &opened->page);
     session_topics_catch_up(n, s);

@@ -45,7 +45,7 @@ void session_tell_subscribed(struct node *n, struct subscription *sub, bool reco
 
     sub->is_told = true;
     sub->ref = NULL;
-    attendance_join_topic(n, sub->session, topic_table_name(sub));
+    attendance_join(n, sub->session, topic_table_name(sub));
     tell(n, sub->session, &what);
     free(ref);
 }
@@ -69,7 +69,7 @@ static void on_joined(struct node *n, struct topic_waiter *w)
 static void end_one(struct node *n, struct session *s, struct subscription *sub)
 {
     if (sub->is_told) {
-        attendance_leave_topic(n, s, topic_table_name(sub));
+        attendance_leave(n, s, topic_table_name(sub));
     }
     topics_local_cancel(&sub->waiter);
     topics_local_leave(&n->topics, topic_table_name(sub), n->now_ms);

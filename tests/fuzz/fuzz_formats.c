@@ -46,18 +46,17 @@ static void check_message(const struct format *f, struct slice payload)
 
 void fuzz(struct slice input)
 {
-    static const struct format *const formats[] = {&format_plain, &format_v1};
     struct json_object *object;
     struct problem p;
 
     if (!json_utf8_valid(input.at, input.len)) {
         return; /* nobody calls a format with such a frame */
     }
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+    for (int i = 0; i < FORMAT_COUNT; i++) {
         check_event(formats[i], input);
     }
     if (json_parse_object(input, &object, &p) == ERR_OK) {
-        for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        for (int i = 0; i < FORMAT_COUNT; i++) {
             check_message(formats[i], input);
         }
         json_object_put(object);

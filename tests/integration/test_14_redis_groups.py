@@ -314,13 +314,18 @@ def events_of(stack, session_id):
 def test_user_of_the_manual_may_do_all_that_is_done(make_stack, user, redis_class):
     options = {"redis.wait_replicas": int(redis_class is ClusterWithUser), "registry.node_lease": "1s"}
     stack = make_stack(
-        redis_class=redis_class, options={**options, "upstream.to": "stream", "events.to": "stream", "events.offline_delay": "100ms"}
-    )
+        redis_class=redis_class,
+        options={**options, "upstream.to": "stream", "events.to": "stream", "events.offline_delay": "100ms",
+                 "topics.allow": "*", "presence.topics": "*", "presence.grace": "100ms"},
+    )  # fmt: skip
     client, other = stack.connect(0, f"/websocket/{user}"), stack.connect(1, f"/websocket/{user}")
+    client.send({"type": "subscribe", "topic": "t"})
+    frames = (frame for frame in iter(client.receive, None) if frame["type"] != "presence")
+    assert next(frames)["type"] == "subscribed"
     data = stack.web.send(userId=user, json=1, messageId="m", wait="written", exclude=[other.session_id])
     assert stack.web.send(userId=user, json=1, messageId="m", wait="written", exclude=[other.session_id])["duplicate"]
     client.send({"type": "send", "json": 1, "ref": "r"})
-    messages = [client.receive(), client.receive()]
+    messages = [next(frames), next(frames)]
     assert {"type": "sent", "ref": "r"} in messages
     client.ack(next(message["id"] for message in messages if message["type"] == "message"))
     for call in (f"/unread?userId={user}", f"/history?userId={user}", f"/status?userId={user}&messageId=m", f"/online?userId={user}", "/nodes"):
@@ -330,13 +335,13 @@ def test_user_of_the_manual_may_do_all_that_is_done(make_stack, user, redis_clas
     assert stack.web.request("POST", "/socketClose", {"userId": f"{user}-2"}).status == 200
     stack.nodes[1].kill()
     stack.web.send(userId=user, json=2)  # unreachable, a hint and a ghost
-    assert client.receive_message()["json"] == 2
+    assert next(frames)["json"] == 2
     resumed = stack.connect(0, f"/websocket/{user}?lastId={data['id']}")
     assert resumed.connected["recovered"] and resumed.receive_message()["json"] == 2
     resumed.close()
     wait_until(lambda: events_of(stack, other.session_id)[-1] == "lost", what="the dead node's session told lost")
     client.close()
-    wait_until(lambda: events_of(stack, None)[-1] == "offline", what="a user told offline")
+    wait_until(lambda: {"offline", "left"} <= set(events_of(stack, None)), what="a user told offline, and to have left")
     stack.nodes[0].stop()
     for server in stack.redis.servers:
         assert server.client.execute_command("ACL", "LOG") == []

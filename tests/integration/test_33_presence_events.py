@@ -101,3 +101,143 @@ def test_who_comes_is_told_who_is_there_and_the_others_who_comes(shared, room):
         assert all(user in ("ann", "bob", "carl") for frame in watcher.frames for user in frame.get("joined", []))
     ann.client.drop()
     bob.client.drop()
+
+
+def test_page_is_told_of_its_own_sessions_only(shared, request):
+    page = f"room-{abs(hash(request.node.name)) % 10**8}"
+    ann = enter(shared, 0, "ann", page=page).wait(f"pc/{page}", "ann")
+    bob = enter(shared, 1, "bob", page=page).wait(f"pc/{page}", "ann", "bob")
+    elsewhere = enter(shared, 0, "carl", page="home")
+    ann.wait(f"pc/{page}", "ann", "bob")
+    assert elsewhere.take_changes("pc/home") == [] and elsewhere.present == {}
+    for watcher in (ann, bob, elsewhere):
+        watcher.client.drop()
+    all_of_it = sorted((what, user, f"pc/{page}") for what in ("joined", "left") for user in ("ann", "bob"))
+    wait_until(lambda: sorted(event for event in events(shared, "joined", "left") if event[2] == f"pc/{page}") == all_of_it)
+
+
+def test_reload_and_second_tab_are_no_news(shared, room):
+    ann = enter(shared, 0, "ann", room).wait(room, "ann")
+    tabs = [enter(shared, node, "bob", room) for node in (0, 1)]
+    ann.wait(room, "ann", "bob").take_changes(room)
+    tabs[0].client.close()
+    tabs[1].client.drop()
+    again = enter(shared, 1, "bob", room).wait(room, "ann", "bob")
+    time.sleep(GRACE + 2)
+    assert ann.take_changes(room) == [] and again.take_changes(room) in ([], ["+bob"])
+    again.client.close()
+    ann.wait(room, "ann")
+    assert ann.take_changes(room) == ["-bob"]
+    assert [event[0] for event in events(shared, "joined", "left") if event[1:] == ("bob", room)] == ["joined", "left"]
+    ann.client.drop()
+
+
+def test_leave_is_told_after_the_grace_and_no_sooner(shared, room):
+    ann = enter(shared, 0, "ann", room).wait(room, "ann")
+    bob = enter(shared, 1, "bob", room)
+    ann.wait(room, "ann", "bob")
+    began = time.monotonic()
+    bob.client.send({"type": "unsubscribe", "topic": room})
+    ann.wait(room, "ann")
+    assert GRACE <= time.monotonic() - began < GRACE + 3
+    wait_until(lambda: any(frame["type"] == "unsubscribed" for frame in bob.client.frames_so_far()))
+    carl = enter(shared, 0, "carl", room)
+    ann.wait(room, "ann", "carl")
+    assert [frame for frame in bob.client.frames_so_far() if frame["type"] == "presence"] == []
+    for watcher in (ann, bob, carl):
+        watcher.client.drop()
+
+
+def test_who_joins_and_leaves_in_one_second_is_told_once_a_second(make):
+    stack = make(nodes=("a",), **{"presence.grace": "0"})
+    ann = enter(stack, 0, "ann", "chat/1").wait("chat/1", "ann")
+    bob = enter(stack, 0, "bob")
+    crowd = [enter(stack, 0, f"user{n}", "chat/1") for n in range(30)]
+    began = time.monotonic()
+    while time.monotonic() - began < 4:
+        bob.client.send({"type": "subscribe", "topic": "chat/1"})
+        bob.client.send({"type": "unsubscribe", "topic": "chat/1"})
+        time.sleep(0.03)
+    ann.wait("chat/1", "ann", *(f"user{n}" for n in range(30)))
+    changes = [frame for frame in ann.frames if "joined" in frame]
+    assert len(changes) <= (time.monotonic() - began) + 3
+    assert sum("user7" in frame["joined"] for frame in changes) == 1
+    assert len(crowd) == 30
+
+
+def test_list_is_bounded_and_the_number_is_not(make):
+    stack = make(nodes=("a",), **{"presence.list_max": 2})
+    watchers = []
+    for n, (names, count) in enumerate([(1, 1), (2, 2), (2, 3)]):
+        watchers.append(enter(stack, 0, f"user{n}", "chat/1"))
+        frame = next(frame for frame in iter(watchers[-1].client.receive, None) if frame["type"] == "presence" and "present" in frame)
+        assert (len(frame["present"]), frame["count"]) == (names, count)
+
+
+def test_users_of_a_killed_node_leave_and_come_back(make):
+    stack = make()
+    ann = enter(stack, 0, "ann", "chat/1").wait("chat/1", "ann")
+    for user in ("bob", "carl"):
+        enter(stack, 1, user, "chat/1")
+    ann.wait("chat/1", "ann", "bob", "carl")
+    stack.nodes[1].kill()
+    enter(stack, 0, "carl", "chat/1")
+    ann.take_changes("chat/1")
+    ann.wait("chat/1", "ann", "carl", timeout=8)
+    assert ann.take_changes("chat/1") in (["-bob"], [])
+    stack.nodes[1].start()
+    enter(stack, 1, "bob", "chat/1")
+    ann.wait("chat/1", "ann", "bob", "carl")
+
+
+def test_redis_that_lost_everything_knows_who_is_there_again(make):
+    stack = make()
+    ann, bob = enter(stack, 0, "ann", "chat/1"), enter(stack, 1, "bob", "chat/1")
+    ann.wait("chat/1", "ann", "bob")
+    stack.redis.client.flushall()
+    wait_until(lambda: enter(stack, 0, "carl", "chat/1").wait("chat/1", "ann", "bob", "carl", timeout=3), 15)
+    for watcher in (ann, bob):
+        watcher.wait("chat/1", "ann", "bob", "carl")
+        assert not any(change.startswith("-") for change in watcher.take_changes("chat/1"))
+
+
+def test_who_was_left_behind_is_told_the_whole_list(make):
+    stack = make(nodes=("a",))
+    ann = enter(stack, 0, "ann", "chat/1").wait("chat/1", "ann")
+    enter(stack, 0, "bob", "chat/1")
+    ann.wait("chat/1", "ann", "bob").take_changes("chat/1")
+    stack.redis.client.xtrim("WebSocket_attendance:{WebSocket_events}", maxlen=0)
+    wait_until(lambda: ann.sees("chat/1", "ann", "bob") and any("present" in frame for frame in ann.frames), what="the list")
+
+
+def test_slow_reader_knows_it_in_the_end(make):
+    stack = make(nodes=("a",), **{"node.queue_max": "64k", "node.send_buffer": "4k"})
+    ann = enter(stack, 0, "ann", "chat/1").wait("chat/1", "ann")
+    ann.client._socket.transport.pause_reading()
+    for _ in range(600):
+        if stack.web.send(userId="ann", json="x" * 10_000, durable=False, wait="written", timeoutMs=1)["sessions"][0]["status"] == "rejected":
+            break
+    bob, carl = (enter(stack, 0, user, "chat/1") for user in ("bob", "carl"))
+    carl.wait("chat/1", "ann", "bob", "carl")
+    bob.client.close()
+    carl.wait("chat/1", "ann", "carl")
+    ann.client._socket.transport.resume_reading()
+    ann.wait("chat/1", "ann", "carl")
+
+
+def test_backend_may_subscribe_and_plain_clients_are_there_but_not_told(make):
+    stack = make(nodes=("a",), **{"events.to": "none"})
+    ann = enter(stack, 0, "ann", "chat/1").wait("chat/1", "ann")
+    plain = stack.connect(0, connect_path("pc", "home", "bob"), subprotocol=None)
+    assert stack.web.request("POST", "/subscribe", {"userId": "bob", "topics": ["chat/1"]}).data["changed"] == 1
+    ann.wait("chat/1", "ann", "bob")
+    plain.ping()
+    assert [frame for frame in plain.frames_so_far() if "present" in str(frame)] == []
+    assert not stack.redis.client.exists("WebSocket_events")
+
+
+def test_nobody_is_told_of_other_topics(shared):
+    ann = enter(shared, 0, "ann", "news/1")
+    enter(shared, 1, "bob", "news/1")
+    time.sleep(1.5)
+    assert ann.take_changes("news/1") == [] and ann.present == {}

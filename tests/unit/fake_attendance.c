@@ -5,38 +5,38 @@
 
 struct fake_attendance fake_attendance;
 
-static void note(char kind, const char *group)
+static void note(const char *what, const char *group)
 {
     size_t len = strlen(fake_attendance.told);
 
-    snprintf(fake_attendance.told + len, sizeof(fake_attendance.told) - len, "%s%c%s",
-        len > 0 ? " " : "", kind, group);
+    snprintf(fake_attendance.told + len, sizeof(fake_attendance.told) - len, "%s%s%s",
+        len > 0 ? " " : "", what, group);
 }
 
-void attendance_join_page(struct node *n, struct session *s)
+void attendance_begin(struct node *n, struct session *s)
 {
     (void)n;
     (void)s;
-    note('+', "page");
+    note("begin", "");
 }
 
-void attendance_join_topic(struct node *n, struct session *s, const char *topic)
+void attendance_join(struct node *n, struct session *s, const char *topic)
 {
     (void)n;
     (void)s;
-    note('+', topic);
+    note("+", topic);
 }
 
-void attendance_leave_page(struct node *n, struct session *s)
+void attendance_leave(struct node *n, struct session *s, const char *topic)
 {
     (void)n;
     (void)s;
-    note('-', "page");
+    note("-", topic);
 }
 
-void attendance_leave_topic(struct node *n, struct session *s, const char *topic)
+void attendance_end(struct node *n, struct session *s)
 {
     (void)n;
     (void)s;
-    note('-', topic);
+    note("end", "");
 }

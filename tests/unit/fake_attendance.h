@@ -7,7 +7,7 @@
 #include "wsnode/attendance.h"
 
 struct fake_attendance {
-    char told[256]; /* "+page +topic -topic …" */
+    char told[256]; /* "begin +topic -topic end …" */
 };
 extern struct fake_attendance fake_attendance; /* set it to {0} before each test */
 

@@ -31,7 +31,7 @@ static int64_t say(const struct events_node *n, const char *session, const char 
     struct command c;
 
     command_init(&c);
-    attendance_command(&c, &rules, n, session, user, is_in, groups);
+    attendance_command(&c, &rules, n, &(struct attendance_telling){session, user, is_in, groups});
     return run_int(&c);
 }
 

@@ -307,6 +307,24 @@ static void oversized_frame_is_an_error_and_not_cut(void **state)
     buf_finish(&small);
 }
 
+static void presence_names_the_topic_or_the_page(void **state)
+{
+    const char *names[] = {"u1", "u\"2"};
+    struct attendance_list list = {.count = 7, .names = names, .name_count = 2};
+    struct attendance_change changes[] = {
+        {.user_id = "u1", .is_in = true}, {.user_id = "u2"}, {.user_id = "u3", .is_in = true}};
+    struct format_presence p = {.group = "chat/1", .list = &list};
+
+    format_v1.presence(&p, *state);
+    assert_frame(*state, "{\"type\":\"presence\",\"topic\":\"chat/1\",\"count\":7,"
+                         "\"present\":[\"u1\",\"u\\\"2\"]}");
+    buf_reset(*state);
+    p = (struct format_presence){.group = "pc:ho\"me", .changes = changes, .change_count = 3};
+    format_v1.presence(&p, *state);
+    assert_frame(*state, "{\"type\":\"presence\",\"serverClient\":\"pc\",\"page\":\"ho\\\"me\","
+                         "\"joined\":[\"u1\",\"u3\"],\"left\":[\"u2\"]}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(taken_is_told_by_ref_or_with_the_reply, start, stop),
         cmocka_unit_test_setup_teardown(error_names_field_and_ref, start, stop),
         cmocka_unit_test_setup_teardown(error_without_a_ref_is_valid_json, start, stop),
+        cmocka_unit_test_setup_teardown(presence_names_the_topic_or_the_page, start, stop),
         cmocka_unit_test(ack_and_pong_are_understood),
         cmocka_unit_test(send_is_for_the_application),
         cmocka_unit_test(frames_that_are_not_valid_are_refused),

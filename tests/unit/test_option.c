@@ -297,6 +297,12 @@ static void config_refuses_options_that_do_not_go_together(void **state)
             "6: redis.prefix: must have no { and no }"},
         {PROGRAM_SEND, NEEDED_SEND "[redis]\nprefix = }\n",
             "8: redis.prefix: must have no { and no }"},
+        {PROGRAM_NODE, NEEDED "[presence]\ntopics = chat/{1}\n",
+            "6: presence.topics: must be patterns of topics, separated by spaces, such as chat/*"},
+        {PROGRAM_NODE, NEEDED "[presence]\npages = pc:*\n",
+            "6: presence.pages: must be patterns of serverClient/page, separated by spaces, such "
+            "as "
+            "pc/*"},
         {PROGRAM_NODE, NEEDED "origins = https://a.org app.example.com\n", "5: " ORIGINS},
         {PROGRAM_NODE, NEEDED "origins =\n", "5: " ORIGINS},
         {PROGRAM_NODE, NEEDED "trusted_proxies = 10.0.0.1/8\n",

@@ -143,6 +143,30 @@ static void session_that_ends_leaves_its_topics(void **state)
     assert_int_equal(topics_local_count(&rig.node.topics), 0); /* page, serverClient and all, too */
 }
 
+static void attendance_is_that_of_what_was_told(void **state)
+{
+    struct session *s = come();
+
+    (void)state;
+    assert_string_equal(fake_attendance.told, "begin");
+    rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"t1\"}");
+    assert_string_equal(fake_attendance.told, "begin");
+    confirm(true);
+    rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"t2\"}");
+    rig_text(s, "{\"type\":\"unsubscribe\",\"topic\":\"t1\"}");
+    session_close(&rig.node, s, CLOSE_DRAINED);
+    assert_string_equal(fake_attendance.told, "begin +t1 -t1 end"); /* nothing of t2 */
+}
+
+static void session_that_never_opened_attends_nothing(void **state)
+{
+    struct session *s = rig_connect(&format_v1, "");
+
+    (void)state;
+    session_close(&rig.node, s, CLOSE_DRAINED);
+    assert_string_equal(fake_attendance.told, "");
+}
+
 static void subscribing_before_the_registry_has_answered_is_fine(void **state)
 {
     struct session *s = rig_connect(&format_v1, "");
@@ -168,6 +192,8 @@ int main(void)
         test(what_the_token_says_of_topics_counts),
         test(one_more_than_allowed_is_refused),
         test(session_that_ends_leaves_its_topics),
+        test(attendance_is_that_of_what_was_told),
+        test(session_that_never_opened_attends_nothing),
         test(subscribing_before_the_registry_has_answered_is_fine),
     };
 
