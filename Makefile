@@ -58,7 +58,7 @@ SEND_OBJECTS   = $(filter-out $(BUILD)/fcgi-send/main.o,$(call objects,fcgi-send
 CTL_OBJECTS    = $(filter-out $(BUILD)/wsctl/main.o,$(call objects,wsctl))
 TEST_OBJECTS   = $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 # What the fuzz targets need besides shared/: a target for another module adds it here.
-FUZZED         = wsnode/format wsnode/format_plain wsnode/format_v1 wsnode/hook_answer wsnode/payload wsnode/ws_frame wsnode/ws_handshake \
+FUZZED         = wsnode/format wsnode/format_plain wsnode/format_v1 wsnode/format_v1_parse wsnode/hook_answer wsnode/payload wsnode/ws_frame wsnode/ws_handshake \
                  fcgi-send/media_type fcgi-send/path fcgi-send/query fcgi-send/records \
                  wsctl/queue_message wsctl/send_answer tests/fuzz/fuzz
 FUZZ_TARGETS   = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

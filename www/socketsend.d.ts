@@ -46,6 +46,23 @@ export interface Subscribed {
     readonly ref?: unknown;
 }
 
+/** Who is in a topic, or on a page. */
+export interface Presence {
+    /** As far as the node lists them (presence.list_max). */
+    readonly users: readonly string[];
+    readonly count: number;
+}
+
+export interface PresenceChange extends Presence {
+    readonly topic?: string;
+    /** Of the session's own page. */
+    readonly serverClient?: string;
+    readonly page?: string;
+    /** Who is, and who is not any more, among `users` since the last time. */
+    readonly joined: readonly string[];
+    readonly left: readonly string[];
+}
+
 export interface Close {
     readonly code: number;
     readonly reason: string;
@@ -75,6 +92,7 @@ export interface Listeners {
     gap: (gap: { readonly position: string; readonly topic?: string }) => unknown;
     connected: (connected: Connected) => unknown;
     subscribed: (subscribed: Subscribed) => unknown;
+    presence: (change: PresenceChange) => unknown;
     state: (change: StateChange) => unknown;
     duplicate: (duplicate: { readonly msgInfo: string }) => unknown;
     error: (error: SocketSendError) => unknown;
@@ -129,6 +147,8 @@ export class SocketSend {
     /** Returns a function that ends the subscription. lastId: of a topic with history. */
     subscribe(topic: string, options?: { lastId?: string | null }): () => void;
     unsubscribe(topic: string): void;
+    /** Of the topic, or without one of the page; null: the node has not told. */
+    presence(topic?: string): Presence | null;
     /** Resolves to the backend's reply, or undefined; rejects with a SocketSendError. */
     send(json: unknown, options?: SendOptions): Promise<unknown>;
     close(code?: number, reason?: string): void;

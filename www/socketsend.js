@@ -519,6 +519,58 @@ class Topics {
 }
 
 /**
+ * Who is there, by topic, and on the session's own page. The node tells all of them, and then what
+ * changes. What it tells are states: one that is told again is no news.
+ */
+class Presence {
+    #places = new Map(); // topic, or null for the page -> { users: Set, count }
+
+    /** What the listeners are told of a frame; null: it is not news. */
+    onFrame(frame) {
+        const place = frame.topic ?? null;
+        const isList = Array.isArray(frame.present);
+        const before = this.#places.get(place) ?? { users: new Set(), count: 0 };
+        if (!isList && !this.#places.has(place)) {
+            return null; // it comes with the list, which is on its way
+        }
+        const after = isList
+            ? { users: new Set(frame.present), count: Math.max(frame.count, frame.present.length) }
+            : changed(before, frame);
+        this.#places.set(place, after);
+        const joined = [...after.users].filter((user) => !before.users.has(user));
+        const left = [...before.users].filter((user) => !after.users.has(user));
+        return { ...where(frame), users: [...after.users], count: after.count, joined, left };
+    }
+
+    at(topic) {
+        const place = this.#places.get(topic ?? null);
+        return place ? { users: [...place.users], count: place.count } : null;
+    }
+
+    remove(topic) {
+        this.#places.delete(topic);
+    }
+}
+
+/** Of a list that was cut, a user who leaves may not have been known. */
+function changed({ users, count }, { joined = [], left = [] }) {
+    const isWhole = count === users.size;
+    const after = new Set(users);
+    for (const user of left) {
+        count -= after.delete(user) || !isWhole ? 1 : 0;
+    }
+    for (const user of joined) {
+        count += after.has(user) ? 0 : 1;
+        after.add(user);
+    }
+    return { users: after, count: Math.max(count, after.size) };
+}
+
+function where({ topic, serverClient, page }) {
+    return topic !== undefined ? { topic } : { serverClient, page };
+}
+
+/**
  * Brings a new token to the node before the session's one ends. Only a function makes new ones; with
  * a string the session ends, and the next connection shows the same again.
  */
@@ -639,6 +691,7 @@ export class SocketSend {
     #progress;
     #delivery;
     #topics;
+    #presence = new Presence();
     #renewal;
     #upstream;
     #state = "connecting";
@@ -732,6 +785,16 @@ export class SocketSend {
 
     unsubscribe(topic) {
         this.#topics.remove(topic);
+        this.#presence.remove(topic);
+    }
+
+    /**
+     * Who is in the topic, or without one on this page: { users, count }, where the operator has
+     * switched that on (presence.topics, presence.pages), else null. While there is no connection, as
+     * it was last known.
+     */
+    presence(topic) {
+        return this.#presence.at(topic);
     }
 
     /**
@@ -910,6 +973,12 @@ export class SocketSend {
             this.#topics.onSubscribed(frame);
             this.#events.emit("subscribed", withoutType(frame));
             break;
+        case "unsubscribed":
+            this.#presence.remove(frame.topic);
+            break;
+        case "presence":
+            this.#onPresence(frame);
+            break;
         case "auth":
             this.#awaitExpiry(frame);
             break;
@@ -932,6 +1001,13 @@ export class SocketSend {
             this.#report("the node sent a frame without a type");
             break;
         default: // A newer node may have more to say.
+        }
+    }
+
+    #onPresence(frame) {
+        const news = this.#presence.onFrame(frame);
+        if (news !== null) {
+            this.#events.emit("presence", news);
         }
     }
 

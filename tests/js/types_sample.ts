@@ -67,6 +67,8 @@ const order: number = ["2-0", "1-0"].sort(compareIds).length;
 const plan = planReconnect({ code: 1006, reason: "" }, 1, { minDelayMs: 1, maxDelayMs: 2, random: Math.random });
 const delayMs: number = plan === null ? 0 : plan.delayMs;
 console.log(state === "open", place, order, delayMs);
+const there: number = (client.presence("chat/1") ?? client.presence())?.count ?? 0;
+client.on("presence", ({ topic, page, users, joined }) => console.log(topic ?? page, users.length, joined[0], there));
 
 // What must not compile.
 
@@ -90,5 +92,7 @@ client.send(1, { ref: 7 });
 client.send(1).then((reply) => reply.total);
 // @ts-expect-error: the client's own
 client.position = "1-0";
+// @ts-expect-error: nobody is added from here
+client.presence("chat/1")?.users.push("alice");
 // @ts-expect-error: no such state
 const wrong: State = "connected";
