@@ -1,6 +1,7 @@
 /*
- * Renews the lease and tells the heartbeat. A lease that had gone in the meantime means that the
- * registry counted this node's sessions as dead, or that Redis lost data: all register again.
+ * Renews the lease, tells the heartbeat, and looks for replicas. A lease that had gone in the
+ * meantime means that the registry counted this node's sessions as dead, or that Redis lost data:
+ * all register again.
  */
 #include "wsnode/heartbeat.h"
 
@@ -109,6 +110,7 @@ static void renew(struct node *n, int64_t now_ms)
     if (!h->awaiting) {
         retry_soon(h);
     }
+    redis_async_probe_replicas(n->redis); /* of the lease, too: it was written before */
 }
 
 enum err heartbeat_create(struct node *n)

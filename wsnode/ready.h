@@ -6,7 +6,7 @@
 
 #include "wsnode/node.h"
 
-#define READY_OBSTACLES_MAX 5
+#define READY_OBSTACLES_MAX 6
 
 /* Why not: texts that live for ever. Returns how many; 0: ready. */
 size_t ready_obstacles(

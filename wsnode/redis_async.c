@@ -235,6 +235,23 @@ bool redis_async_is_whole(const struct redis_async *r)
     return r->topology.count > 0 && count_ready(r) == r->topology.count;
 }
 
+bool redis_async_has_replicas(const struct redis_async *r)
+{
+    for (size_t i = 0; i < r->topology.count; i++) {
+        if (r->shards[i]->confirm.fails) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void redis_async_probe_replicas(struct redis_async *r)
+{
+    for (size_t i = 0; i < r->topology.count; i++) {
+        redis_confirm_probe(r->shards[i]);
+    }
+}
+
 /* NULL: none is known. */
 static struct redis_shard *find_shard(const struct redis_async *r, const struct command *c)
 {

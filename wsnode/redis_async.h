@@ -30,6 +30,10 @@ void redis_async_on_tick(struct redis_async *r, int64_t now_ms);
 
 bool redis_async_is_ready(const struct redis_async *r); /* some server is there */
 bool redis_async_is_whole(const struct redis_async *r); /* all are */
+/* Had each of them redis.wait_replicas when it was last asked: for what was to be confirmed, or by
+ * this, which looks anew? */
+bool redis_async_has_replicas(const struct redis_async *r);
+void redis_async_probe_replicas(struct redis_async *r);
 /*
  * err: ERR_OK with a reply, ERR_REDIS_DOWN (lost, reply NULL), or what redis_reply_err() says of an
  * error reply. reply is borrowed.

@@ -23,6 +23,7 @@ void redis_confirm_init(struct redis_confirm *c)
     TAILQ_INIT(&c->waiting);
     TAILQ_INIT(&c->asked);
     c->count = 0;
+    c->fails = false;
 }
 
 static void kept_destroy(struct redis_kept *k)
@@ -45,22 +46,32 @@ static void tell_asked(struct redis_shard *s, enum err err)
 
 static void ask(struct redis_shard *s);
 
-static void after_wait(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+/* Are there enough replicas? */
+static enum err read_wait(struct redis_shard *s, enum err err, const struct redisReply *reply)
 {
-    struct redis_shard *s = arg;
+    const struct config *config = s->node->config;
     char place[REDIS_PLACE_BYTES];
     int64_t confirmed = 0;
 
-    if (!err) {
-        err = redis_reply_int(reply, &confirmed);
+    if (err || (err = redis_reply_int(reply, &confirmed))) {
+        return err;
     }
-    if (!err && confirmed < n->config->redis_wait_replicas) {
-        log_limited(LOG_WARN, "too few replicas: sessions cannot connect or catch up",
-            "server=%s replicas=%lld redis.wait_replicas=%lld",
-            redis_place_describe(&s->place, place), (long long)confirmed,
-            (long long)n->config->redis_wait_replicas);
-        err = ERR_TOO_FEW_REPLICAS;
+    s->confirm.fails = confirmed < config->redis_wait_replicas;
+    if (!s->confirm.fails) {
+        return ERR_OK;
     }
+    log_limited(LOG_WARN, "too few replicas: sessions cannot connect or catch up",
+        "server=%s replicas=%lld redis.wait_replicas=%lld", redis_place_describe(&s->place, place),
+        (long long)confirmed, (long long)config->redis_wait_replicas);
+    return ERR_TOO_FEW_REPLICAS;
+}
+
+static void after_wait(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+{
+    struct redis_shard *s = arg;
+
+    (void)n;
+    err = read_wait(s, err, reply);
     tell_asked(s, err);
     ask(s);
     if (err == ERR_TOO_FEW_REPLICAS) {
@@ -68,7 +79,15 @@ static void after_wait(struct node *n, enum err err, const struct redisReply *re
     }
 }
 
-static enum err send_wait(struct redis_shard *s)
+static void after_probe(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+{
+    struct redis_shard *s = arg;
+
+    (void)n;
+    (void)read_wait(s, err, reply);
+}
+
+static enum err send_wait(struct redis_shard *s, redis_async_done *done)
 {
     const struct config *config = s->node->config;
     struct command c;
@@ -78,7 +97,7 @@ static enum err send_wait(struct redis_shard *s)
     command_add_int(&c, config->redis_wait_replicas);
     /* The answer is to come before this command's own time is up, and that of those behind it. */
     command_add_int(&c, config->redis_command_timeout_ms / 2);
-    enum err err = redis_shard_run(s, &c, false, after_wait, s);
+    enum err err = redis_shard_run(s, &c, false, done, s);
     command_finish(&c);
     return err;
 }
@@ -92,7 +111,7 @@ static void ask(struct redis_shard *s)
         return;
     }
     TAILQ_CONCAT(&c->asked, &c->waiting, link);
-    enum err err = send_wait(s);
+    enum err err = send_wait(s, after_wait);
     if (err) {
         tell_asked(s, err);
     }
@@ -114,4 +133,12 @@ void redis_confirm_add(
     TAILQ_INSERT_TAIL(&s->confirm.waiting, k, link);
     s->confirm.count++;
     ask(s);
+}
+
+void redis_confirm_probe(struct redis_shard *s)
+{
+    if (s->node->config->redis_wait_replicas > 0 && TAILQ_EMPTY(&s->confirm.asked)) {
+        enum err err = send_wait(s, after_probe);
+        (void)err; /* then the server is away, which shows by itself */
+    }
 }

@@ -8,6 +8,7 @@
 #ifndef WSNODE_REDIS_CONFIRM_H
 #define WSNODE_REDIS_CONFIRM_H
 
+#include <stdbool.h>
 #include <sys/queue.h>
 
 #include "wsnode/redis_async.h"
@@ -21,6 +22,7 @@ struct redis_confirm {
     struct redis_kept_queue waiting;
     struct redis_kept_queue asked; /* the WAIT on its way is for these */
     int64_t count;                 /* in both */
+    bool fails;                    /* the last WAIT said that there are too few replicas */
 };
 
 void redis_confirm_init(struct redis_confirm *c);
@@ -31,5 +33,8 @@ void redis_confirm_init(struct redis_confirm *c);
  */
 void redis_confirm_add(
     struct redis_shard *s, const struct redisReply *reply, redis_async_done *done, void *arg);
+/* Looks, by a WAIT of its own, whether there are enough: by `fails` it can be known then, and
+ * without redis.wait_replicas there are. */
+void redis_confirm_probe(struct redis_shard *s);
 
 #endif

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import signal
 import threading
 import time
 from pathlib import Path
@@ -155,18 +156,35 @@ def test_sentinel_failover_loses_nothing_and_closes_nothing(make_stack, user):
     assert client.is_open
 
 
+class ServerWithReplica(RedisServer):
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.replica = Member(directory, "replica", ["--replicaof", "127.0.0.1", str(self.port)])
+
+    def start(self, wait=True):
+        super().start(wait)
+        self.replica.start(wait)
+        return self
+
+    def stop(self):
+        self.replica.kill()
+        super().stop()
+
+    def kill(self):
+        self.replica.kill()
+        super().kill()
+
+
 @pytest.fixture
-def replicated(make_stack, test_directory):
-    """A stack that waits for one replica of its Redis, and that replica, which has yet to be started."""
-    stack = make_stack(nodes=["node-a"], options={"redis.wait_replicas": 1, "node.registry_wait": "30s"})
-    replica = Member(test_directory, "replica", ["--replicaof", "127.0.0.1", str(stack.redis.port)])
-    yield stack, replica
-    replica.kill()
+def replicated(make_stack):
+    """A stack that waits for the one replica of its Redis, and that replica."""
+    options = {"redis.wait_replicas": 1, "node.registry_wait": "30s"}
+    stack = make_stack(nodes=["node-a"], redis_class=ServerWithReplica, options=options)
+    return stack, stack.redis.replica
 
 
 def test_send_is_refused_until_enough_replicas_have_it(replicated, user):
     stack, replica = replicated
-    replica.start()
     client = stack.connect(0, f"/websocket/{user}")
     replica.kill()
     message = {"userId": user, "msgInfo": "stored", "messageId": "m1"}
@@ -183,10 +201,32 @@ def test_send_is_refused_until_enough_replicas_have_it(replicated, user):
     assert stack.web.send(userId=user, msgInfo="x")["duplicate"] is False
 
 
+@pytest.mark.parametrize("redis_class", [ServerWithReplica, RedisCluster])
+def test_node_is_unready_while_replicas_are_missing(make_stack, redis_class):
+    """Whether or not somebody sends or connects meanwhile: nobody does here."""
+    stack = make_stack(nodes=["node-a"], redis_class=redis_class, options={"redis.wait_replicas": 1, "registry.node_lease": "1500ms"})
+    replica = stack.redis.replica if redis_class is ServerWithReplica else stack.redis.servers[-1]
+
+    def readiness():
+        answer = stack.nodes[0].internal("GET", "/readyz")
+        return answer.status, "too few replicas" in answer.body.decode()
+
+    def expect_unready_until(go_on):
+        wait_until(lambda: readiness() == (503, True), 3, "unreadiness within two leases")
+        assert stack.nodes[0].internal("GET", "/healthz").status == 200
+        go_on()
+        wait_until(lambda: readiness() == (200, False), 20, "readiness")
+
+    replica.kill()
+    expect_unready_until(replica.start)
+    if redis_class is ServerWithReplica:  # the lease is written there, so one that hangs is noticed
+        replica.signal(signal.SIGSTOP)
+        expect_unready_until(lambda: replica.signal(signal.SIGCONT))
+
+
 def test_no_session_is_shown_what_too_few_replicas_have(replicated, user):
     """The master may not be one any more: what only it has may be lost, and come again under another id."""
     stack, replica = replicated
-    replica.start()
     client = stack.connect(0, f"/websocket/{user}")
     replica.kill()
     assert stack.web.post({"userId": user, "msgInfo": "only the master's", "messageId": "m1"}).error == (503, 50308, None)

@@ -14,7 +14,7 @@
 #define NOW_MS 5000
 
 /* What is around the node. */
-static bool accepting, whole, refused;
+static bool accepting, whole, refused, replicated;
 static int64_t fresh_until_ms;
 
 bool acceptor_is_open(const struct node *n)
@@ -27,6 +27,12 @@ bool redis_async_is_whole(const struct redis_async *r)
 {
     (void)r;
     return whole;
+}
+
+bool redis_async_has_replicas(const struct redis_async *r)
+{
+    (void)r;
+    return replicated;
 }
 
 bool heartbeat_is_refused(const struct node *n)
@@ -43,7 +49,7 @@ bool heartbeat_is_fresh(const struct node *n, int64_t now_ms)
 
 static struct node ready_node(void)
 {
-    accepting = whole = true;
+    accepting = whole = replicated = true;
     refused = false;
     fresh_until_ms = NOW_MS + 1;
     return (struct node){.draining = false};
@@ -83,6 +89,9 @@ static void each_obstacle_is_told(void **state)
     refused = true;
     assert_only(&n, "redis refuses to write");
     n = ready_node();
+    replicated = false;
+    assert_only(&n, "too few replicas");
+    n = ready_node();
     fresh_until_ms = NOW_MS;
     assert_only(&n, "lease stale");
 }
@@ -94,7 +103,7 @@ static void all_obstacles_are_told_at_once(void **state)
 
     (void)state;
     n.draining = refused = true;
-    accepting = whole = false;
+    accepting = whole = replicated = false;
     fresh_until_ms = 0;
     assert_int_equal(ready_obstacles(&n, NOW_MS, obstacles), READY_OBSTACLES_MAX);
 }
