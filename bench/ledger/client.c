@@ -57,6 +57,11 @@ struct clients {
     int64_t closes[5000], failed, timed_out, silent, unrecovered;
 };
 
+static bool gets_topic(const struct clients *c, const struct client *k)
+{
+    return c->o.topics > 0 && k->user % c->o.topics == 0;
+}
+
 static bool chance(struct clients *c, int percent)
 {
     return rand_r(&c->seed) % 100 < percent;
@@ -179,7 +184,7 @@ static void send_handshake(struct clients *c, struct client *k)
         lose(c, k);
         return;
     }
-    if (c->o.resume && k->has_place && !c->o.topics)
+    if (c->o.resume && k->has_place && !gets_topic(c, k))
         snprintf(resume, sizeof resume, "?lastId=%llu-%llu", k->last_ms, k->last_n);
     int n = snprintf(request, sizeof request,
         "GET /screenWebsocket/pc/ledger/user%d%s HTTP/1.1\r\nHost: ledger\r\nUpgrade: websocket\r\n"
@@ -266,7 +271,7 @@ static void on_connected(struct clients *c, struct client *k, const char *text)
 {
     const char *missed = strstr(text, "\"missed\":");
     k->backoff_ms = c->o.backoff_min_ms;
-    if (c->o.topics) {
+    if (gets_topic(c, k)) {
         subscribe(c, k);
         return;
     }
@@ -284,7 +289,7 @@ static void on_text(struct clients *c, struct client *k, const char *text)
         on_connected(c, k, text);
     } else if (strncmp(text, "{\"type\":\"subscribed\"", 20) == 0) {
         on_registered(c, k, text);
-    } else if (c->o.topics && strncmp(text, "{\"type\":\"error\"", 15) == 0) {
+    } else if (gets_topic(c, k) && strncmp(text, "{\"type\":\"error\"", 15) == 0) {
         fprintf(stderr, "ledger: %s\n", text);
     }
 }
@@ -413,7 +418,7 @@ static void on_readable(struct clients *c, struct client *k)
     }
     memmove(k->rx, k->rx + at, k->rx_len - at);
     k->rx_len -= at;
-    if (k->state == OPEN && !c->o.topics) /* nobody acknowledges what comes by topics */
+    if (k->state == OPEN && !gets_topic(c, k)) /* nobody acknowledges what comes by topics */
         ack(k);
     if (k->rx_len == 0) {
         free(k->rx);

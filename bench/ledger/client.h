@@ -20,7 +20,8 @@ struct clients_options {
         cut_for_ms;         /* jitter: each client's TCP is cut so often for so long; 0: not */
     int64_t silence_max_ms; /* a connection that brings nothing for so long is given up; 0: never */
     bool resume;            /* false: no lastId, for designs that know none */
-    bool topics;        /* what a user gets is sent to topic ledger/user<n>, which has history */
+    int topics; /* what each so manyth user gets is sent to topic ledger/user<n>, which has history;
+                   0: nobody */
     int first_user;     /* the users are user<first_user>, … */
     int receive_buffer; /* SO_RCVBUF; 0: the kernel's choice */
     int at_once;        /* most connects that are under way */

@@ -17,9 +17,9 @@ class HostsStack(Stack):
     resumes = True
     silence_max_ms = 3000 * PING_INTERVAL_S
 
-    def __init__(self, directory, topology, fsync="everysec", lease="3s", users=()):
+    def __init__(self, directory, topology, fsync="everysec", lease="3s", users=(), environment=None):
         self._make_paths(directory)
-        self.users = users
+        self.users, self.more = users, environment or {}
         self.network = Network(3)
         try:
             self.hosts = self.network.hosts
@@ -40,6 +40,7 @@ class HostsStack(Stack):
             "SOCKETSEND_INBOX_MAX_MESSAGES": "10000",
             "SOCKETSEND_REDIS_URL": self.redis.url,
             "SOCKETSEND_REDIS_WAIT_REPLICAS": str(self.redis.wait_replicas),
+            **self.more,
         }
 
     def _add_node(self, host, lease):

@@ -28,8 +28,8 @@ struct settings {
     int url_count, node_count, users, clients_per_user, threads, messages_max, settle_s;
     double rate;
     int64_t cut_every_ms, cut_for_ms, backoff_max_ms, silence_max_ms;
-    bool resume, topics;
-    int first_user, pad_bytes, receive_buffer, at_once, only_node;
+    bool resume;
+    int topics, first_user, pad_bytes, receive_buffer, at_once, only_node;
 };
 
 static const char usage[] =
@@ -40,8 +40,8 @@ static const char usage[] =
     "rest at the end (60)  --no-resume\n"
     "  --first-user N (0)  --pad BYTES per message (0)  --receive-buffer BYTES (0: the kernel's)  "
     "--at-once CONNECTS (500)  --only-node N (-1: any)\n"
-    "  --silence-max MS (0: any)  --topics: to a topic with history per user, instead of to its "
-    "inbox\n";
+    "  --silence-max MS (0: any)  --topics N: each Nth user's to a topic with history, instead of "
+    "to the inbox (0: none)\n";
 
 static void parse(int argc, char **argv, struct settings *s)
 {
@@ -73,7 +73,7 @@ static void parse(int argc, char **argv, struct settings *s)
         {"cut-every", 1, 0, CUT_EVERY}, {"cut-for", 1, 0, CUT_FOR}, {"backoff-max", 1, 0, BACKOFF},
         {"settle", 1, 0, SETTLE}, {"no-resume", 0, 0, NO_RESUME}, {"first-user", 1, 0, FIRST_USER},
         {"pad", 1, 0, PAD}, {"receive-buffer", 1, 0, RECEIVE_BUFFER}, {"at-once", 1, 0, AT_ONCE},
-        {"only-node", 1, 0, ONLY_NODE}, {"silence-max", 1, 0, SILENCE}, {"topics", 0, 0, TOPICS},
+        {"only-node", 1, 0, ONLY_NODE}, {"silence-max", 1, 0, SILENCE}, {"topics", 1, 0, TOPICS},
         {0, 0, 0, 0}};
     int *const numbers[] = {[USERS] = &s->users,
         [CLIENTS] = &s->clients_per_user,
@@ -109,7 +109,7 @@ static void parse(int argc, char **argv, struct settings *s)
             s->resume = false;
             break;
         case TOPICS:
-            s->topics = true;
+            s->topics = atoi(optarg);
             break;
         case CUT_EVERY:
         case CUT_FOR:

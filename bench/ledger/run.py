@@ -244,7 +244,7 @@ def make_stack(options):
     directory = tempfile.mkdtemp(prefix="ledger-")
     if options.hosts:
         users = [f"user{number}" for number in range(options.users or SCENARIOS["hosts"][1])]
-        return HostsStack(directory, options.hosts, fsync=options.fsync, lease=f"{LEASE_S}s", users=users)
+        return HostsStack(directory, options.hosts, fsync=options.fsync, lease=f"{LEASE_S}s", users=users, environment=TOPICS)
     if options.design == "socketsend":
         return Stack(directory, fsync=options.fsync, lease=f"{LEASE_S}s", environment=TOPICS)
     return ReferenceStack(directory, options.design, fsync=options.fsync)
@@ -276,11 +276,12 @@ def main():
     parser.add_argument("--clients", type=int, help="per user")
     parser.add_argument("--rate", type=float, help="messages per second")
     parser.add_argument("--settle", type=int, default=60, help="longest wait, in s, for what has not arrived at the end")
-    parser.add_argument("--topics", action="store_true", help="to a topic with history per user, instead of to its inbox")
+    parser.add_argument("--topics", type=int, nargs="?", const=1, default=0, metavar="N",
+                        help="to each N-th user (1: to all) by a topic with history, instead of by the inbox")
     parser.add_argument("--keep", action="store_true", help="keep the logs")
     options = parser.parse_args()
-    if options.topics and (options.hosts or options.design != "socketsend"):
-        parser.error("--topics is for one host and socketsend")
+    if options.topics and options.design != "socketsend":
+        parser.error("--topics is for socketsend")
     if options.hosts:
         options.scenario = "hosts"
         if (reason := why_not()) is not None:
@@ -296,7 +297,7 @@ def main():
         schedule, users, clients, rate, more = SCENARIOS[options.scenario]
         load = {"--users": options.users or users, "--clients": options.clients or clients, "--rate": options.rate or rate}
         arguments = [str(word) for pair in load.items() for word in pair] + ["--settle", str(options.settle)] + more
-        arguments += ["--topics"] * options.topics
+        arguments += ["--topics", str(options.topics)]
         run = Run(stack, arguments, options.scale)
         schedule(run, options)
         print(f"\n{options.design}, {options.scenario} {options.hosts or ''}, appendfsync {options.fsync}")

@@ -108,10 +108,11 @@ static int send_until_accepted(struct sender *me, CURL *curl, int user, int numb
 {
     struct senders *s = me->all;
     char body[BODY_BYTES_MAX];
+    bool by_topic = s->o.topics > 0 && user % s->o.topics == 0;
     snprintf(body, sizeof body,
         "{\"%suser%d\",\"messageId\":\"%s-%d-%d\",\"json\":{\"u\":%d,\"s\":%d,\"pad\":\"%."
         "*s\"}}",
-        s->o.topics ? "topic\":\"ledger/" : "userId\":\"", s->o.first_user + user, s->o.run, user,
+        by_topic ? "topic\":\"ledger/" : "userId\":\"", s->o.first_user + user, s->o.run, user,
         number, user, number, s->o.pad_bytes, s->pad);
     for (int attempts = 1; s->deadline_us == 0 || book_now_us() < s->deadline_us; attempts++) {
         long status = post(me, curl, body);

@@ -22,7 +22,7 @@ struct senders_options {
     const char *run; /* makes the messageIds of this run unique */
     int users, threads;
     int first_user; /* the users are user<first_user>, … */
-    bool topics;    /* to topic ledger/user<n> instead of the user */
+    int topics;     /* each so manyth user's to topic ledger/user<n> instead; 0: none */
     int pad_bytes;  /* added to each message, at most PAD_BYTES_MAX */
     double rate;    /* messages per second, all threads together */
 };

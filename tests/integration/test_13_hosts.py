@@ -47,7 +47,8 @@ def namespaces_of(process):
 
 @pytest.mark.parametrize("redis", FAULTS)
 def test_nothing_is_lost_doubled_or_out_of_order_on_three_hosts(directory, redis):
-    with ended(start_ledger(directory, redis, FAULTS[redis])) as process:
+    """Half of it by the inbox, half by topics with history."""
+    with ended(start_ledger(directory, redis, FAULTS[redis], "--topics", "2")) as process:
         output, errors = process.communicate(timeout=200)
         print(output)
         assert process.returncode == 0, output + errors
