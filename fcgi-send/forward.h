@@ -5,10 +5,11 @@
 #ifndef FCGI_SEND_FORWARD_H
 #define FCGI_SEND_FORWARD_H
 
+#include "shared/config.h"
 #include "shared/dismissal.h"
 #include "shared/envelope.h"
+#include "shared/err.h"
 #include "shared/headcount.h"
-#include "shared/option.h"
 
 struct forwarder;
 

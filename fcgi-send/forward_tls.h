@@ -12,7 +12,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-#include "shared/option.h"
+#include "shared/config.h"
 
 /* What is the same for all forwards. false: libcurl has no memory. */
 bool forward_tls_prepare(CURL *easy, const struct config *config);

@@ -9,7 +9,8 @@
 #include <stdatomic.h>
 
 #include "shared/auth.h"
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 
 struct key_store;
 struct key_set {

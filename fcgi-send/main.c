@@ -16,6 +16,7 @@
 #include "fcgi-send/listener.h"
 #include "fcgi-send/worker.h"
 #include "shared/log.h"
+#include "shared/option.h"
 #include "shared/parse.h"
 #include "shared/privileges.h"
 

@@ -9,8 +9,9 @@
 
 #include <stdbool.h>
 
+#include "shared/config.h"
+#include "shared/err.h"
 #include "shared/nodes.h"
-#include "shared/option.h"
 #include "shared/redis_sync.h"
 
 struct node_pool;

@@ -9,7 +9,8 @@
 #include "fcgi-send/forward.h"
 #include "fcgi-send/key_store.h"
 #include "fcgi-send/node_pool.h"
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 #include "shared/redis_sync.h"
 
 struct service {

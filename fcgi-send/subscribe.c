@@ -3,6 +3,7 @@
  * connected and those that come.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

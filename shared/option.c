@@ -376,16 +376,6 @@ enum err config_load(struct config *c, const char *path, enum program program, s
     return ERR_OK;
 }
 
-int64_t config_worker_count(const struct config *c)
-{
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-    if (c->node_workers > 0) {
-        return c->node_workers;
-    }
-    return processors > 0 ? processors : 1;
-}
-
 void config_finish(struct config *c)
 {
     for (size_t i = 0; i < OPTIONS_COUNT; i++) {

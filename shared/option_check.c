@@ -14,6 +14,7 @@
 #include "shared/limits.h"
 #include "shared/option_check_tls.h"
 #include "shared/option_check_topics.h"
+#include "shared/option_rule.h"
 #include "shared/origin.h"
 #include "shared/parse.h"
 #include "shared/privileges.h"
@@ -359,25 +360,11 @@ static const struct option_rule rules[] = {
         "must be empty or at most 512 visible ASCII characters"},
 };
 
-enum err option_check_rules(const struct option_rule *list, size_t count, const struct config *c,
-    enum program program, enum option_index *blamed, struct problem *p)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct option *o = &options[list[i].option];
-
-        if ((o->programs & program) && !list[i].holds(c)) {
-            *blamed = list[i].option;
-            return problem_set(p, ERR_BAD_VALUE, o->name, "%s", list[i].must);
-        }
-    }
-    return ERR_OK;
-}
-
 enum err option_check(
     const struct config *c, enum program program, enum option_index *blamed, struct problem *p)
 {
     enum err err =
-        option_check_rules(rules, sizeof(rules) / sizeof(rules[0]), c, program, blamed, p);
+        option_rules_check(rules, sizeof(rules) / sizeof(rules[0]), c, program, blamed, p);
 
     if (err) {
         return err;

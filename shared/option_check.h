@@ -14,18 +14,10 @@
 enum err option_check(const struct config *c, enum program program, enum option_index *blamed,
     struct problem *p) MUST_CHECK;
 
-/* Its last step, the same way: the files. */
+/* Its last steps, the same way: the files, and what is wsctl's. */
 enum err option_check_files(const struct config *c, enum program program, enum option_index *blamed,
     struct problem *p) MUST_CHECK;
 
-/* For the option_check*.c files: one line per rule. */
-struct option_rule {
-    enum option_index option; /* the one to blame */
-    bool (*holds)(const struct config *c);
-    const char *must; /* what is said where it does not hold */
-};
-enum err option_check_rules(const struct option_rule *list, size_t count, const struct config *c,
-    enum program program, enum option_index *blamed, struct problem *p) MUST_CHECK;
 enum err option_check_consume(
     const struct config *c, enum option_index *blamed, struct problem *p) MUST_CHECK;
 

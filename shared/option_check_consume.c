@@ -5,6 +5,7 @@
 
 #include "shared/limits.h"
 #include "shared/option_check.h"
+#include "shared/option_rule.h"
 #include "shared/redis_url.h"
 
 static bool starts_with(const char *text, const char *start)
@@ -62,6 +63,6 @@ static const struct option_rule rules[] = {
 
 enum err option_check_consume(const struct config *c, enum option_index *blamed, struct problem *p)
 {
-    return option_check_rules(
+    return option_rules_check(
         rules, sizeof(rules) / sizeof(rules[0]), c, PROGRAM_CONSUME, blamed, p);
 }

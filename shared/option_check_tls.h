@@ -4,7 +4,7 @@
 #ifndef SHARED_OPTION_CHECK_TLS_H
 #define SHARED_OPTION_CHECK_TLS_H
 
-#include "shared/option.h"
+#include "shared/config.h"
 
 bool option_check_tls_public_key_goes_with_cert(const struct config *c);
 bool option_check_tls_internal_key_goes_with_cert(const struct config *c);

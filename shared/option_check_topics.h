@@ -4,7 +4,7 @@
 #ifndef SHARED_OPTION_CHECK_TOPICS_H
 #define SHARED_OPTION_CHECK_TOPICS_H
 
-#include "shared/option.h"
+#include "shared/config.h"
 
 bool option_check_topics_allowed(const struct config *c);
 bool option_check_topics_kept(const struct config *c);

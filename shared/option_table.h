@@ -6,7 +6,8 @@
 #define SHARED_OPTION_TABLE_H
 
 #include "shared/buf.h"
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 
 enum option_type {
     TYPE_TEXT,

@@ -6,7 +6,8 @@
 #define SHARED_REDIS_PEER_H
 
 #include "shared/backoff.h"
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 #include "shared/redis_link.h"
 
 struct redis_peer {

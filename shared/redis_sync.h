@@ -7,7 +7,8 @@
 #define SHARED_REDIS_SYNC_H
 
 #include "shared/command.h"
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 #include "shared/redis_reply.h"
 
 struct redisReply;

@@ -10,7 +10,8 @@
 #define SHARED_REDIS_TOPOLOGY_H
 
 #include "shared/buf.h"
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 #include "shared/redis_url.h"
 
 struct redisReply;

@@ -6,7 +6,8 @@
 #ifndef SHARED_TLS_FILES_H
 #define SHARED_TLS_FILES_H
 
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 

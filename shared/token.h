@@ -22,7 +22,8 @@
 #define SHARED_TOKEN_H
 
 #include "shared/address.h"
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 #include "shared/token_keys.h"
 
 /* One claim each: as a person's id is. */

@@ -11,7 +11,8 @@
 
 #include "shared/backoff.h"
 #include "shared/buf.h"
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 
 #define BROKER_CHANNEL 1
 /* In transactions, which a channel is either for or not. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "shared/log.h"
+#include "shared/option.h"
 #include "wsctl/consumer.h"
 #include "wsctl/wsctl.h"
 

@@ -4,7 +4,7 @@
 #ifndef WSCTL_POSTER_H
 #define WSCTL_POSTER_H
 
-#include "shared/option.h"
+#include "shared/config.h"
 #include "wsctl/send_answer.h"
 
 struct poster;

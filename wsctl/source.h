@@ -5,7 +5,8 @@
 #ifndef WSCTL_SOURCE_H
 #define WSCTL_SOURCE_H
 
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 #include "wsctl/queue_message.h"
 
 struct source;

@@ -11,6 +11,7 @@
 
 #include "shared/clock.h"
 #include "shared/id.h"
+#include "shared/option.h"
 #include "shared/parse.h"
 #include "shared/token.h"
 #include "wsctl/wsctl.h"

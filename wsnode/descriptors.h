@@ -4,7 +4,7 @@
 #ifndef WSNODE_DESCRIPTORS_H
 #define WSNODE_DESCRIPTORS_H
 
-#include "shared/option.h"
+#include "shared/config.h"
 
 /* For all but public connections: senders' kept connections, Redis, the loop's own. */
 #define SPARE_DESCRIPTORS 1024

@@ -5,6 +5,7 @@
  */
 #include "wsnode/heartbeat.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "shared/log.h"
+#include "shared/option.h"
 #include "shared/privileges.h"
 #include "wsnode/supervisor.h"
 

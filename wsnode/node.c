@@ -3,6 +3,7 @@
  */
 #include "wsnode/node.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -8,7 +8,8 @@
 
 #include <sys/types.h>
 
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 #include "wsnode/client_counts.h"
 #include "wsnode/ring.h"
 #include "wsnode/session_table.h"

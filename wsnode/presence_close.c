@@ -3,6 +3,7 @@
  * window: when a network fails, all sessions end at once. A close never overtakes the open of its
  * session.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

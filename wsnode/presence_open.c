@@ -3,6 +3,7 @@
  * time-outs.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

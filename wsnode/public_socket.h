@@ -4,7 +4,8 @@
 #ifndef WSNODE_PUBLIC_SOCKET_H
 #define WSNODE_PUBLIC_SOCKET_H
 
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 
 /* Connects that wait while the worker is busy; the kernel caps it at net.core.somaxconn. */
 #define PUBLIC_BACKLOG 4096

@@ -7,7 +7,8 @@
 #define WSNODE_REDIS_ASYNC_H
 
 #include "shared/command.h"
-#include "shared/option.h"
+#include "shared/config.h"
+#include "shared/err.h"
 
 struct node;
 struct redis_async;

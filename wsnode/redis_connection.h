@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "shared/backoff.h"
-#include "shared/option.h"
+#include "shared/config.h"
 #include "shared/redis_url.h"
 
 struct redis_connection;

@@ -5,7 +5,7 @@
 #ifndef WSNODE_REDIS_FINDER_H
 #define WSNODE_REDIS_FINDER_H
 
-#include "shared/option.h"
+#include "shared/config.h"
 #include "shared/redis_topology.h"
 
 struct redis_finder;

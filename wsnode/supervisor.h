@@ -5,7 +5,7 @@
 #ifndef WSNODE_SUPERVISOR_H
 #define WSNODE_SUPERVISOR_H
 
-#include "shared/option.h"
+#include "shared/config.h"
 
 /* Returns the exit status, in the supervisor and in each worker. */
 int supervisor_run(const struct config *config);

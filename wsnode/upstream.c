@@ -2,6 +2,7 @@
  * Keeps messages in lines, hands them to the sink as it has room, and tells sessions of the end.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

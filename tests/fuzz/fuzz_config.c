@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shared/option.h"
 #include "shared/option_table.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "shared/limits.h"
+#include "shared/option.h"
 #include "shared/option_table.h"
 #include "shared/parse.h"
 
