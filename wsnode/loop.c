@@ -30,6 +30,7 @@ struct loop {
     struct lws_context *lws; /* owned; libwebsockets sets it to NULL when it is gone */
     uv_timer_t tick;
     uv_idle_t turn;
+    uv_prepare_t turn_end;
     uv_signal_t signals[SIGNAL_COUNT];
     unsigned ticks;
     bool ending;
@@ -116,6 +117,11 @@ static void on_turn(uv_idle_t *turn)
     node_on_turn(turn->data, clock_mono_ms());
 }
 
+static void on_turn_end(uv_prepare_t *turn_end)
+{
+    node_on_turn_end(turn_end->data);
+}
+
 static void on_signal(uv_signal_t *handle, int signal)
 {
     node_on_signal(handle->data, signal);
@@ -156,6 +162,9 @@ enum err loop_run(struct node *n)
     l->tick.data = n;
     (void)uv_idle_init(&l->uv, &l->turn); /* cannot fail */
     l->turn.data = n;
+    (void)uv_prepare_init(&l->uv, &l->turn_end); /* nor can this */
+    l->turn_end.data = n;
+    (void)uv_prepare_start(&l->turn_end, on_turn_end);
     if (uv_timer_start(&l->tick, on_tick, TICK_MS, TICK_MS) < 0) {
         return ERR_INTERNAL;
     }
@@ -202,6 +211,7 @@ void loop_destroy(struct node *n)
     l->ending = true;
     close_handle((uv_handle_t *)&l->tick);
     close_handle((uv_handle_t *)&l->turn);
+    close_handle((uv_handle_t *)&l->turn_end);
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         close_handle((uv_handle_t *)&l->signals[i]);
     }

@@ -14,7 +14,8 @@ enum err loop_create(struct node *n) MUST_CHECK; /* n->loop */
 struct uv_loop_s *loop_uv(struct loop *l);
 struct lws_context *loop_lws(struct loop *l);
 
-/* Starts ticks and signals (node_on_tick, node_on_signal) and runs until loop_stop(). */
+/* Starts ticks, ends of turns and signals (node_on_tick, node_on_turn_end, node_on_signal) and runs
+ * until loop_stop(). */
 enum err loop_run(struct node *n) MUST_CHECK;
 void loop_stop(struct loop *l);
 /* wanted: node_on_turn() comes once per turn of the loop, which does not sleep meanwhile. */

@@ -92,5 +92,7 @@ int node_run(
 void node_on_tick(struct node *n, int64_t now_ms);
 /* Called at each turn of the loop while there is something to go on with. */
 void node_on_turn(struct node *n, int64_t now_ms);
+/* Called at the end of each turn, before the loop may sleep. */
+void node_on_turn_end(struct node *n);
 
 #endif

@@ -82,6 +82,11 @@ void node_on_turn(struct node *n, int64_t now_ms)
     turns_go_on(n, now_ms);
 }
 
+void node_on_turn_end(struct node *n)
+{
+    ws_protocol_on_turn_end(n);
+}
+
 void node_on_signal(struct node *n, int signal)
 {
     int64_t now_ms = clock_mono_ms();

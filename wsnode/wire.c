@@ -6,6 +6,8 @@
 #include "wsnode/wire.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -272,6 +274,13 @@ ssize_t wire_write(struct wire *w, const void *bytes, size_t len)
         return sent;
     }
     return is_temporary(errno) ? 0 : -1;
+}
+
+void wire_hold(struct wire *w, bool held)
+{
+    int value = held;
+
+    (void)setsockopt(w->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
 }
 
 void wire_end_writing(struct wire *w)

@@ -43,6 +43,9 @@ ssize_t wire_read(struct wire *w, void *bytes, size_t max);
 /* Returns how many bytes were taken, which may be fewer, or none; -1: the connection is broken. The
  * next call has to go on with the bytes that were not taken. With TLS, not before any were read. */
 ssize_t wire_write(struct wire *w, const void *bytes, size_t len);
+/* What is written while it is held may wait in the kernel, which sends full packets; the rest goes
+ * out when it is let go. */
+void wire_hold(struct wire *w, bool held);
 void wire_end_writing(struct wire *w); /* the peer sees the end, and may still send */
 /* Both ends see the end; for when the owner must not be called back at once. */
 void wire_cut(struct wire *w);

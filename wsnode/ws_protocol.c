@@ -257,6 +257,11 @@ int64_t ws_protocol_count(const struct node *n)
     return n->ws->count;
 }
 
+void ws_protocol_on_turn_end(struct node *n)
+{
+    burst_end(&n->ws->burst);
+}
+
 void ws_protocol_on_tick(struct node *n, int64_t now_ms)
 {
     drop_due(&n->ws->rings[SOCKET_CLOSING], now_ms);

@@ -20,6 +20,7 @@ void ws_protocol_destroy(struct node *n); /* after that */
 void ws_protocol_adopt(
     struct node *n, struct wire *wire, const struct session_handshake *h, struct ws_bytes behind);
 int64_t ws_protocol_count(const struct node *n); /* connections, also those that are ending */
+void ws_protocol_on_turn_end(struct node *n);    /* sends what was held for more to come */
 void ws_protocol_on_tick(struct node *n, int64_t now_ms); /* ends connections that don't close */
 
 #endif

@@ -29,6 +29,7 @@ void socket_destroy(struct socket *s)
 {
     ring_remove(&s->node->ws->rings[s->state], &s->entry);
     s->node->ws->count--;
+    burst_forget(&s->node->ws->burst, s->wire);
     wire_destroy(s->wire);
     payload_unref(s->unsent);
     payload_unref(s->next);
@@ -84,7 +85,10 @@ static enum socket_write write_end_of(struct socket *s, struct payload *p, size_
 
 enum socket_write socket_write_text(struct socket *s, struct payload *payload)
 {
-    return write_end_of(s, payload, ws_frame_write_head(payload, WS_TEXT) + payload->len);
+    size_t bytes = ws_frame_write_head(payload, WS_TEXT) + payload->len;
+
+    burst_note(&s->node->ws->burst, s->wire, bytes);
+    return write_end_of(s, payload, bytes);
 }
 
 enum socket_write socket_write_raw(struct socket *s, const void *bytes, size_t len)

@@ -4,6 +4,7 @@
 #ifndef WSNODE_WS_SOCKET_H
 #define WSNODE_WS_SOCKET_H
 
+#include "wsnode/burst.h"
 #include "wsnode/session.h"
 #include "wsnode/wire.h"
 #include "wsnode/ws_frame.h"
@@ -22,6 +23,7 @@ enum socket_state {
 struct ws_protocol {
     struct ring rings[SOCKET_STATE_COUNT]; /* all sockets; due: when they are cut off */
     int64_t count;
+    struct burst burst;
     unsigned char input[INPUT_BYTES_MAX]; /* what was last read, from any of them */
 };
 

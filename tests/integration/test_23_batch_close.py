@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import time
 import uuid
 
 import pytest
@@ -84,6 +85,25 @@ def test_order_is_kept_where_nothing_is_stored(stack, connect, user):
     answers = batch(stack.web, [{"userId": user, "json": n, "durable": n % 3 == 0} for n in range(300)])
     assert {answer["code"] for answer in answers} == {0}
     assert [message["json"] for message in client.receive_messages(300)] == list(range(300))
+
+
+def test_messages_to_one_session_share_packets(stack, connect, user):
+    client = connect()
+    before = client.packets_received()
+    answers = batch(stack.web, [{"userId": user, "json": n} for n in range(500)])
+    assert {session["status"] for answer in answers for session in answer["data"]["sessions"]} == {"written"}
+    assert len(client.receive_messages(500)) == 500
+    assert client.packets_received() - before < 50
+
+
+def test_messages_that_share_packets_come_at_once(stack, connect, user):
+    """And not when the kernel gives up waiting for more, after 0.2 s."""
+    client = connect()
+    start = time.monotonic()
+    for _ in range(10):
+        batch(stack.web, [{"userId": user, "json": n} for n in range(5)])
+        client.receive_messages(5)
+    assert time.monotonic() - start < 10 * 0.2
 
 
 def test_acks_of_a_batch_are_awaited_together(stack, connect, user):

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import queue
+import socket
+import struct
 import threading
 import urllib.parse
 
@@ -172,6 +174,11 @@ class Client:
             await (await self._socket.ping())
 
         _run(ping(), timeout)
+
+    def packets_received(self):
+        """Those with data: tcpi_data_segs_in of Linux's tcp_info."""
+        info = self._socket.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 156)
+        return struct.unpack_from("I", info, 152)[0]
 
     def wait_closed(self, timeout=10):
         """The close code; 1006 if the connection broke."""
