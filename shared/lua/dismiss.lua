@@ -4,7 +4,7 @@
 -- ARGV: sessionId or "", narrowing (* pc pc:home), code, reason, ttl ms
 -- Returns {sessionId, entry, …} of the user's sessions
 
--- include: entries.lua
+-- include: time.lua
 -- include: registry.lua
 
 local registry, close = KEYS[1], KEYS[2]

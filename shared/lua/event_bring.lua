@@ -4,15 +4,10 @@
 -- ARGV: node and boot, ttl ms of the office, id of the last event that was brought or "", most events to return
 -- Returns {1, entries}; {0, {}} if another node has the office
 
+-- include: ids.lua
+
 local events, bringer, brought = KEYS[1], KEYS[2], KEYS[3]
 local who, ttl_ms, done, count = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-
-local function is_above(a, b)
-  local a_ms, a_n = string.match(a, '^(%d+)-(%d+)$')
-  local b_ms, b_n = string.match(b, '^(%d+)-(%d+)$')
-  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
-  return a_ms > b_ms or (a_ms == b_ms and tonumber(a_n) > tonumber(b_n))
-end
 
 local place = redis.call('GET', brought) or '0-0'
 -- Also of who has lost the office: the backend has it, whoever brings the next ones.

@@ -6,7 +6,10 @@
 -- (its expiry is a write, for WAIT to be about) or 0
 -- Returns {gap, {id, payload, …}, last, more, skipped, excepted}
 
+-- include: ids.lua
+-- include: time.lua
 -- include: entries.lua
+-- include: walk.lua
 
 local inbox, registry, after, server_client, page_name, touch_ms = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[15])
 if touch_ms > 0 and redis.call('PEXPIRE', registry, touch_ms) == 0 then return redis.error_reply('TRYAGAIN the user is not registered') end

@@ -8,7 +8,10 @@
 -- Returns {4, reason} if the token was revoked, else {verdict (0 opened; nothing was written: 1 duplicate, 2 too many of the user, 3 of the key), {duplicate sessionId, entry, …}, position, recovered, unread, missed, start,
 --          {filter, cursors of the classes *, sc, sc:page and of the same with except}, {id, payload, …}, last, more, skipped, excepted, {membership, 1, …}}
 
+-- include: ids.lua
+-- include: time.lua
 -- include: entries.lua
+-- include: walk.lua
 -- include: registry.lua
 -- include: revoked.lua
 

@@ -5,6 +5,7 @@
 -- ARGV: sessionId, entry, ttl ms, mode, the token's id and when it was issued (ms; "": there is no token)
 -- Returns {2, reason} if the token was revoked, else {replaced, position, code to close with or 0, reason, version of the memberships}
 
+-- include: time.lua
 -- include: entries.lua
 -- include: registry.lua
 -- include: revoked.lua

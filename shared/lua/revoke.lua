@@ -4,7 +4,7 @@
 -- ARGV: token id, or "" for all that were issued until now; reason; how long tokens can last, ms
 -- Returns {until when it is remembered, {sessionId, entry, …}}
 
--- include: entries.lua
+-- include: time.lua
 
 local registry, revoked = KEYS[1], KEYS[2]
 local token_id, reason, lifetime_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])

@@ -7,6 +7,7 @@
 -- spaces
 -- Returns {conflict, duplicate, stored, id, previous id, … the same for each message, {sessionId, entry, …}}
 
+-- include: time.lua
 -- include: entries.lua
 
 local registry, inbox, read = KEYS[1], KEYS[2], KEYS[3]

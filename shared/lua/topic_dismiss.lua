@@ -5,7 +5,7 @@
 -- ARGV: code, reason, ttl ms
 -- Returns {ms when ordered, {nodeId, value, …}}
 
--- include: entries.lua
+-- include: time.lua
 
 local topic, close, code, reason, ttl_ms = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
 local now = now_ms()

@@ -5,7 +5,10 @@
 -- for WAIT to be about) or 0
 -- Returns {recovered, start, {id, payload, …}, last, more, skipped, excepted}
 
+-- include: ids.lua
+-- include: time.lua
 -- include: entries.lua
+-- include: walk.lua
 
 local log, topic, after, touch_ms = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[5])
 if touch_ms > 0 and redis.call('PEXPIRE', topic, touch_ms) == 0 then return redis.error_reply('TRYAGAIN the node is not in the topic') end

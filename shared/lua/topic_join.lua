@@ -4,6 +4,7 @@
 -- ARGV: nodeId, "boot address until", ttl ms, which the second key is: log or close
 -- Returns {the id of the log's last entry, 0-0 without any; of the last order to close: ms when ordered, code, reason, or 0, 0, ''}
 
+-- include: time.lua
 -- include: entries.lua
 -- include: topic.lua
 

@@ -4,7 +4,10 @@
 -- ARGV: serverClient or "" (any), page or "" (any)
 -- Returns the count
 
+-- include: ids.lua
+-- include: time.lua
 -- include: entries.lua
+-- include: walk.lua
 
 local inbox, read, server_client, page = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 
