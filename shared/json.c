@@ -118,7 +118,7 @@ static enum err fail_repeated(struct slice text, struct json_object *tree, struc
     return err;
 }
 
-/* Parses text that json_check() passed. */
+/* Parses text that json_check() passed, its UTF-8 included. */
 static enum err build_tree(struct slice text, struct json_object **out, struct problem *p)
 {
     /* json-c counts the value inside of the innermost container as a level of its own. */
@@ -127,7 +127,7 @@ static enum err build_tree(struct slice text, struct json_object **out, struct p
     if (!tokener) {
         return problem_set(p, ERR_NO_MEMORY, "", NULL);
     }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     *out = json_tokener_parse_ex(tokener, text.at, (int)text.len);
     if (json_tokener_get_error(tokener) == json_tokener_continue) {
         /* A number at the top could go on; a space ends it. */
