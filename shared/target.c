@@ -21,13 +21,16 @@ static bool has(const struct fields *f, const char *name)
     return json_object_object_get_ex(f->object, name, NULL);
 }
 
-/* A string and its place. at == NULL: there is no such member. */
+/* A string, and its place. at == NULL: there is no such member, and no path. */
 static enum err get_text(const struct fields *f, const char *name, struct slice *out,
     char path[sizeof(((struct problem *)NULL)->field)], struct problem *p)
 {
-    json_path(path, sizeof(p->field), f->path, name);
     *out = (struct slice){NULL, 0};
-    return json_get_string(FIELD(name), out, p);
+    enum err err = json_get_string(FIELD(name), out, p);
+    if (!err && out->at) {
+        json_path(path, sizeof(p->field), f->path, name);
+    }
+    return err;
 }
 
 /* Leaves out as it is if there is no such member. */
