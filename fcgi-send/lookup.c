@@ -319,6 +319,20 @@ static enum err make_room(struct batch *b, const struct queue *q)
     return b->deliveries && b->counts ? ERR_OK : ERR_NO_MEMORY;
 }
 
+/* Only the last of its messages tells whom a user or a group has; whatever else it met. */
+static bool was_looked_up(const struct sending *last)
+{
+    return !last->problem.err || last->sent.conflict || last->sent.stored;
+}
+
+/* What is not stored, and for nobody knows whom, is lost. */
+static void fail_lost(const struct batch *b, struct sending *s, const struct sending *last)
+{
+    if (!s->problem.err && !s->sent.stored && !is_over(s) && !was_looked_up(last)) {
+        batch_fail(b, s, last->problem.err, "");
+    }
+}
+
 static enum err select_all(struct batch *b, const struct queue *q)
 {
     enum err err = make_room(b, q);
@@ -331,6 +345,7 @@ static enum err select_all(struct batch *b, const struct queue *q)
         size_t end = first + run_length(q, first);
 
         for (; first < end; first++) {
+            fail_lost(b, q->items[first], q->items[end - 1]);
             if (!q->items[first]->problem.err) {
                 select_deliveries(b, q->items[first], &q->items[end - 1]->sent, &counts);
             }

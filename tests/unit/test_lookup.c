@@ -337,6 +337,54 @@ static void too_few_replicas_concern_what_is_stored_of_groups_too(void **state)
     batch_finish(&b);
 }
 
+static void assert_all_fail_with_the_last(const char *json)
+{
+    redis_server_ask_int(&server, "HSET %s{u1}:inbox of the_wrong_type", PREFIX);
+    redis_server_ask_int(&server, "HSET %stopic:{kept/news}:log of the_wrong_type", PREFIX);
+    struct batch b = look_up(json);
+    for (size_t i = 0; i < b.count; i++) {
+        assert_int_equal(b.sendings[i].problem.err, ERR_INTERNAL);
+    }
+    assert_int_equal(b.delivery_count, 0);
+    batch_finish(&b);
+}
+
+static void what_is_not_stored_fails_with_the_lookup_of_its_group(void **state)
+{
+    (void)state;
+    join("kept/news", "n1", "boot1");
+    assert_all_fail_with_the_last(
+        "{\"messages\":[{\"topic\":\"kept/news\",\"json\":1,\"durable\":false},"
+        "{\"topic\":\"kept/news\",\"json\":2}]}");
+}
+
+static void what_is_not_stored_fails_with_the_lookup_of_its_user(void **state)
+{
+    char json[8192] = "{\"messages\":[";
+
+    (void)state;
+    enter_at("a", "pc:home:u1");
+    for (int i = 0; i < INBOX_ITEMS_MAX; i++) {
+        strcat(json, "{\"userId\":\"u1\",\"json\":0,\"durable\":false},");
+    }
+    strcat(json, "{\"userId\":\"u1\",\"json\":1}]}");
+    assert_all_fail_with_the_last(json);
+}
+
+static void conflict_of_the_last_message_hides_nobody_from_the_others(void **state)
+{
+    (void)state;
+    join("kept/news", "n1", "boot1");
+    struct batch b = look_up("{\"messages\":["
+                             "{\"topic\":\"kept/news\",\"json\":1,\"messageId\":\"m\"},"
+                             "{\"topic\":\"kept/news\",\"json\":2,\"durable\":false},"
+                             "{\"topic\":\"kept/news\",\"json\":3,\"messageId\":\"m\"}]}");
+    assert_int_equal(b.sendings[2].problem.err, ERR_IDEMPOTENCY_CONFLICT);
+    assert_int_equal(b.sendings[0].delivery_count, 1);
+    assert_int_equal(b.sendings[1].delivery_count, 1);
+    batch_finish(&b);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -356,6 +404,9 @@ int main(void)
         test(messages_for_users_and_groups_are_looked_up_together),
         test(retry_for_a_group_goes_on_where_it_is_stored_and_to_nobody_else),
         test(too_few_replicas_concern_what_is_stored_of_groups_too),
+        test(what_is_not_stored_fails_with_the_lookup_of_its_group),
+        test(what_is_not_stored_fails_with_the_lookup_of_its_user),
+        test(conflict_of_the_last_message_hides_nobody_from_the_others),
     };
 
     return cmocka_run_group_tests(tests, domain_start, domain_stop);
