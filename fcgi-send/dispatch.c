@@ -155,11 +155,19 @@ static void hint(struct worker *w, const struct groups *groups)
     free(list);
 }
 
+/* What a node takes, and pack() has room for. */
+static size_t envelope_max(const struct config *config)
+{
+    int64_t max = config->node_forward_max_bytes;
+
+    return (size_t)(max < COMMAND_BYTES_MAX ? max : COMMAND_BYTES_MAX);
+}
+
 enum err dispatch(struct worker *w, struct batch *b)
 {
     struct round r = {.worker = w, .batch = b, .deadline_ms = clock_mono_ms() + b->timeout_ms};
-    enum err err = group_by_node(b->deliveries, b->delivery_count,
-        (size_t)w->service->config->node_forward_max_bytes, &r.groups);
+    enum err err = group_by_node(
+        b->deliveries, b->delivery_count, envelope_max(w->service->config), &r.groups);
 
     if (err) {
         return err;

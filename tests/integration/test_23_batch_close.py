@@ -147,6 +147,16 @@ def test_batch_that_is_too_much_for_one_forward_comes_in_several_and_in_order(ma
     assert node.metrics()["socketsend_node_forwards_total"] == before + 5
 
 
+def test_batch_larger_than_the_largest_forward_of_all_comes_in_several(make_stack, user):
+    """A node that takes 200 MB gets 32 at a time."""
+    sizes = {"send.body_max": "64m", "send.message_max": "1m", "node.forward_max": "200m", "node.queue_max": "200m", "send.forward_timeout": "10s"}
+    stack = make_stack(nodes=["node-a"], options=sizes)
+    client = stack.connect(0, f"/websocket/{user}")
+    answers = batch(stack.web, [{"userId": user, "json": [n, "x" * 1_000_000], "durable": False} for n in range(40)])
+    assert {answer["data"]["sessions"][0]["status"] for answer in answers} <= {"written", "queued"}
+    assert [message["json"][0] for message in client.receive_messages(40, timeout=30)] == list(range(40))
+
+
 def test_messages_of_a_batch_to_a_node_that_hangs_come_by_the_inbox(make_stack, user):
     stack = make_stack()
     here, there = stack.connect(0, f"/websocket/{user}"), stack.connect(1, f"/websocket/{user}")
@@ -188,6 +198,18 @@ def test_batch_while_redis_is_away(make_stack, user):
     stack.redis.start()
     wait_until(lambda: stack.web.post({"userId": user, "json": 3}).status == 200, what="Redis")
     assert [m["message"]["json"] for m in stack.web.request("GET", f"/history?userId={user}").data["messages"]] == [3]
+
+
+def test_message_whose_sessions_redis_did_not_tell_fails(make_stack, user):
+    """Redis takes no writes. What needs none has been there by then, but what tells the sessions is a later call."""
+    stack = make_stack(nodes=["node-a"])
+    client = stack.connect(0, f"/websocket/{user}")
+    stack.redis.client.config_set("maxmemory", 1)
+    answers = batch(stack.web, [{"userId": user, "json": n, "durable": n >= 32} for n in range(40)])
+    assert {answer["code"] // 100 for answer in answers} == {503}
+    stack.redis.client.config_set("maxmemory", 0)
+    client.ping()
+    assert client.frames_so_far() == []
 
 
 # Closing.
