@@ -9,6 +9,7 @@
 
 #include "shared/log.h"
 #include "wsnode/group_members.h"
+#include "wsnode/session_topic.h"
 
 static enum err add_statuses(struct envelope_answer_message *m, size_t count)
 {
@@ -102,17 +103,19 @@ enum err round_keep(struct round *r, struct envelope *e)
 static void forward_to(struct round *r, struct session *s, struct envelope_status *out)
 {
     const struct envelope_message *m = &r->envelope.messages[r->message];
+    bool in_inbox = m->durable && !m->group[0];
+    bool has_frame = false;
     struct session_forward forward = {
         .message = m,
         .wait = r->waits ? deliver_wait_number(r->delivery) : 0,
+        .has_frame = &has_frame,
         .frames = r->frames,
     };
 
     out->status = session_forward(r->node, s, &forward);
-    if (!r->waits || r->awaited > ENVELOPE_SESSIONS_MAX) {
-        return;
+    if (!r->waits || r->awaited > ENVELOPE_SESSIONS_MAX || !(in_inbox || has_frame)) {
+        return; /* of a topic's log, nothing tells when the rest is written */
     }
-    bool in_inbox = m->durable && !m->group[0];
     struct deliver_wait wait = {
         .status = out,
         .id = in_inbox ? m->id : (struct message_id){0, 0},
@@ -187,7 +190,11 @@ static void list_member(struct session *s, void *arg)
 {
     struct listing *l = arg;
 
-    if (l->answer->session_count < l->room && !is_excluded(l->message, s->id)) {
+    if (is_excluded(l->message, s->id)) {
+        if (l->message->durable) {
+            session_topic_pass(s, l->message);
+        }
+    } else if (l->answer->session_count < l->room) {
         name_session(&l->answer->sessions[l->answer->session_count++], s->id);
     }
 }

@@ -160,6 +160,9 @@ struct session_forward {
      * is queued now gets written; 0: nobody. (deliver_on_progress() tells of durable ones, by id.)
      */
     uint64_t wait;
+    /* Out: it was written or queued as a frame, which may tell; NULL: nobody asks. Not so what is
+     * left to a fetch, or came before. */
+    bool *has_frame;
     /* In and out, by format.place: the encoded frame where the format shares it. NULL at first; the
      * caller unrefs them after the last session. */
     struct payload **frames;

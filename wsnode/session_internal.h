@@ -43,6 +43,8 @@ void session_want(struct session *s, struct message_id id);
 
 /* The frame of a forward, one reference, the caller's. NULL: no memory. */
 struct payload *session_frame_of(const struct session *s, const struct session_forward *f);
+/* A frame of the forward is about to be written or queued. */
+void session_note_frame(const struct session_forward *f);
 /* Writes it, or keeps it until the replay is over. */
 enum delivery_status session_deliver(
     struct node *n, struct session *s, const struct session_forward *f);

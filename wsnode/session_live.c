@@ -29,6 +29,13 @@ struct payload *session_frame_of(const struct session *s, const struct session_f
     return *shared ? payload_ref(*shared) : NULL;
 }
 
+void session_note_frame(const struct session_forward *f)
+{
+    if (f->has_frame) {
+        *f->has_frame = true;
+    }
+}
+
 /* Must a non-durable frame wait for the replay? If that is stuck (its fetch failed), it need not.
  */
 static bool is_behind_replay(const struct session *s)
@@ -51,6 +58,7 @@ enum delivery_status session_deliver(
         session_close(n, s, CLOSE_RESYNC);
         return DELIVERY_GONE;
     }
+    session_note_frame(f);
     if (m->durable && !m->group[0]) {
         status = session_write(n, s, payload, m->id, 0);
     } else if (is_behind_replay(s)) {

@@ -105,6 +105,7 @@ static enum delivery_status forward_kept(
     if (!payload) {
         return leave_to_fetch(n, sub, m->id);
     }
+    session_note_frame(f);
     enum delivery_status status = session_write(n, s, payload, no_id, f->wait);
     payload_unref(payload);
     if (status == DELIVERY_REJECTED) {
@@ -113,6 +114,19 @@ static enum delivery_status forward_kept(
         sub->watermark = m->id;
     }
     return status;
+}
+
+void session_topic_pass(struct session *s, const struct envelope_message *m)
+{
+    struct subscription *sub = find(s, m->group);
+
+    if (!sub || !sub->has_place || sub->fetching || sub->is_behind) {
+        return;
+    }
+    if (message_id_compare(m->prev_id, sub->watermark) <= 0 &&
+        message_id_compare(m->id, sub->watermark) > 0) {
+        sub->watermark = m->id;
+    }
 }
 
 enum delivery_status session_topic_forward(

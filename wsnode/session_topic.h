@@ -14,6 +14,8 @@ void session_topic_begin(struct node *n, struct subscription *sub);
 /* A forward to a topic. DELIVERY_PASSED: the session does not subscribe to it. */
 enum delivery_status session_topic_forward(
     struct node *n, struct session *s, const struct session_forward *f);
+/* A durable message that excepts the session: it has missed nothing when the next one comes. */
+void session_topic_pass(struct session *s, const struct envelope_message *m);
 /* The log ends there. */
 void session_topic_check(
     struct node *n, struct session *s, const char *topic, struct message_id position);

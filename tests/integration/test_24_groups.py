@@ -580,6 +580,27 @@ def test_excluded_and_expired_messages_are_passed_over(kept, topic, member):
     assert receive_numbers(again, 2) == [1, 2]
 
 
+def test_excluded_member_gets_the_next_message_without_a_detour(kept, topic, member):
+    client = member()
+    subscribe(client, topic)
+    before = kept.nodes[0].metrics()["socketsend_node_gaps_total"]
+    kept.web.send(topic=topic, json=1, exclude=[client.session_id])
+    kept.web.send(topic=topic, json=2, wait="written")
+    message = client.receive_message()
+    assert message["json"] == 2 and "replay" not in message
+    assert kept.nodes[0].metrics()["socketsend_node_gaps_total"] == before
+
+
+def test_retry_is_not_waited_for(kept, topic, member):
+    """Nothing tells when what came before is written."""
+    subscribe(member(), topic)
+    message = {"topic": topic, "json": 1, "messageId": "m1", "wait": "written", "timeoutMs": 20_000}
+    assert kept.web.send(**message)["written"] == 1
+    started = time.monotonic()
+    assert kept.web.send(**message)["queued"] == 1
+    assert time.monotonic() - started < 5
+
+
 def test_slow_reader_gets_all_of_it_in_order(kept, topic, member):
     client = member()
     subscribe(client, topic)
@@ -629,6 +650,31 @@ def test_ttl_is_at_most_the_historys(kept, topic):
 
 
 # Groups in batches
+
+
+def test_excluded_member_gets_the_rest_of_a_batch_in_order(kept, topic, member, user):
+    client = member()
+    subscribe(client, topic)
+    messages = [{"topic": topic, "json": n, "exclude": [client.session_id] if n % 3 == 0 else []} for n in range(30)]
+    messages += [{"all": True, "json": 30}, {"userId": user, "json": 31}]
+    assert kept.web.post({"messages": messages, "wait": "written"}).data["failed"] == 0
+    assert [message["json"] for message in client.receive_messages(22)] == [n for n in range(32) if n % 3 or n == 30]
+
+
+def test_message_whose_nodes_redis_did_not_tell_fails(make_stack):
+    """Redis takes no writes: the message that is to be stored fails, and with it what its call was to tell of the others."""
+    stack = make_stack(nodes=("a",), options={"topics.allow": "**", "topics.history": "log"})
+    client = stack.connect(0, "/screenWebsocket/pc/home/u1")
+    subscribe(client, "log")
+    kinds = [{"topic": "log", "durable": False}, {"topic": "log"}, {"all": True}, {"userId": "u1", "durable": False}]
+    messages = [{**kind, "json": n} for n, kind in enumerate(kinds)]
+    stack.redis.client.config_set("maxmemory", 1)
+    answers = stack.web.post({"messages": messages}).data["messages"]
+    assert [answer["code"] // 100 for answer in answers] == [503, 503, 0, 0]
+    stack.redis.client.config_set("maxmemory", 0)
+    assert [message["json"] for message in client.receive_messages(2)] == [2, 3]
+    assert stack.web.post({"messages": messages}).data["failed"] == 0
+    assert [message["json"] for message in client.receive_messages(4)] == [0, 1, 2, 3]
 
 
 def test_batch_may_mix_users_and_groups(topics, join, user):

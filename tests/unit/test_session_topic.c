@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/unit/node_rig.h"
+#include "wsnode/deliver.h"
 #include "wsnode/session_topic.h"
 
 static struct session *s;
@@ -114,6 +115,77 @@ static void gap_is_fetched_before_what_showed_it(void **state)
     assert_message(9, REPLAY);
     assert_int_equal(forward(10, 9), DELIVERY_WRITTEN);
     assert_message(10, "");
+}
+
+static void except(int number, int previous)
+{
+    struct envelope_message message = {.durable = true,
+        .id = message_number(number),
+        .prev_id = message_number(previous),
+        .group = "log"};
+
+    session_topic_pass(s, &message);
+}
+
+static void message_that_excepts_the_session_is_no_gap(void **state)
+{
+    (void)state;
+    subscribe();
+    except(6, 5);
+    assert_int_equal(forward(7, 6), DELIVERY_WRITTEN);
+    assert_message(7, "");
+    except(6, 5); /* repeated, it leads nobody back */
+    assert_int_equal(forward(8, 7), DELIVERY_WRITTEN);
+    assert_message(8, "");
+    assert_int_equal(fake_presence.topic_fetches, 1);
+}
+
+static void message_that_excepts_the_session_hides_no_gap(void **state)
+{
+    (void)state;
+    subscribe();
+    except(7, 6);
+    assert_int_equal(forward(8, 7), DELIVERY_QUEUED);
+    assert_int_equal(fake_presence.topic_fetches, 2);
+    except(9, 8); /* while it is fetched */
+    answer(NUMBERS(6, 8), 5, 8, true);
+    assert_message(6, REPLAY);
+    assert_message(8, REPLAY);
+    assert_int_equal(forward(10, 9), DELIVERY_QUEUED);
+    assert_int_equal(fake_presence.topic_fetches, 3);
+}
+
+/* In one envelope whose sender waits: of the log, and one that is kept nowhere. */
+static void deliver_kept_and_volatile(int number, int previous)
+{
+    struct envelope_message messages[] = {
+        {.durable = true,
+            .id = message_number(number),
+            .prev_id = message_number(previous),
+            .group = "log",
+            .payload = payload_of(number)},
+        {.forward_id = "f", .group = "log", .payload = payload_of(99)},
+    };
+    struct envelope envelope = {
+        .wait = MESSAGE_WAIT_WRITTEN, .wait_ms = 1000, .messages = messages, .message_count = 2};
+    struct envelope_answer answer;
+    uint64_t awaited;
+
+    assert_int_equal(deliver_envelope(&rig.node, &envelope, rig.now_ms, &answer, &awaited), ERR_OK);
+    assert_int_not_equal(awaited, 0);
+    assert_int_equal(rig.done_count, 0);
+}
+
+static void what_is_left_to_a_fetch_is_not_taken_for_written_with_the_next(void **state)
+{
+    (void)state;
+    subscribe();
+    s->socket->takes = 0;
+    deliver_kept_and_volatile(8, 7);
+    rig_writable(s, -1);
+    assert_int_equal(rig.done_count, 1); /* which does not wait for the other one */
+    assert_int_equal(rig.done.messages[0].counts.with[DELIVERY_QUEUED], 1);
+    assert_int_equal(rig.done.messages[1].counts.with[DELIVERY_WRITTEN], 1);
 }
 
 static void forward_before_the_first_answer_is_not_lost(void **state)
@@ -242,6 +314,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(forwards_come_in_order_and_once),
         test(gap_is_fetched_before_what_showed_it),
+        test(message_that_excepts_the_session_is_no_gap),
+        test(message_that_excepts_the_session_hides_no_gap),
+        test(what_is_left_to_a_fetch_is_not_taken_for_written_with_the_next),
         test(forward_before_the_first_answer_is_not_lost),
         test(full_queue_is_fetched_once_it_has_drained),
         test(end_of_the_log_shows_what_was_missed),
