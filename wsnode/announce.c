@@ -16,6 +16,9 @@
 #include "wsnode/redis_async.h"
 #include "wsnode/window.h"
 
+/* Of one user, who would otherwise fill the memory by coming and going while Redis is away. */
+#define USER_ITEMS_MAX 1000
+
 enum telling { OPENED, ENDED, IN_GROUPS, OUT_OF_GROUPS };
 
 struct announce_item {
@@ -156,15 +159,22 @@ void announce_groups(struct node *n, const struct session *s, bool is_in, const 
     add(n, s, &(struct announce_item){.what = is_in ? IN_GROUPS : OUT_OF_GROUPS}, groups);
 }
 
-void announce_again(struct node *n, const struct session *s)
+static int64_t waiting_of_user(const struct node *n, const struct session *s)
 {
     struct address address;
 
-    if (!n->announce) {
-        return;
-    }
     session_table_address(s, &address);
-    if (!lines_has(&n->announce->lines, address.user_id)) {
+    return lines_length(&n->announce->lines, address.user_id);
+}
+
+bool announce_is_behind(const struct node *n, const struct session *s)
+{
+    return n->announce && waiting_of_user(n, s) >= USER_ITEMS_MAX;
+}
+
+void announce_again(struct node *n, const struct session *s)
+{
+    if (n->announce && waiting_of_user(n, s) == 0) {
         announce_opened(n, s);
         attendance_again(n, s);
     }

@@ -25,6 +25,10 @@ void announce_closed(struct node *n, const struct session *s, enum events_end en
  */
 void announce_groups(struct node *n, const struct session *s, bool is_in, const char *groups);
 
+/* So much waits to be told of the session's user, because Redis is away or slow, that there should
+ * be no more of it. */
+bool announce_is_behind(const struct node *n, const struct session *s);
+
 void announce_on_redis_ready(struct node *n);
 void announce_on_tick(struct node *n, int64_t now_ms);
 int64_t announce_pending_count(const struct node *n); /* a stop waits for 0 */

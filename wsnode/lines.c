@@ -102,9 +102,11 @@ enum err lines_add(
     return ERR_OK;
 }
 
-bool lines_has(const struct lines *l, const char *name)
+int64_t lines_length(const struct lines *l, const char *name)
 {
-    return find_line(l, name) != NULL;
+    const struct line *line = find_line(l, name);
+
+    return line ? line->count : 0;
 }
 
 struct line_item *lines_start(struct lines *l)

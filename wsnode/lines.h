@@ -68,7 +68,7 @@ void lines_init(struct lines *l, const struct lines_limits *limits);
 enum err lines_add(struct lines *l, const char *name, struct line_item *item, size_t bytes,
     int64_t now_ms) MUST_CHECK;
 
-bool lines_has(const struct lines *l, const char *name);
+int64_t lines_length(const struct lines *l, const char *name); /* items; 0: there is no such line */
 
 /* The first item of a line that was ready: it is under way from now on. NULL: there is none. */
 struct line_item *lines_start(struct lines *l);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shared/topic_pattern.h"
+#include "wsnode/announce.h"
 #include "wsnode/attendance.h"
 #include "wsnode/presence.h"
 #include "wsnode/session_grant.h"
@@ -145,6 +146,10 @@ void session_subscribe(struct node *n, struct session *s, const struct format_ev
     }
     if (!sub && s->subscriptions && s->subscriptions->count >= n->config->topics_max_per_session) {
         refuse(n, s, ERR_TOO_MANY_TOPICS, event);
+        return;
+    }
+    if (announce_is_behind(n, s)) {
+        refuse(n, s, ERR_REDIS_DOWN, event);
         return;
     }
     if (!sub && !(sub = add(n, s, event->topic))) {

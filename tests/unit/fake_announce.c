@@ -16,6 +16,13 @@ void announce_again(struct node *n, const struct session *s)
     fake_announce.again++;
 }
 
+bool announce_is_behind(const struct node *n, const struct session *s)
+{
+    (void)n;
+    (void)s;
+    return fake_announce.is_behind;
+}
+
 void announce_closed(struct node *n, const struct session *s, enum events_end end, int code)
 {
     (void)n;

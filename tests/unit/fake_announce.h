@@ -10,6 +10,7 @@ struct fake_announce {
     int opened;
     int again;
     int closed;
+    bool is_behind;
     /* Of the last one closed. */
     enum events_end end;
     int code;

@@ -158,6 +158,22 @@ static void attendance_is_that_of_what_was_told(void **state)
     assert_string_equal(fake_attendance.told, "begin +t1 -t1 end"); /* nothing of t2 */
 }
 
+static void nobody_subscribes_while_too_much_waits_to_be_told(void **state)
+{
+    struct session *s = come();
+
+    (void)state;
+    fake_announce.is_behind = true;
+    rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"t1\",\"ref\":\"r\"}");
+    const char *frame = fake_socket_take(s->socket);
+    assert_non_null(strstr(frame, "\"code\":50301,"));
+    assert_non_null(strstr(frame, "\"temporary\":true,\"topic\":\"t1\",\"ref\":\"r\""));
+    fake_announce.is_behind = false;
+    rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"t1\"}");
+    confirm(true);
+    assert_frame(s, "{\"type\":\"subscribed\",\"topic\":\"t1\"}");
+}
+
 static void session_that_never_opened_attends_nothing(void **state)
 {
     struct session *s = rig_connect(&format_v1, "");
@@ -193,6 +209,7 @@ int main(void)
         test(one_more_than_allowed_is_refused),
         test(session_that_ends_leaves_its_topics),
         test(attendance_is_that_of_what_was_told),
+        test(nobody_subscribes_while_too_much_waits_to_be_told),
         test(session_that_never_opened_attends_nothing),
         test(subscribing_before_the_registry_has_answered_is_fine),
     };
