@@ -539,6 +539,9 @@ class Presence {
         this.#places.set(place, after);
         const joined = [...after.users].filter((user) => !before.users.has(user));
         const left = [...before.users].filter((user) => !after.users.has(user));
+        if (!isList && after.count === before.count && joined.length + left.length === 0) {
+            return null;
+        }
         return { ...where(frame), users: [...after.users], count: after.count, joined, left };
     }
 

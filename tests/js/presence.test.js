@@ -39,7 +39,7 @@ test("what is told again changes nothing", async () => {
     await t.tell({ count: 1, present: ["ann"] });
     await t.tell({ joined: ["ann"], left: ["bob"] });
     assert.deepEqual(t.client.presence("chat/1"), { users: ["ann"], count: 1 });
-    assert.deepEqual(t.named("presence")[1], { topic: "chat/1", users: ["ann"], count: 1, joined: [], left: [] });
+    assert.equal(t.named("presence").length, 1, "nobody is told of it");
 });
 
 test("counts more users than are listed", async () => {
