@@ -121,6 +121,9 @@ void session_after_open(struct node *n, struct session *s, const struct registry
         settle_duplicate(n, &opened->duplicates[i]);
     }
     greet(n, s, opened);
+    if (s->state == SESSION_CLOSING) {
+        return; /* its connection was gone already */
+    }
     attendance_begin(n, s);
     session_take_memberships(n, s, &opened->memberships);
     session_replay_page(n, s, &opened->page);

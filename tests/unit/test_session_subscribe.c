@@ -183,6 +183,18 @@ static void session_that_never_opened_attends_nothing(void **state)
     assert_string_equal(fake_attendance.told, "");
 }
 
+static void session_that_ends_as_it_opens_attends_nothing(void **state)
+{
+    const struct registry_opened opened = {.verdict = REGISTRY_OPENED};
+    struct session *s = rig_connect(&format_v1, "");
+
+    (void)state;
+    s->socket->broken = true;
+    session_after_open(&rig.node, s, &opened);
+    assert_int_equal(s->state, SESSION_CLOSING);
+    assert_string_equal(fake_attendance.told, "end");
+}
+
 static void subscribing_before_the_registry_has_answered_is_fine(void **state)
 {
     struct session *s = rig_connect(&format_v1, "");
@@ -211,6 +223,7 @@ int main(void)
         test(attendance_is_that_of_what_was_told),
         test(nobody_subscribes_while_too_much_waits_to_be_told),
         test(session_that_never_opened_attends_nothing),
+        test(session_that_ends_as_it_opens_attends_nothing),
         test(subscribing_before_the_registry_has_answered_is_fine),
     };
 
