@@ -154,10 +154,7 @@ void attendance_news_settle(struct attendance_news *news)
                 break;
             }
         }
-        /* The first one says that it was the other way before. */
-        if (changes[first].is_in == changes[end - 1].is_in) {
-            changes[left++] = changes[first];
-        }
+        changes[left++] = changes[end - 1];
     }
     news->count = left;
 }

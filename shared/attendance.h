@@ -52,8 +52,8 @@ struct attendance_news {
 };
 enum err attendance_news_decode(
     const struct redisReply *reply, struct attendance_news *out) MUST_CHECK;
-/* Leaves what is another way at the end than it was at the beginning, one change of each user and
- * group: by group, and in it by user. */
+/* Leaves the last change of each user and group: by group, and in it by user. Even one back to how
+ * it was: who was told the list in between knows it the other way. */
 void attendance_news_settle(struct attendance_news *news);
 
 #endif

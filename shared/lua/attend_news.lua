@@ -6,12 +6,11 @@
 
 local attendance, last, count = KEYS[1], ARGV[1], ARGV[2]
 
-local function ends_at()
-  local newest = redis.call('XREVRANGE', attendance, '+', '-', 'COUNT', 1)[1]
-  return newest and newest[1] or '0-0'
-end
+local newest = redis.call('XREVRANGE', attendance, '+', '-', 'COUNT', 1)[1]
+local ends_at = newest and newest[1] or '0-0'
 
-if last == '' then return {ends_at(), 0, {}} end
-if last ~= '0-0' and #redis.call('XRANGE', attendance, last, last) == 0 then return {ends_at(), 1, {}} end
+if last == '' or last == ends_at then return {ends_at, 0, {}} end
+-- After an empty stream, too: nobody knows what was the first entry.
+if #redis.call('XRANGE', attendance, last, last) == 0 then return {ends_at, 1, {}} end
 local entries = redis.call('XRANGE', attendance, '(' .. last, '+', 'COUNT', count)
-return {#entries > 0 and entries[#entries][1] or last, 0, entries}
+return {entries[#entries][1], 0, entries}

@@ -21,8 +21,11 @@ static int start(void **state)
         .offline_delay_ms = 60000,
         .news_max = 1000,
         .grace_ms = 60000};
-    strcpy(place, "0-0");
-    return domain_empty(state);
+    int failed = domain_empty(state);
+    redis_server_do(
+        &server, "XADD %sattendance:{%sevents} 1-1 type joined group g userId u", PREFIX, PREFIX);
+    strcpy(place, "1-1");
+    return failed;
 }
 
 static int64_t say(const struct events_node *n, const char *session, const char *user, bool is_in,
@@ -239,6 +242,23 @@ static void gap_is_told_when_entries_are_gone(void **state)
     assert_string_equal(take_told(), "+u3@chat/1"); /* from the end of the gap on */
 }
 
+static void first_entries_of_all_are_a_gap(void **state)
+{
+    struct attendance_news news;
+    redisReply *reply;
+
+    (void)domain_empty(state);
+    place[0] = '\0';
+    assert_string_equal(take_told(), "");
+    assert_string_equal(place, "0-0");
+    join("s1", "u1", "chat/1"); /* is it the first one? Others may have been trimmed away */
+    news = read_news(&reply);
+    assert_true(news.gap);
+    free(news.changes);
+    freeReplyObject(reply);
+    assert_string_equal(take_told(), "");
+}
+
 static void news_begin_where_the_stream_ends(void **state)
 {
     (void)state;
@@ -263,7 +283,7 @@ static void news_are_bounded(void **state)
         redis_server_ask_int(&server, "XLEN %sattendance:{%sevents}", PREFIX, PREFIX), 10, 210);
 }
 
-static void changes_that_cancel_each_other_are_none(void **state)
+static void last_change_of_each_user_counts(void **state)
 {
     struct attendance_news news = {.count = 7};
     struct attendance_change changes[] = {{"b", "u1", true, 0}, {"a", "u2", false, 1},
@@ -273,12 +293,14 @@ static void changes_that_cancel_each_other_are_none(void **state)
     (void)state;
     news.changes = changes;
     attendance_news_settle(&news);
-    assert_int_equal(news.count, 3);
+    assert_int_equal(news.count, 4);
     assert_string_equal(changes[0].user_id, "u0");
     assert_false(changes[0].is_in);
     assert_string_equal(changes[1].user_id, "u1");
     assert_true(changes[1].is_in);
-    assert_string_equal(changes[2].group, "b");
+    assert_string_equal(changes[2].user_id, "u2");
+    assert_true(changes[2].is_in);
+    assert_string_equal(changes[3].group, "b");
 }
 
 static void decoders_survive_any_reply(void **state)
@@ -317,9 +339,10 @@ int main(void)
         TEST(backend_is_told_too_if_it_wants_to),
         TEST(list_has_the_users_of_the_group_and_no_others),
         TEST(gap_is_told_when_entries_are_gone),
+        TEST(first_entries_of_all_are_a_gap),
         TEST(news_begin_where_the_stream_ends),
         TEST(news_are_bounded),
-        TEST(changes_that_cancel_each_other_are_none),
+        TEST(last_change_of_each_user_counts),
         TEST(decoders_survive_any_reply),
     };
 
