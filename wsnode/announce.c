@@ -11,6 +11,7 @@
 #include "wsnode/announce_bring.h"
 #include "wsnode/announce_watch.h"
 #include "wsnode/attendance.h"
+#include "wsnode/hash.h"
 #include "wsnode/heartbeat.h"
 #include "wsnode/lines.h"
 #include "wsnode/redis_async.h"
@@ -23,6 +24,7 @@ enum telling { OPENED, ENDED, IN_GROUPS, OUT_OF_GROUPS };
 
 struct announce_item {
     struct line_item item; /* first */
+    UT_hash_handle hh;     /* in groups: by session_id and text */
     int64_t sent_ms;       /* monotonic: if it is under way */
     enum telling what;
     enum events_end end;
@@ -36,10 +38,51 @@ struct announce {
     struct events_rules rules;
     struct events_node self;
     struct lines lines;
+    struct announce_item *groups; /* uthash; of groups, and not under way yet */
     struct window window;
     struct announce_watch *watch;     /* owned */
     struct announce_bringer *bringer; /* owned; NULL unless events.to = hook */
 };
+
+static bool is_of_groups(const struct announce_item *i)
+{
+    return i->what == IN_GROUPS || i->what == OUT_OF_GROUPS;
+}
+
+static size_t key_bytes(const struct announce_item *i)
+{
+    return sizeof(i->session_id) + strlen(i->text);
+}
+
+/* What waits says the newest instead: a client may come and go faster than Redis is told, or while
+ * it is away. */
+static bool is_said_by_another(struct announce *a, const struct announce_item *i)
+{
+    struct announce_item *waiting = NULL;
+
+    if (is_of_groups(i)) {
+        HASH_FIND(hh, a->groups, i->session_id, key_bytes(i), waiting);
+    }
+    if (waiting) {
+        waiting->what = i->what;
+    }
+    return waiting != NULL;
+}
+
+static void let_change(struct announce *a, struct announce_item *i)
+{
+    if (is_of_groups(i)) {
+        HASH_ADD(hh, a->groups, session_id, key_bytes(i), i); /* without memory it is as it is */
+    }
+}
+
+static void fix(struct announce *a, struct announce_item *i)
+{
+    if (hash_has(i, hh)) {
+        HASH_DELETE(hh, a->groups, i);
+        i->hh.tbl = NULL;
+    }
+}
 
 static void send_waiting(struct node *n, int64_t now_ms);
 
@@ -86,6 +129,7 @@ static void send_one(struct node *n, struct announce_item *i, int64_t now_ms)
     struct announce *a = n->announce;
     struct command c;
 
+    fix(a, i);
     i->sent_ms = now_ms;
     command_init(&c);
     add_command(a, i, &c);
@@ -131,10 +175,12 @@ static void add(
     memcpy(i->session_id, s->id, sizeof(i->session_id));
     memcpy(i->text, text, text_bytes);
     session_table_address(s, &address);
-    if (lines_add(&n->announce->lines, address.user_id, &i->item, 0, now_ms)) {
+    if (is_said_by_another(n->announce, i) ||
+        lines_add(&n->announce->lines, address.user_id, &i->item, 0, now_ms)) {
         free(i);
         return;
     }
+    let_change(n->announce, i);
     send_waiting(n, now_ms);
 }
 
@@ -234,6 +280,7 @@ void announce_destroy(struct node *n)
         return;
     }
     while ((item = lines_take_any(&a->lines))) {
+        fix(a, (struct announce_item *)item);
         free(item);
     }
     announce_watch_destroy(a->watch);

@@ -47,6 +47,12 @@ static void free_roll(struct attendance_roll *roll)
     free(roll);
 }
 
+/* One that subscribes again and again is told once. */
+static bool ends_with(const struct session_list *l, const char *session_id)
+{
+    return l->count > 0 && strcmp(l->ids[l->count - 1], session_id) == 0;
+}
+
 void attendance_call_roll(
     struct node *n, const char *group, const struct session *s, int64_t due_ms)
 {
@@ -59,8 +65,10 @@ void attendance_call_roll(
         roll->for_all = true;
         return;
     }
-    enum err err = session_list_add(&roll->sessions, s->id);
-    (void)err; /* as the header has it */
+    if (!ends_with(&roll->sessions, s->id)) {
+        enum err err = session_list_add(&roll->sessions, s->id);
+        (void)err; /* as the header has it */
+    }
 }
 
 /* Those that came meanwhile have one of their own: they are told twice, then. */

@@ -41,10 +41,15 @@ static void finish(void *arg)
     free(t);
 }
 
+/* And does its client know? */
 static bool is_member(const struct session *s, const char *group)
 {
-    return !group_name_is_topic(group) ||
-           (s->subscriptions && topic_table_find(s->subscriptions, group));
+    if (!group_name_is_topic(group)) {
+        return true;
+    }
+    const struct subscription *sub =
+        s->subscriptions ? topic_table_find(s->subscriptions, group) : NULL;
+    return sub && sub->is_told;
 }
 
 static void visit(struct node *n, struct session *s, void *arg)
