@@ -142,7 +142,7 @@ class Single:
 class Sentinel:
     """A Redis and a Sentinel on each host. The master's home is the first host."""
 
-    wait_replicas = 1
+    wait_replicas = 2  # all: Sentinel may promote either of them, whichever has more
 
     def __init__(self, hosts, directory, fsync):
         self.directory, self.ports = directory, [PORT, SENTINEL_PORT]
