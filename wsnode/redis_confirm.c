@@ -23,7 +23,7 @@ void redis_confirm_init(struct redis_confirm *c)
     TAILQ_INIT(&c->waiting);
     TAILQ_INIT(&c->asked);
     c->count = 0;
-    c->fails = false;
+    c->fails = c->probing = false;
 }
 
 static void kept_destroy(struct redis_kept *k)
@@ -84,7 +84,9 @@ static void after_probe(struct node *n, enum err err, const struct redisReply *r
     struct redis_shard *s = arg;
 
     (void)n;
+    s->confirm.probing = false;
     (void)read_wait(s, err, reply);
+    ask(s);
 }
 
 static enum err send_wait(struct redis_shard *s, redis_async_done *done)
@@ -107,7 +109,7 @@ static void ask(struct redis_shard *s)
 {
     struct redis_confirm *c = &s->confirm;
 
-    if (!TAILQ_EMPTY(&c->asked) || TAILQ_EMPTY(&c->waiting)) {
+    if (c->probing || !TAILQ_EMPTY(&c->asked) || TAILQ_EMPTY(&c->waiting)) {
         return;
     }
     TAILQ_CONCAT(&c->asked, &c->waiting, link);
@@ -137,8 +139,9 @@ void redis_confirm_add(
 
 void redis_confirm_probe(struct redis_shard *s)
 {
-    if (s->node->config->redis_wait_replicas > 0 && TAILQ_EMPTY(&s->confirm.asked)) {
-        enum err err = send_wait(s, after_probe);
-        (void)err; /* then the server is away, which shows by itself */
+    struct redis_confirm *c = &s->confirm;
+
+    if (s->node->config->redis_wait_replicas > 0 && !c->probing && TAILQ_EMPTY(&c->asked)) {
+        c->probing = send_wait(s, after_probe) == ERR_OK; /* else the server is away */
     }
 }

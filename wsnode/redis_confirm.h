@@ -23,6 +23,7 @@ struct redis_confirm {
     struct redis_kept_queue asked; /* the WAIT on its way is for these */
     int64_t count;                 /* in both */
     bool fails;                    /* the last WAIT said that there are too few replicas */
+    bool probing; /* a WAIT is on its way that is for nobody; others come after it */
 };
 
 void redis_confirm_init(struct redis_confirm *c);

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
 FAULTS = {
     "single": "host killed,cut off from Redis,cut off from fcgi-send,200 ms away,rolling restart",
-    "sentinel": "host killed,cut off from the others,loses 5 %,master killed",
+    "sentinel": "host killed,cut off from the others,loses 5 %",
     "cluster": "host killed,cut off from Redis,planned failovers,slots moved,rolling restart",
 }
 
