@@ -3,6 +3,7 @@ moves it, says when it is whole."""
 
 import binascii
 import contextlib
+import os
 import socket
 import time
 
@@ -142,7 +143,7 @@ class Single:
 class Sentinel:
     """A Redis and a Sentinel on each host. The master's home is the first host."""
 
-    wait_replicas = 2  # all: Sentinel may promote either of them, whichever has more
+    wait_replicas = int(os.environ.get("WAIT_REPLICAS", "2"))  # all: Sentinel may promote either, whichever has more
 
     def __init__(self, hosts, directory, fsync):
         self.directory, self.ports = directory, [PORT, SENTINEL_PORT]
