@@ -90,6 +90,15 @@ void nodes_heartbeat_command(struct command *c, const char *prefix, const struct
     command_end(c);
 }
 
+void nodes_probe_command(struct command *c, const char *prefix, int64_t number, int64_t ttl_ms)
+{
+    command_add_str(c, "SET");
+    schema_add_probe(c, prefix, number);
+    command_add_str(c, "1");
+    command_add_str(c, "PX");
+    command_add_int(c, ttl_ms);
+}
+
 void nodes_release_command(
     struct command *c, const char *prefix, const char *node_id, const char *boot)
 {

@@ -41,6 +41,12 @@ void nodes_lease_command(
 void nodes_heartbeat_command(
     struct command *c, const char *prefix, const struct node_info *n); /* HSET */
 
+/*
+ * Writes what nobody reads, to see whether it can be written. Each number is another key, so in a
+ * cluster some number leads to each master.
+ */
+void nodes_probe_command(struct command *c, const char *prefix, int64_t number, int64_t ttl_ms);
+
 /* At the end: both only if they still carry this boot. The reply is 1 or 0. */
 void nodes_release_command(
     struct command *c, const char *prefix, const char *node_id, const char *boot); /* lease */

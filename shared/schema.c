@@ -3,6 +3,8 @@
  */
 #include "shared/schema.h"
 
+#include <inttypes.h>
+
 void schema_add_registry(struct command *c, const char *prefix, const char *user_id)
 {
     buf_addf(command_begin(c), "%s{%s}", prefix, user_id);
@@ -80,6 +82,12 @@ void schema_add_nodes(struct command *c, const char *prefix)
 void schema_add_lease(struct command *c, const char *prefix, const char *node_id)
 {
     buf_addf(command_begin(c), "%snode:%s", prefix, node_id);
+    command_end(c);
+}
+
+void schema_add_probe(struct command *c, const char *prefix, int64_t number)
+{
+    buf_addf(command_begin(c), "%sprobe:%" PRId64, prefix, number);
     command_end(c);
 }
 

@@ -46,6 +46,8 @@
  *                         does not expire; written by wsnode; read by fcgi-send, wsnode
  * Pnode:<nodeId>          string: boot; the lease
  *                         expires after node_lease; written by wsnode; read by fcgi-send, wsnode
+ * Pprobe:<n>              string: 1; written so that it is known whether the master that has it
+ *                         takes writes (nodes.h); expires after node_lease; read by nobody
  * Pinbound                stream: id, time, sessionId, key, userId, serverClient, page, node, to,
  *                         ref, and json or text (upstream.h)
  *                         does not expire, about upstream.stream_max entries
@@ -95,6 +97,7 @@ void schema_add_topic_sent(
     struct command *c, const char *prefix, const char *group, const char *message_id);
 void schema_add_nodes(struct command *c, const char *prefix);
 void schema_add_lease(struct command *c, const char *prefix, const char *node_id);
+void schema_add_probe(struct command *c, const char *prefix, int64_t number);
 void schema_add_inbound(struct command *c, const char *prefix);
 void schema_add_events(struct command *c, const char *prefix);
 void schema_add_events_online(struct command *c, const char *prefix);

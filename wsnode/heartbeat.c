@@ -1,7 +1,7 @@
 /*
- * Renews the lease, tells the heartbeat, and looks for replicas. A lease that had gone in the
- * meantime means that the registry counted this node's sessions as dead, or that Redis lost data:
- * all register again.
+ * Renews the lease, tells the heartbeat, and has each master of Redis probed. A lease that had gone
+ * in the meantime means that the registry counted this node's sessions as dead, or that Redis lost
+ * data: all register again.
  */
 #include "wsnode/heartbeat.h"
 
@@ -25,7 +25,6 @@ struct heartbeat {
     int64_t confirmed_ms; /* sending time of the last renewal that was answered */
     bool awaiting;
     bool confirmed; /* at least once, and not lost since */
-    bool refused;
     bool released;
 };
 
@@ -75,7 +74,6 @@ static void after_lease(struct node *n, enum err err, const struct redisReply *r
 
     (void)arg;
     h->awaiting = false;
-    h->refused = err != ERR_OK && err != ERR_REDIS_DOWN;
     if (err) {
         retry_soon(h);
     }
@@ -111,7 +109,7 @@ static void renew(struct node *n, int64_t now_ms)
     if (!h->awaiting) {
         retry_soon(h);
     }
-    redis_async_probe_replicas(n->redis); /* of the lease, too: it was written before */
+    redis_async_probe(n->redis);
 }
 
 enum err heartbeat_create(struct node *n)
@@ -145,11 +143,6 @@ bool heartbeat_is_fresh(const struct node *n, int64_t now_ms)
     const struct heartbeat *h = n->heartbeat;
 
     return h->confirmed && now_ms - h->confirmed_ms < n->config->registry_node_lease_ms;
-}
-
-bool heartbeat_is_refused(const struct node *n)
-{
-    return n->heartbeat->refused;
 }
 
 void heartbeat_release(struct node *n)

@@ -18,7 +18,6 @@ void heartbeat_on_redis_ready(struct node *n);
 void heartbeat_on_tick(struct node *n, int64_t now_ms);
 /* Others believe that this node lives: the lease was confirmed less than node_lease ago. */
 bool heartbeat_is_fresh(const struct node *n, int64_t now_ms);
-bool heartbeat_is_refused(const struct node *n); /* Redis answers, but does not take the write */
 
 /* At the end: gives the lease back and leaves the table. */
 void heartbeat_release(struct node *n);

@@ -17,7 +17,7 @@ size_t ready_obstacles(
         {n->draining, "draining"},
         {!acceptor_is_open(n), "not accepting"},
         {!redis_async_is_whole(n->redis), "redis away"},
-        {heartbeat_is_refused(n), "redis refuses to write"},
+        {!redis_async_takes_writes(n->redis), "redis refuses to write"},
         {!redis_async_has_replicas(n->redis), "too few replicas"},
         {!heartbeat_is_fresh(n, now_ms), "lease stale"},
     };

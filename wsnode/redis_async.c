@@ -8,12 +8,16 @@
 
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "shared/nodes.h"
 #include "shared/redis_reply.h"
 #include "wsnode/loop.h"
 #include "wsnode/node.h"
 #include "wsnode/redis_control.h"
 #include "wsnode/redis_finder.h"
 #include "wsnode/redis_shard.h"
+
+/* So many keys are tried to find one of each master. In vain, if one has hardly a slot. */
+#define PROBES_MAX 4096
 
 struct redis_async {
     struct node *node; /* borrowed */
@@ -235,6 +239,16 @@ bool redis_async_is_whole(const struct redis_async *r)
     return r->topology.count > 0 && count_ready(r) == r->topology.count;
 }
 
+bool redis_async_takes_writes(const struct redis_async *r)
+{
+    for (size_t i = 0; i < r->topology.count; i++) {
+        if (r->shards[i]->refuses) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool redis_async_has_replicas(const struct redis_async *r)
 {
     for (size_t i = 0; i < r->topology.count; i++) {
@@ -245,20 +259,41 @@ bool redis_async_has_replicas(const struct redis_async *r)
     return true;
 }
 
-void redis_async_probe_replicas(struct redis_async *r)
+/* -1: none is known. */
+static int find_place(const struct redis_async *r, const struct command *c)
 {
-    for (size_t i = 0; i < r->topology.count; i++) {
-        redis_confirm_probe(r->shards[i]);
-    }
+    int place = redis_topology_find(&r->topology, r->url.mode, command_key(c));
+
+    return place >= 0 && (size_t)place < r->topology.count ? place : -1;
 }
 
 /* NULL: none is known. */
 static struct redis_shard *find_shard(const struct redis_async *r, const struct command *c)
 {
-    int place =
-        r->topology.count > 0 ? redis_topology_find(&r->topology, r->url.mode, command_key(c)) : -1;
+    int place = find_place(r, c);
 
-    return place >= 0 && (size_t)place < r->topology.count ? r->shards[place] : NULL;
+    return place >= 0 ? r->shards[place] : NULL;
+}
+
+void redis_async_probe(struct redis_async *r)
+{
+    const struct config *config = r->node->config;
+    bool probed[REDIS_MASTERS_MAX] = {false};
+    size_t left = r->topology.count;
+
+    for (int64_t number = 0; left > 0 && number < PROBES_MAX; number++) {
+        struct command c;
+
+        command_init(&c);
+        nodes_probe_command(&c, config->redis_prefix, number, config->registry_node_lease_ms);
+        int place = find_place(r, &c);
+        if (place >= 0 && !probed[place]) {
+            redis_shard_probe(r->shards[place], &c);
+            probed[place] = true;
+            left--;
+        }
+        command_finish(&c);
+    }
 }
 
 enum err redis_async_run(

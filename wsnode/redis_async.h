@@ -31,10 +31,11 @@ void redis_async_on_tick(struct redis_async *r, int64_t now_ms);
 
 bool redis_async_is_ready(const struct redis_async *r); /* some server is there */
 bool redis_async_is_whole(const struct redis_async *r); /* all are */
-/* Had each of them redis.wait_replicas when it was last asked: for what was to be confirmed, or by
- * this, which looks anew? */
+/* Has each taken the last probe, and did redis.wait_replicas confirm what was last to be? */
+bool redis_async_takes_writes(const struct redis_async *r);
 bool redis_async_has_replicas(const struct redis_async *r);
-void redis_async_probe_replicas(struct redis_async *r);
+/* Looks anew, by a write to each: in a cluster, each may fail alone. */
+void redis_async_probe(struct redis_async *r);
 /*
  * err: ERR_OK with a reply, ERR_REDIS_DOWN (lost, reply NULL), or what redis_reply_err() says of an
  * error reply. reply is borrowed.

@@ -34,8 +34,10 @@ void redis_confirm_init(struct redis_confirm *c);
  */
 void redis_confirm_add(
     struct redis_shard *s, const struct redisReply *reply, redis_async_done *done, void *arg);
-/* Looks, by a WAIT of its own, whether there are enough: by `fails` it can be known then, and
- * without redis.wait_replicas there are. */
+/*
+ * Looks whether there are enough for what was just written: `fails` says so then. One that is on
+ * its way already will say it too; without redis.wait_replicas there are always enough.
+ */
 void redis_confirm_probe(struct redis_shard *s);
 
 #endif

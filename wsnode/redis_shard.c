@@ -23,6 +23,7 @@ struct redis_request {
     struct command *command; /* owned; NULL if it is never to be sent again */
     bool as_eval;
     bool confirms; /* done is told once replicas have what it wrote */
+    bool probes;   /* whether the server that answers takes it is all that is asked */
     int64_t deadline_ms;
 };
 
@@ -151,6 +152,9 @@ static void on_reply(redisAsyncContext *context, void *data, void *arg)
             (int)key.len, key.at, reply->str);
     }
     bool is_deposed = err == ERR_REDIS_REFUSED && says_it_is_deposed(s, reply->str);
+    if (r->probes && reply) {
+        s->refuses = err != ERR_OK;
+    }
     if (r->confirms && !err) {
         redis_confirm_add(s, reply, r->done, r->arg);
     } else if (r->done) {
@@ -204,6 +208,15 @@ enum err redis_shard_run_confirmed(
         .done = done, .arg = arg, .confirms = s->node->config->redis_wait_replicas > 0};
 
     return s->ready ? run(s, c, keeps, &request) : ERR_REDIS_DOWN;
+}
+
+void redis_shard_probe(struct redis_shard *s, const struct command *write)
+{
+    const struct redis_request request = {.probes = true};
+
+    if (s->ready && run(s, write, true, &request) == ERR_OK) {
+        redis_confirm_probe(s);
+    }
 }
 
 static void after_info(struct node *n, enum err err, const struct redisReply *reply, void *arg)

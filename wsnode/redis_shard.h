@@ -41,6 +41,7 @@ struct redis_shard {
     struct redis_confirm confirm;
     int64_t late_ms; /* deadline of the oldest request, if it had passed at the last tick */
     bool ready;
+    bool refuses;    /* it answered the last probe with an error */
     char run_id[41]; /* of the last server; "" before the first */
 };
 
@@ -57,6 +58,9 @@ enum err redis_shard_run(struct redis_shard *s, const struct command *c, bool ke
 /* As redis_async_run_confirmed(). */
 enum err redis_shard_run_confirmed(struct redis_shard *s, const struct command *c, bool keeps,
     redis_async_done *done, void *arg) MUST_CHECK;
+/* write: nothing that matters, to see whether it is taken (`refuses`) and replicas get it
+ * (`confirm.fails`). */
+void redis_shard_probe(struct redis_shard *s, const struct command *write);
 /* It does not behave as the master. Where sentinels know who that is, they are asked again. */
 void redis_shard_suspect(struct redis_shard *s);
 /* A request that another shard was redirected from; asking: after ASKING. On an error it is still

@@ -201,27 +201,43 @@ def test_send_is_refused_until_enough_replicas_have_it(replicated, user):
     assert stack.web.send(userId=user, msgInfo="x")["duplicate"] is False
 
 
-@pytest.mark.parametrize("redis_class", [ServerWithReplica, RedisCluster])
-def test_node_is_unready_while_replicas_are_missing(make_stack, redis_class):
-    """Whether or not somebody sends or connects meanwhile: nobody does here."""
-    stack = make_stack(nodes=["node-a"], redis_class=redis_class, options={"redis.wait_replicas": 1, "registry.node_lease": "1500ms"})
-    replica = stack.redis.replica if redis_class is ServerWithReplica else stack.redis.servers[-1]
+UNREADY_OPTIONS = {"redis.wait_replicas": 1, "registry.node_lease": "1500ms"}
 
-    def readiness():
-        answer = stack.nodes[0].internal("GET", "/readyz")
-        return answer.status, "too few replicas" in answer.body.decode()
 
-    def expect_unready_until(go_on):
-        wait_until(lambda: readiness() == (503, True), 3, "unreadiness within two leases")
-        assert stack.nodes[0].internal("GET", "/healthz").status == 200
-        go_on()
-        wait_until(lambda: readiness() == (200, False), 20, "readiness")
+def expect_unready_until(node, reason, go_on):
+    """Within two leases, for this reason alone; and by itself ready again after go_on(). Nobody sends or connects."""
 
+    def reasons():
+        return node.internal("GET", "/readyz").data["reasons"]
+
+    wait_until(lambda: reasons() == [reason], 3, f"{reason} within two leases")
+    assert node.internal("GET", "/readyz").status == 503
+    assert node.internal("GET", "/healthz").status == 200
+    go_on()
+    wait_until(lambda: reasons() == [], 20, "readiness")
+
+
+def test_node_is_unready_while_replicas_are_missing(make_stack):
+    stack = make_stack(nodes=["node-a"], redis_class=ServerWithReplica, options=UNREADY_OPTIONS)
+    replica = stack.redis.replica
     replica.kill()
-    expect_unready_until(replica.start)
-    if redis_class is ServerWithReplica:  # the lease is written there, so one that hangs is noticed
+    expect_unready_until(stack.nodes[0], "too few replicas", replica.start)
+    replica.signal(signal.SIGSTOP)
+    expect_unready_until(stack.nodes[0], "too few replicas", lambda: replica.signal(signal.SIGCONT))
+
+
+def test_node_is_unready_while_any_master_of_a_cluster_takes_no_writes(make_stack):
+    """Also those that do not have its lease: a write to each tells, as nothing else would if no user of theirs is there."""
+    stack = make_stack(nodes=["node-a"], redis_class=RedisCluster, options=UNREADY_OPTIONS)
+    node, redis = stack.nodes[0], stack.redis
+    for master in redis.servers[:3]:
+        port = master.client.info("replication")["slave0"]["port"]
+        replica = next(server for server in redis.servers if server.port == port)
         replica.signal(signal.SIGSTOP)
-        expect_unready_until(lambda: replica.signal(signal.SIGCONT))
+        expect_unready_until(node, "too few replicas", lambda: replica.signal(signal.SIGCONT))
+    master = next(master for master in redis.servers[:3] if not master.client.keys("WebSocket_node:*"))
+    master.client.config_set("min-replicas-to-write", 2)
+    expect_unready_until(node, "redis refuses to write", lambda: master.client.config_set("min-replicas-to-write", 0))
 
 
 def test_no_session_is_shown_what_too_few_replicas_have(replicated, user):

@@ -121,6 +121,17 @@ static void lease_tells_who_had_it(void **state)
     assert_true(redis_server_ask_int(&server, "PTTL %s", PREFIX "node:n1") > 8000);
 }
 
+static void probe_writes_what_goes_by_itself(void **state)
+{
+    struct command c;
+
+    (void)state;
+    command_init(&c);
+    nodes_probe_command(&c, PREFIX, 7, 9000);
+    freeReplyObject(run(&c));
+    assert_true(redis_server_ask_int(&server, "PTTL %s", PREFIX "probe:7") > 8000);
+}
+
 static void node_is_dead_without_its_lease_or_with_another_boot(void **state)
 {
     struct node_info n1 = node_n1();
@@ -181,6 +192,7 @@ int main(void)
         TEST(list_leaves_out_what_does_not_decode),
         TEST(node_id_with_a_nul_is_none),
         TEST(lease_tells_who_had_it),
+        TEST(probe_writes_what_goes_by_itself),
         TEST(node_is_dead_without_its_lease_or_with_another_boot),
         TEST(node_that_stops_removes_only_what_is_its_own),
     };

@@ -29,16 +29,16 @@ bool redis_async_is_whole(const struct redis_async *r)
     return whole;
 }
 
+bool redis_async_takes_writes(const struct redis_async *r)
+{
+    (void)r;
+    return !refused;
+}
+
 bool redis_async_has_replicas(const struct redis_async *r)
 {
     (void)r;
     return replicated;
-}
-
-bool heartbeat_is_refused(const struct node *n)
-{
-    (void)n;
-    return refused;
 }
 
 bool heartbeat_is_fresh(const struct node *n, int64_t now_ms)
