@@ -232,14 +232,17 @@ def sentinel_failover(run):
     run.pause(2)
 
 
-def unguarded_failover(run):
-    """Not among the faults: it loses. With --faults unguarded it shows how much."""
+def back_during_failover(run):
+    """The old master is back when another one is promoted, and the last replica still follows the old one: it confirms to
+    it what the new one will never see."""
+    redis = run.stack.redis
+    redis.bring_home()
     run.pause(1)
-    half_go_away(run, 4)
-    run.stack.redis.unguarded_failover()
-    run.pause(3)
+    half_go_away(run, 6)
+    run.stack.hosts[0].drop(redis.ports, beyond_itself_only=True)
+    redis.wait_for_promotion(redis.home)
     run.stack.repair()
-    run.pause(2)
+    run.pause(4)
 
 
 def cluster_master_killed(run):
@@ -303,18 +306,14 @@ FAULTS = [
     ("host loses 5 % of packets", lossy, ALL),
     ("Sentinel: master killed", master_killed, ("sentinel",)),
     ("Sentinel: planned failover", sentinel_failover, ("sentinel",)),
+    ("Sentinel: back during the failover", back_during_failover, ("sentinel",)),
     ("Cluster: master killed", cluster_master_killed, ("cluster",)),
     ("Cluster: planned failovers", cluster_failover, ("cluster",)),
     ("Cluster: slots moved and back", resharded, ("cluster",)),
     ("rolling restart of the nodes", rolling_restart, ALL),
 ]
-ON_DEMAND = [("unguarded failover", unguarded_failover, ("sentinel",))]
 
 
 def faults_for(topology, wanted):
     """Those whose name contains one of the wanted words."""
-    def fits(name):
-        return any(word in name for word in wanted)
-
-    chosen = [(name, fault) for name, fault, redis in FAULTS if topology in redis and fits(name)]
-    return chosen or [(name, fault) for name, fault, redis in ON_DEMAND if topology in redis and fits(name)]
+    return [(name, fault) for name, fault, redis in FAULTS if topology in redis and any(word in name for word in wanted)]

@@ -3,7 +3,6 @@ moves it, says when it is whole."""
 
 import binascii
 import contextlib
-import os
 import socket
 import time
 
@@ -15,7 +14,6 @@ SLOTS = 16384
 KEYS_AT_ONCE = 10  # redis-cli's default
 DOWN_AFTER_MS = 1500
 MASTER_NAME = "ledger"
-PAUSE_MS = 3000
 
 
 class RedisError(Exception):
@@ -143,7 +141,8 @@ class Single:
 class Sentinel:
     """A Redis and a Sentinel on each host. The master's home is the first host."""
 
-    wait_replicas = int(os.environ.get("WAIT_REPLICAS", "2"))  # all: Sentinel may promote either, whichever has more
+    # All that there are: whichever is promoted has confirmed, and confirms nothing more to the old master.
+    wait_replicas = 2
 
     def __init__(self, hosts, directory, fsync):
         self.directory, self.ports = directory, [PORT, SENTINEL_PORT]
@@ -235,17 +234,10 @@ sentinel parallel-syncs {MASTER_NAME} 2
             wait_until(self.is_whole, "Sentinels that agree, and a master with two replicas", 90)
 
     def planned_failover(self):
-        """As an operator must do it to lose nothing: SENTINEL FAILOVER alone leaves the old master, and a replica that
-        still follows it, to confirm writes for a moment that the new master never sees. So the old one is kept from
-        writing first; and no longer, for as long as it is paused it takes in nothing from the new one either."""
+        """And what Sentinel would do to the old master 8 s later: until then too few confirm to the new one."""
         old = self.master()
-        old.ask("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
         self._failover(old)
-        wait_until(lambda: old.info()["role"] == "slave", "the old master to follow the new one", 30)
-        old.ask("CLIENT", "UNPAUSE")
-
-    def unguarded_failover(self):
-        self._failover(self.master())
+        old.ask("REPLICAOF", self.master().host.address, PORT)
 
     def _failover(self, old):
         sentinel = next(s for s in self.sentinels if s.host is not old.host)
@@ -261,6 +253,11 @@ sentinel parallel-syncs {MASTER_NAME} 2
 
     def wait_for_other_master(self, old):
         wait_until(lambda: self.master() not in (None, old), "another master", 30)
+
+    def wait_for_promotion(self, old):
+        """Another one says that it is the master: the Sentinels say so only when they turn the last replica over to it."""
+        others = [server for server in self.servers if server is not old]
+        wait_until(lambda: any(server.info()["role"] == "master" for server in others), "another one to be promoted", 30)
 
     def bring_home(self):
         """By priority, for the time of the move only: with unequal ones Sentinel would choose by them, not by who has

@@ -244,7 +244,8 @@ def make_stack(options):
     directory = tempfile.mkdtemp(prefix="ledger-")
     if options.hosts:
         users = [f"user{number}" for number in range(options.users or SCENARIOS["hosts"][1])]
-        return HostsStack(directory, options.hosts, fsync=options.fsync, lease=f"{LEASE_S}s", users=users, environment=TOPICS)
+        more = {} if options.wait_replicas is None else {"SOCKETSEND_REDIS_WAIT_REPLICAS": str(options.wait_replicas)}
+        return HostsStack(directory, options.hosts, fsync=options.fsync, lease=f"{LEASE_S}s", users=users, environment={**TOPICS, **more})
     if options.design == "socketsend":
         return Stack(directory, fsync=options.fsync, lease=f"{LEASE_S}s", environment=TOPICS)
     return ReferenceStack(directory, options.design, fsync=options.fsync)
@@ -266,6 +267,8 @@ def main():
                         help="what is measured: the product, or a reference design of bench/reference/")
     parser.add_argument("--hosts", choices=["single", "sentinel", "cluster"],
                         help="on three hosts (network namespaces; needs root), with such a Redis")
+    parser.add_argument("--wait-replicas", type=int, metavar="N",
+                        help="redis.wait_replicas, with --hosts; default: what the documentation recommends for such a Redis")
     parser.add_argument("--fsync", choices=["always", "everysec"],
                         help="Redis' appendfsync; default: always, with --hosts everysec")
     parser.add_argument("--scale", type=float, default=1.0, help="how long each fault lasts, relative to the full length")
