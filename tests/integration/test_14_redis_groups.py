@@ -204,8 +204,13 @@ def test_send_is_refused_until_enough_replicas_have_it(replicated, user):
 UNREADY_OPTIONS = {"redis.wait_replicas": 1, "registry.node_lease": "1500ms"}
 
 
+def replica_of(group, master):
+    port = master.client.info("replication")["slave0"]["port"]
+    return next(server for server in group.servers if server.port == port)
+
+
 def expect_unready_until(node, reason, go_on):
-    """Within two leases, for this reason alone; and by itself ready again after go_on(). Nobody sends or connects."""
+    """Within two leases, for this reason alone; and by itself ready again after go_on()."""
 
     def reasons():
         return node.internal("GET", "/readyz").data["reasons"]
@@ -217,25 +222,29 @@ def expect_unready_until(node, reason, go_on):
     wait_until(lambda: reasons() == [], 20, "readiness")
 
 
-def test_node_is_unready_while_replicas_are_missing(make_stack):
-    stack = make_stack(nodes=["node-a"], redis_class=ServerWithReplica, options=UNREADY_OPTIONS)
-    replica = stack.redis.replica
-    replica.kill()
-    expect_unready_until(stack.nodes[0], "too few replicas", replica.start)
-    replica.signal(signal.SIGSTOP)
-    expect_unready_until(stack.nodes[0], "too few replicas", lambda: replica.signal(signal.SIGCONT))
+@pytest.mark.parametrize("redis_class,replicas", [(ServerWithReplica, 1), (RedisSentinels, 2)])
+def test_node_is_unready_while_replicas_are_missing(make_stack, user, redis_class, replicas):
+    stack = make_stack(nodes=["node-a"], redis_class=redis_class, options={**UNREADY_OPTIONS, "redis.wait_replicas": replicas})
+    node, redis = stack.nodes[0], stack.redis
+    replica = redis.replica if redis_class is ServerWithReplica else replica_of(redis, redis.master)
+    replica.kill()  # nobody sends or connects, and it is noticed
+    expect_unready_until(node, "too few replicas", replica.start)
+    replica.signal(signal.SIGSTOP)  # it is there, but no message gets through
+    assert stack.web.post({"userId": user, "msgInfo": "stored"}).status == 503
+    expect_unready_until(node, "too few replicas", lambda: replica.signal(signal.SIGCONT))
+    assert stack.web.post({"userId": user, "msgInfo": "confirmed"}).status == 200
 
 
 def test_node_is_unready_while_any_master_of_a_cluster_takes_no_writes(make_stack):
     """Also those that do not have its lease: a write to each tells, as nothing else would if no user of theirs is there."""
     stack = make_stack(nodes=["node-a"], redis_class=RedisCluster, options=UNREADY_OPTIONS)
     node, redis = stack.nodes[0], stack.redis
-    for master in redis.servers[:3]:
-        port = master.client.info("replication")["slave0"]["port"]
-        replica = next(server for server in redis.servers if server.port == port)
+    masters = redis.servers[:3]
+    for master in masters:
+        replica = replica_of(redis, master)
         replica.signal(signal.SIGSTOP)
         expect_unready_until(node, "too few replicas", lambda: replica.signal(signal.SIGCONT))
-    master = next(master for master in redis.servers[:3] if not master.client.keys("WebSocket_node:*"))
+    master = next(master for master in masters if not master.client.keys("WebSocket_node:*"))
     master.client.config_set("min-replicas-to-write", 2)
     expect_unready_until(node, "redis refuses to write", lambda: master.client.config_set("min-replicas-to-write", 0))
 
