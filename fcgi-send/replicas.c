@@ -143,6 +143,13 @@ static bool is_late(const struct pipeline *p, const struct asked *a)
     return is_late;
 }
 
+/* A master that was lost or deposed meanwhile has confirmed nothing. Its own error would tell that
+ * nothing was stored, and it was. */
+static enum err unconfirmed(enum err err)
+{
+    return err == ERR_REDIS_DOWN || err == ERR_REDIS_REFUSED ? ERR_TOO_FEW_REPLICAS : err;
+}
+
 static enum err read_answers(const struct pipeline *p, const struct asked *a, int64_t wanted)
 {
     /* Of one touch or two: the last one is there in any case. */
@@ -151,7 +158,7 @@ static enum err read_answers(const struct pipeline *p, const struct asked *a, in
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (p->fates[commands[i]].err) {
-            return p->fates[commands[i]].err;
+            return unconfirmed(p->fates[commands[i]].err);
         }
     }
     enum err err = redis_reply_int(p->replies[a->wait], &confirmed);

@@ -9,7 +9,8 @@
 
 /* First words of errors with which Redis refuses a command that it could run at another time. */
 static const char *const refusals[] = {"READONLY", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "OOM",
-    "NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM", "MISCONF", "BUSY", "TRYAGAIN", "MOVED", "ASK"};
+    "NOREPLICAS", "UNBLOCKED", "NOAUTH", "WRONGPASS", "NOPERM", "MISCONF", "BUSY", "TRYAGAIN",
+    "MOVED", "ASK"};
 
 static bool starts_with_word(const struct redisReply *reply, const char *word)
 {

@@ -15,9 +15,9 @@ struct redisReply;
 
 /*
  * What an error reply means; ERR_OK for any other reply. ERR_REDIS_REFUSED: READONLY, LOADING,
- * CLUSTERDOWN, MASTERDOWN, OOM, NOREPLICAS, NOAUTH, WRONGPASS, NOPERM, MISCONF, BUSY, TRYAGAIN,
- * MOVED, ASK: it may work
- * later or elsewhere. ERR_INTERNAL: any other error, and NULL.
+ * CLUSTERDOWN, MASTERDOWN, OOM, NOREPLICAS, UNBLOCKED (a WAIT on what became a replica), NOAUTH,
+ * WRONGPASS, NOPERM, MISCONF, BUSY, TRYAGAIN, MOVED, ASK: it may work later or elsewhere.
+ * ERR_INTERNAL: any other error, and NULL.
  */
 enum err redis_reply_err(const struct redisReply *reply) MUST_CHECK;
 bool redis_reply_is_noscript(const struct redisReply *reply);

@@ -33,16 +33,18 @@ class Sender(threading.Thread):
     def __init__(self, stack, user):
         super().__init__()
         self.stack, self.user = stack, user
-        self.sent, self.refused, self.ending = 0, 0, threading.Event()
+        self.sent, self.refused, self.refusals, self.ending = 0, 0, set(), threading.Event()
 
     def run(self):
         while not self.ending.is_set():
             message = {"userId": self.user, "json": self.sent, "messageId": f"n{self.sent}"}
-            if self.stack.web.post(message).status == 200:
+            status = self.stack.web.post(message).status
+            if status == 200:
                 self.sent += 1
                 time.sleep(0.01)
             else:
                 self.refused += 1
+                self.refusals.add(status)
                 time.sleep(0.05)
 
     def __enter__(self):
@@ -276,8 +278,10 @@ def test_planned_sentinel_failover_loses_nothing(make_stack, user):
         wait_until(lambda: sender.sent > 20, what="some sends")
         stack.redis.sentinels[0].client.execute_command("SENTINEL", "FAILOVER", "main")
         stack.redis.wait_for_another_master(master)
+        master.client.replicaof("127.0.0.1", stack.redis.master.port)  # without it, the sentinels take 8 s
         after = sender.sent
-        wait_until(lambda: sender.sent > after + 20, 20, "sends after the failover")
+        wait_until(lambda: sender.sent > after + 20, 5, "sends after the failover")
+    assert sender.refusals == {503}
     receive_all(client, sender.sent)
 
 

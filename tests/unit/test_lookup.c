@@ -171,6 +171,16 @@ static void too_few_replicas_are_told_and_the_message_is_stored(void **state)
     (void)meant_by("{\"userId\":\"u1\",\"json\":1,\"durable\":false}");
 }
 
+static void refused_confirmation_is_too_few_replicas_for_the_message_is_stored(void **state)
+{
+    (void)state;
+    config.redis_wait_replicas = 1;
+    redis_server_ask_int(&server, "ACL SETUSER default -wait");
+    assert_failed("{\"userId\":\"u1\",\"json\":1}", ERR_TOO_FEW_REPLICAS, "");
+    redis_server_ask_int(&server, "ACL SETUSER default +wait");
+    assert_int_equal(redis_server_ask_int(&server, "XLEN %s{u1}:inbox", PREFIX), 1);
+}
+
 static void redis_away_is_told(void **state)
 {
     struct redis_sync *nobody = connect_to_nobody();
@@ -396,6 +406,7 @@ int main(void)
         test(same_message_id_for_something_else_is_a_conflict),
         test(session_of_a_dead_node_is_gone),
         test(too_few_replicas_are_told_and_the_message_is_stored),
+        test(refused_confirmation_is_too_few_replicas_for_the_message_is_stored),
         test(redis_away_is_told),
         test(each_message_of_a_batch_has_its_own_sessions_and_place),
         test(bad_and_conflicting_messages_leave_the_others_alone),

@@ -24,8 +24,9 @@ static void what_may_work_later_or_elsewhere_is_a_refusal(void **state)
 {
     static const char *const refusals[] = {"READONLY You can't write against a read only replica.",
         "LOADING Redis is loading", "CLUSTERDOWN The cluster is down", "MASTERDOWN Link is down",
-        "OOM command not allowed", "NOREPLICAS Not enough good replicas", "NOAUTH Required.",
-        "WRONGPASS invalid", "NOPERM no permissions", "MISCONF unable to persist", "BUSY script",
+        "OOM command not allowed", "NOREPLICAS Not enough good replicas",
+        "UNBLOCKED force unblock from blocking operation", "NOAUTH Required.", "WRONGPASS invalid",
+        "NOPERM no permissions", "MISCONF unable to persist", "BUSY script",
         "TRYAGAIN Multiple keys", "MOVED 1 127.0.0.1:1", "ASK 1 127.0.0.1:1", "LOADING"};
     char bytes[128];
 
