@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "shared/json.h"
+#include "shared/parse.h"
 #include "shared/redis_reply.h"
 #include "shared/schema.h"
+
+#define PLACES_PER_SCAN 200
 
 void attendance_command(struct command *c, const struct events_rules *r,
     const struct events_node *n, const struct attendance_telling *t)
@@ -32,6 +35,16 @@ void attendance_parted_command(struct command *c, const struct events_rules *r, 
     command_add_int(c, count);
 }
 
+void attendance_places_command(struct command *c, const struct events_rules *r,
+    const struct events_node *n, const char *cursor)
+{
+    command_add_str(c, "HSCAN");
+    schema_add_events_groups(c, r->prefix, n->node_id, n->boot);
+    command_add_str(c, cursor);
+    command_add_str(c, "COUNT");
+    command_add_int(c, PLACES_PER_SCAN);
+}
+
 void attendance_list_command(
     struct command *c, const struct events_rules *r, const char *group, int64_t count)
 {
@@ -49,6 +62,49 @@ static const char *take_name(struct reply_reader *r)
                    json_utf8_valid(text.at, text.len);
 
     return is_name ? text.at : NULL;
+}
+
+/* "sessionId group" and a userId; false: it is none. */
+static bool decode_place(struct reply_reader *r, struct attendance_place *out)
+{
+    const char *place = take_name(r);
+    const char *space = place ? strchr(place, ' ') : NULL;
+    size_t id_len = space ? (size_t)(space - place) : SESSION_ID_BYTES;
+
+    out->user_id = take_name(r);
+    if (id_len >= SESSION_ID_BYTES || !out->user_id) {
+        return false;
+    }
+    memcpy(out->session_id, place, id_len);
+    out->session_id[id_len] = '\0';
+    out->group = space + 1;
+    return true;
+}
+
+enum err attendance_places_decode(const struct redisReply *reply, struct attendance_places *out)
+{
+    struct reply_reader r = reply_reader_of(reply);
+    struct attendance_places places = {.count = 0};
+    struct slice cursor = reply_next_text(&r);
+    struct reply_reader entries = reply_reader_of(reply_next(&r));
+
+    if (cursor.len == 0 || cursor.len >= sizeof(places.cursor)) {
+        return ERR_INTERNAL;
+    }
+    memcpy(places.cursor, cursor.at, cursor.len);
+    places.items = calloc(reply_length(&entries) / 2 + 1, sizeof(*places.items));
+    if (!places.items) {
+        return ERR_NO_MEMORY;
+    }
+    while (reply_has_next(&entries)) {
+        places.count += decode_place(&entries, &places.items[places.count]);
+    }
+    if (reply_reader_err(&r) || reply_reader_err(&entries)) {
+        free(places.items);
+        return ERR_INTERNAL;
+    }
+    *out = places;
+    return ERR_OK;
 }
 
 enum err attendance_list_decode(const struct redisReply *reply, struct attendance_list *out)
@@ -83,10 +139,11 @@ void attendance_news_command(
     command_add_int(c, count);
 }
 
-/* {id, {"type", …, "group", …, "userId", …}}; false: it is none. */
+/* {id, {"type", …, "group", …, "userId", …, "count", …}}; false: it is none. */
 static bool decode_change(const struct redisReply *entry, struct attendance_change *out)
 {
     struct reply_reader r = reply_reader_of(entry);
+    uint64_t count;
 
     (void)reply_next_id(&r);
     struct reply_reader fields = reply_reader_of(reply_next(&r));
@@ -96,8 +153,12 @@ static bool decode_change(const struct redisReply *entry, struct attendance_chan
     out->group = take_name(&fields);
     (void)reply_next(&fields);
     out->user_id = take_name(&fields);
+    (void)reply_next(&fields);
+    enum err err = parse_u64(reply_next_text(&fields), INT64_MAX, &count);
+    out->count = (int64_t)count;
     out->is_in = slice_equal(type, "joined");
-    return !reply_reader_err(&r) && !reply_reader_err(&fields) && out->group && out->user_id;
+    return !err && !reply_reader_err(&r) && !reply_reader_err(&fields) && out->group &&
+           out->user_id;
 }
 
 enum err attendance_news_decode(const struct redisReply *reply, struct attendance_news *out)

@@ -24,6 +24,24 @@ void attendance_command(struct command *c, const struct events_rules *r,
 /* left, for at most so many. The reply is how many. */
 void attendance_parted_command(struct command *c, const struct events_rules *r, int64_t count);
 
+/* Some of the places that a node's sessions have, from a cursor on: HSCAN. */
+void attendance_places_command(struct command *c, const struct events_rules *r,
+    const struct events_node *n, const char *cursor);
+#define ATTENDANCE_CURSOR_BYTES 21
+#define ATTENDANCE_CURSOR_FIRST "0" /* as the next one: these were the last ones */
+struct attendance_place {
+    char session_id[SESSION_ID_BYTES];
+    const char *group; /* both borrowed from the reply */
+    const char *user_id;
+};
+struct attendance_places {
+    char cursor[ATTENDANCE_CURSOR_BYTES]; /* the next one */
+    struct attendance_place *items;       /* owned: free() */
+    size_t count;
+};
+enum err attendance_places_decode(
+    const struct redisReply *reply, struct attendance_places *out) MUST_CHECK;
+
 /* Who is in a group: at most so many names. */
 void attendance_list_command(
     struct command *c, const struct events_rules *r, const char *group, int64_t count);
@@ -35,18 +53,19 @@ struct attendance_list {
 enum err attendance_list_decode(
     const struct redisReply *reply, struct attendance_list *out) MUST_CHECK;
 
-/* What was told after an entry; "": nothing but where the stream ends. At most so many entries. */
+/* What was told after an entry; "": none was read yet, which is a gap. At most so many entries. */
 void attendance_news_command(
     struct command *c, const struct events_rules *r, const char *last_id, int64_t count);
 struct attendance_change {
     const char *group; /* both borrowed from the reply */
     const char *user_id;
     bool is_in;
-    size_t place; /* in the reply */
+    int64_t count; /* of users in the group, since then */
+    size_t place;  /* in the reply */
 };
 struct attendance_news {
     char last_id[MESSAGE_ID_BYTES];
-    bool gap;                          /* entries after the one that was asked for are gone */
+    bool gap; /* entries after the one that was asked for may be gone: ask who is there */
     struct attendance_change *changes; /* owned: free(); in their order */
     size_t count;
 };

@@ -66,8 +66,8 @@
  * Pattending:{Pevents}    hash: "group LF userId" -> sessions that the user has in the group
  * Pattendees:{Pevents}    sorted set: "group LF userId" of who was told to be in it, all with 0
  * Pparting:{Pevents}      sorted set: "group LF userId", when to tell that the user has left (ms)
- * Pattendance:{Pevents}   stream: type (joined, left), group, userId; about presence.news_max
- *                         entries; read by wsnode
+ * Pattendance:{Pevents}   stream: type (joined, left), group, userId, count of users then in it;
+ *                         about presence.news_max entries; read by wsnode
  * Pwatch:{Pevents}        string: the node that looks for what time and dead nodes leave to tell
  *                         expires within a second; written and read by wsnode
  * Pbringer:{Pevents}      string: "nodeId boot" of the node that brings events to the backend

@@ -1,6 +1,7 @@
 /*
  * Reads once a second what all nodes have told, and tells the members of each group here what has
- * changed for them. A second is what makes one of many changes; and nothing depends on hints.
+ * changed for them: a list anew, where that would be shorter. A second is what makes one of many
+ * changes; and nothing depends on hints.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,31 @@
 #define READ_EVERY_MS 1000
 #define ENTRIES_PER_READ 1000
 
+/* How many users there are, by what was told last. */
+static int64_t newest_count(const struct attendance_change *changes, size_t count)
+{
+    const struct attendance_change *newest = &changes[0];
+
+    for (size_t i = 1; i < count; i++) {
+        newest = changes[i].place > newest->place ? &changes[i] : newest;
+    }
+    return newest->count;
+}
+
 static void tell_group(struct node *n, const struct attendance_change *changes, size_t count)
 {
-    struct format_presence what = {
-        .group = changes[0].group, .changes = changes, .change_count = count};
+    const char *group = changes[0].group;
+    struct format_presence what = {.group = group,
+        .count = newest_count(changes, count),
+        .changes = changes,
+        .change_count = count};
 
-    if (topics_local_members(&n->topics, what.group) > 0 && attendance_has_group(n, what.group)) {
+    if (topics_local_members(&n->topics, group) == 0 || !attendance_has_group(n, group)) {
+        return;
+    }
+    if ((int64_t)count > n->config->presence_list_max) {
+        attendance_call_roll(n, group, NULL, n->now_ms);
+    } else {
         attendance_tell(n, &what, NULL);
     }
 }

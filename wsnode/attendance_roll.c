@@ -47,12 +47,6 @@ static void free_roll(struct attendance_roll *roll)
     free(roll);
 }
 
-/* One that subscribes again and again is told once. */
-static bool ends_with(const struct session_list *l, const char *session_id)
-{
-    return l->count > 0 && strcmp(l->ids[l->count - 1], session_id) == 0;
-}
-
 void attendance_call_roll(
     struct node *n, const char *group, const struct session *s, int64_t due_ms)
 {
@@ -61,11 +55,12 @@ void attendance_call_roll(
     if (!roll) {
         return;
     }
-    if (!s) {
+    /* Who comes again and again while Redis is away fills no list. */
+    size_t members = (size_t)topics_local_members(&n->topics, group);
+    if (!s || roll->sessions.count >= members) {
         roll->for_all = true;
-        return;
     }
-    if (!ends_with(&roll->sessions, s->id)) {
+    if (!roll->for_all) {
         enum err err = session_list_add(&roll->sessions, s->id);
         (void)err; /* as the header has it */
     }
@@ -91,7 +86,7 @@ static void put_back(struct attendance *a, struct attendance_roll *roll, int64_t
 
 static void tell(struct node *n, struct attendance_roll *roll, const struct attendance_list *list)
 {
-    struct format_presence what = {.group = roll->group, .list = list};
+    struct format_presence what = {.group = roll->group, .count = list->count, .list = list};
 
     attendance_tell(n, &what, roll->for_all ? NULL : &roll->sessions);
     free_roll(roll);

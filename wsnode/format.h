@@ -47,9 +47,10 @@ struct format_taken {
 };
 /* Who is in a group, or what has changed there. */
 struct format_presence {
-    const char *group;                  /* a topic, or a page: group_name.h */
-    const struct attendance_list *list; /* NULL: changes */
-    const struct attendance_change *changes;
+    const char *group;                       /* a topic, or a page: group_name.h */
+    int64_t count;                           /* of users */
+    const struct attendance_list *list;      /* NULL: changes */
+    const struct attendance_change *changes; /* one of a user */
     size_t change_count;
 };
 struct format_error {

@@ -129,7 +129,7 @@ static void add_group(const char *group, struct buf *out)
 
 static void add_list(const struct attendance_list *list, struct buf *out)
 {
-    buf_addf(out, ",\"count\":%" PRId64 ",\"present\":[", list->count);
+    buf_add_str(out, ",\"present\":[");
     for (size_t i = 0; i < list->name_count; i++) {
         buf_add_str(out, i > 0 ? "," : "");
         buf_add_json_string(out, list->names[i], strlen(list->names[i]));
@@ -158,6 +158,7 @@ static void presence(const struct format_presence *p, struct buf *out)
 {
     buf_add_str(out, "{\"type\":\"presence\"");
     add_group(p->group, out);
+    buf_addf(out, ",\"count\":%" PRId64, p->count);
     if (p->list) {
         add_list(p->list, out);
     } else {

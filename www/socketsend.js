@@ -533,16 +533,15 @@ class Presence {
         if (!isList && !this.#places.has(place)) {
             return null; // it comes with the list, which is on its way
         }
-        const after = isList
-            ? { users: new Set(frame.present), count: Math.max(frame.count, frame.present.length) }
-            : changed(before, frame);
-        this.#places.set(place, after);
-        const joined = [...after.users].filter((user) => !before.users.has(user));
-        const left = [...before.users].filter((user) => !after.users.has(user));
-        if (!isList && after.count === before.count && joined.length + left.length === 0) {
+        const users = isList ? new Set(frame.present) : changed(before.users, frame);
+        const count = Math.max(frame.count, users.size);
+        this.#places.set(place, { users, count });
+        const joined = [...users].filter((user) => !before.users.has(user));
+        const left = [...before.users].filter((user) => !users.has(user));
+        if (!isList && joined.length + left.length === 0 && count === before.count) {
             return null;
         }
-        return { ...where(frame), users: [...after.users], count: after.count, joined, left };
+        return { ...where(frame), users: [...users], count, joined, left };
     }
 
     at(topic) {
@@ -555,18 +554,10 @@ class Presence {
     }
 }
 
-/** Of a list that was cut, a user who leaves may not have been known. */
-function changed({ users, count }, { joined = [], left = [] }) {
-    const isWhole = count === users.size;
-    const after = new Set(users);
-    for (const user of left) {
-        count -= after.delete(user) || !isWhole ? 1 : 0;
-    }
-    for (const user of joined) {
-        count += after.has(user) ? 0 : 1;
-        after.add(user);
-    }
-    return { users: after, count: Math.max(count, after.size) };
+function changed(users, { joined, left }) {
+    const after = new Set([...users, ...joined]);
+    left.forEach((user) => after.delete(user));
+    return after;
 }
 
 function where({ topic, serverClient, page }) {

@@ -8,8 +8,12 @@
 local attendance, attendees, attending, parting = KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local attendance_max, grace_ms = ARGV[3], tonumber(ARGV[4])
 
+local function count_users(group)
+  return redis.call('ZLEXCOUNT', attendees, '[' .. group .. '\n', '(' .. group .. '\11')
+end
+
 local function tell_group(type, group, user_id)
-  redis.call('XADD', attendance, 'MAXLEN', '~', attendance_max, '*', 'type', type, 'group', group, 'userId', user_id)
+  redis.call('XADD', attendance, 'MAXLEN', '~', attendance_max, '*', 'type', type, 'group', group, 'userId', user_id, 'count', count_users(group))
   local server_client, page = string.match(group, '^([^:]*):([^:]*)$')
   if page then
     tell(type, user_id, 'serverClient', server_client, 'page', page)

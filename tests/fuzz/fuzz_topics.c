@@ -88,6 +88,7 @@ static void check_attendance(const redisReply *reply)
 {
     struct attendance_list list;
     struct attendance_news news;
+    struct attendance_places places;
 
     if (attendance_list_decode(reply, &list) == ERR_OK) {
         for (size_t i = 0; i < list.name_count; i++) {
@@ -100,6 +101,14 @@ static void check_attendance(const redisReply *reply)
             assert(*news.changes[i].group && *news.changes[i].user_id);
         }
         free(news.changes);
+    }
+    if (attendance_places_decode(reply, &places) == ERR_OK) {
+        for (size_t i = 0; i < places.count; i++) {
+            assert(
+                strlen(places.items[i].session_id) < SESSION_ID_BYTES && *places.items[i].user_id);
+            assert(places.items[i].group[-1] == ' ');
+        }
+        free(places.items);
     }
 }
 

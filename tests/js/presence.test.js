@@ -17,7 +17,7 @@ test("keeps the list of a topic", async () => {
     const t = await start();
     assert.equal(t.client.presence("chat/1"), null);
     await t.tell({ count: 2, present: ["ann", "bob"] });
-    await t.tell({ joined: ["carl"], left: ["ann"] });
+    await t.tell({ count: 2, joined: ["carl"], left: ["ann"] });
     assert.deepEqual(t.client.presence("chat/1"), { users: ["bob", "carl"], count: 2 });
     assert.deepEqual(t.named("presence"), [
         { topic: "chat/1", users: ["ann", "bob"], count: 2, joined: ["ann", "bob"], left: [] },
@@ -34,10 +34,10 @@ test("the page is told apart from topics", async () => {
     assert.deepEqual(t.named("presence")[0], { serverClient: "pc", page: "home", users: ["ann"], count: 1, joined: ["ann"], left: [] });
 });
 
-test("what is told again changes nothing", async () => {
+test("what is told again is no news", async () => {
     const t = await start();
     await t.tell({ count: 1, present: ["ann"] });
-    await t.tell({ joined: ["ann"], left: ["bob"] });
+    await t.tell({ count: 1, joined: ["ann"], left: ["bob"] });
     assert.deepEqual(t.client.presence("chat/1"), { users: ["ann"], count: 1 });
     assert.equal(t.named("presence").length, 1, "nobody is told of it");
 });
@@ -45,13 +45,16 @@ test("what is told again changes nothing", async () => {
 test("counts more users than are listed", async () => {
     const t = await start();
     await t.tell({ count: 5, present: ["ann", "bob"] });
-    await t.tell({ joined: ["zoe"], left: ["nobody that was listed", "bob"] });
+    await t.tell({ count: 4, joined: ["zoe"], left: ["nobody that was listed", "bob"] });
     assert.deepEqual(t.client.presence("chat/1"), { users: ["ann", "zoe"], count: 4 });
+    await t.tell({ count: 3, joined: [], left: ["nobody that was listed"] });
+    const { count, joined, left } = t.named("presence")[2];
+    assert.deepEqual([count, joined, left], [3, [], []]);
 });
 
 test("a change before the list is left to the list", async () => {
     const t = await start();
-    await t.tell({ joined: ["ann"], left: [] });
+    await t.tell({ count: 1, joined: ["ann"], left: [] });
     assert.deepEqual(t.named("presence"), []);
     await t.tell({ count: 1, present: ["ann"] });
     assert.deepEqual(t.client.presence("chat/1"), { users: ["ann"], count: 1 });
@@ -74,6 +77,6 @@ test("nothing is known of a topic that was left", async () => {
     await t.tell({ count: 1, present: ["ann"] });
     t.client.unsubscribe("chat/1");
     assert.equal(t.client.presence("chat/1"), null);
-    await t.tell({ joined: ["bob"], left: [] });
+    await t.tell({ count: 1, joined: ["bob"], left: [] });
     assert.equal(t.client.presence("chat/1"), null);
 });

@@ -13,20 +13,7 @@ static const struct events_node node = {"n1", "boot1"};
 static const struct events_node other_node = {"n 2", "boot2"};
 static char place[MESSAGE_ID_BYTES]; /* up to which the news were read */
 static char told[1024];              /* "+user@group -user@group …" */
-
-static int start(void **state)
-{
-    rules = (struct events_rules){.prefix = PREFIX,
-        .stream_max = 1000,
-        .offline_delay_ms = 60000,
-        .news_max = 1000,
-        .grace_ms = 60000};
-    int failed = domain_empty(state);
-    redis_server_do(
-        &server, "XADD %sattendance:{%sevents} 1-1 type joined group g userId u", PREFIX, PREFIX);
-    strcpy(place, "1-1");
-    return failed;
-}
+static int64_t last_count;           /* of users in the last one's group */
 
 static int64_t say(const struct events_node *n, const char *session, const char *user, bool is_in,
     const char *groups)
@@ -79,6 +66,31 @@ static struct attendance_news read_news(redisReply **reply)
     return news;
 }
 
+static void expect_gap(void)
+{
+    redisReply *reply;
+    struct attendance_news news = read_news(&reply);
+
+    assert_true(news.gap);
+    assert_int_equal(news.count, 0);
+    free(news.changes);
+    freeReplyObject(reply);
+}
+
+static int start(void **state)
+{
+    rules = (struct events_rules){.prefix = PREFIX,
+        .stream_max = 1000,
+        .offline_delay_ms = 60000,
+        .news_max = 1000,
+        .grace_ms = 60000};
+    place[0] = '\0';
+    (void)domain_empty(state);
+    redis_server_do(&server, "XADD %sattendance:{%sevents} * type none", PREFIX, PREFIX);
+    expect_gap();
+    return 0;
+}
+
 /* What was told since the last call. */
 static const char *take_told(void)
 {
@@ -90,6 +102,7 @@ static const char *take_told(void)
     for (size_t i = 0; i < news.count; i++) {
         sprintf(told + strlen(told), "%s%c%s@%s", i ? " " : "", news.changes[i].is_in ? '+' : '-',
             news.changes[i].user_id, news.changes[i].group);
+        last_count = news.changes[i].count;
     }
     free(news.changes);
     freeReplyObject(reply);
@@ -190,6 +203,40 @@ static void backend_is_told_too_if_it_wants_to(void **state)
     assert_string_equal(take_told(), "+u1@chat/1 +u1@pc:home +u1@chat/2");
 }
 
+/* "session user@group …", in the order of the hash. */
+static const char *find_places(const struct events_node *n)
+{
+    struct attendance_places places;
+    struct command c;
+
+    command_init(&c);
+    attendance_places_command(&c, &rules, n, ATTENDANCE_CURSOR_FIRST);
+    redisReply *reply = run(&c);
+    assert_int_equal(attendance_places_decode(reply, &places), ERR_OK);
+    assert_string_equal(places.cursor, ATTENDANCE_CURSOR_FIRST);
+    told[0] = '\0';
+    for (size_t i = 0; i < places.count; i++) {
+        const struct attendance_place *p = &places.items[i];
+        sprintf(
+            told + strlen(told), "%s%s %s@%s", i ? " " : "", p->session_id, p->user_id, p->group);
+    }
+    free(places.items);
+    freeReplyObject(reply);
+    return told;
+}
+
+static void places_are_those_of_a_nodes_sessions(void **state)
+{
+    (void)state;
+    assert_string_equal(find_places(&node), "");
+    join("s1", "u1", "chat/1\npc:a b");
+    say(&other_node, "s2", "u2", true, "chat/1");
+    assert_string_equal(find_places(&node), "s1 u1@chat/1 s1 u1@pc:a b");
+    leave("s1", "u1", "chat/1");
+    assert_string_equal(find_places(&node), "s1 u1@pc:a b");
+    assert_string_equal(find_places(&other_node), "s2 u2@chat/1");
+}
+
 static void list(const char *group, int64_t most, int64_t count, const char *names)
 {
     struct attendance_list found;
@@ -225,37 +272,23 @@ static void list_has_the_users_of_the_group_and_no_others(void **state)
 
 static void gap_is_told_when_entries_are_gone(void **state)
 {
-    struct attendance_news news;
-    redisReply *reply;
-
     (void)state;
     join("s1", "u1", "chat/1");
     (void)take_told();
     redis_server_do(&server, "XTRIM %sattendance:{%sevents} MAXLEN 0", PREFIX, PREFIX);
     join("s2", "u2", "chat/1");
-    news = read_news(&reply);
-    assert_true(news.gap);
-    assert_int_equal(news.count, 0);
-    free(news.changes);
-    freeReplyObject(reply);
+    expect_gap();
     join("s3", "u3", "chat/1");
     assert_string_equal(take_told(), "+u3@chat/1"); /* from the end of the gap on */
 }
 
 static void first_entries_of_all_are_a_gap(void **state)
 {
-    struct attendance_news news;
-    redisReply *reply;
-
     (void)domain_empty(state);
-    place[0] = '\0';
+    strcpy(place, "0-0");
     assert_string_equal(take_told(), "");
-    assert_string_equal(place, "0-0");
     join("s1", "u1", "chat/1"); /* is it the first one? Others may have been trimmed away */
-    news = read_news(&reply);
-    assert_true(news.gap);
-    free(news.changes);
-    freeReplyObject(reply);
+    expect_gap();
     assert_string_equal(take_told(), "");
 }
 
@@ -264,9 +297,24 @@ static void news_begin_where_the_stream_ends(void **state)
     (void)state;
     join("s1", "u1", "chat/1");
     place[0] = '\0';
-    assert_string_equal(take_told(), "");
+    expect_gap(); /* what happened before is in the list only */
     join("s2", "u2", "chat/1");
     assert_string_equal(take_told(), "+u2@chat/1");
+}
+
+/* Of a stream that was empty it is not known what was trimmed since. */
+static void changes_tell_how_many_users_there_are(void **state)
+{
+    (void)state;
+    rules.grace_ms = 0;
+    join("s1", "u1", "chat/1\nchat/10\nchat");
+    join("s2", "u2", "chat/1");
+    (void)take_told();
+    assert_int_equal(last_count, 2);
+    leave("s1", "u1", "chat/1");
+    tell_parted(10);
+    assert_string_equal(take_told(), "-u1@chat/1");
+    assert_int_equal(last_count, 1);
 }
 
 static void news_are_bounded(void **state)
@@ -286,9 +334,9 @@ static void news_are_bounded(void **state)
 static void last_change_of_each_user_counts(void **state)
 {
     struct attendance_news news = {.count = 7};
-    struct attendance_change changes[] = {{"b", "u1", true, 0}, {"a", "u2", false, 1},
-        {"a", "u1", true, 2}, {"a", "u2", true, 3}, {"a", "u1", false, 4}, {"a", "u1", true, 5},
-        {"a", "u0", false, 6}};
+    struct attendance_change changes[] = {{"b", "u1", true, 1, 0}, {"a", "u2", false, 1, 1},
+        {"a", "u1", true, 2, 2}, {"a", "u2", true, 3, 3}, {"a", "u1", false, 2, 4},
+        {"a", "u1", true, 3, 5}, {"a", "u0", false, 2, 6}};
 
     (void)state;
     news.changes = changes;
@@ -298,6 +346,7 @@ static void last_change_of_each_user_counts(void **state)
     assert_false(changes[0].is_in);
     assert_string_equal(changes[1].user_id, "u1");
     assert_true(changes[1].is_in);
+    assert_int_equal(changes[1].count, 3);
     assert_string_equal(changes[2].user_id, "u2");
     assert_true(changes[2].is_in);
     assert_string_equal(changes[3].group, "b");
@@ -307,12 +356,16 @@ static void decoders_survive_any_reply(void **state)
 {
     static const char *const replies[] = {"$-1\r\n", ":5\r\n", "*0\r\n", "*1\r\n:1\r\n",
         "*2\r\n:1\r\n:2\r\n", "*3\r\n$3\r\n1-1\r\n:0\r\n*1\r\n:1\r\n",
-        "*3\r\n$3\r\n1-1\r\n:0\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$4\r\ntype\r\n$4\r\nleft\r\n"};
+        "*3\r\n$3\r\n1-1\r\n:0\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$4\r\ntype\r\n$4\r\nleft\r\n",
+        "*2\r\n$1\r\n0\r\n*1\r\n$4\r\ns1 g\r\n", "*2\r\n$0\r\n\r\n*0\r\n",
+        "*2\r\n$1\r\n0\r\n*2\r\n$2\r\ns1\r\n$2\r\nu1\r\n",
+        "*2\r\n$1\r\n0\r\n*2\r\n$26\r\n0123456789012345678901 g/1\r\n:1\r\n"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
         struct attendance_list found;
         struct attendance_news news;
+        struct attendance_places places;
         redisReply *reply = reply_of(replies[i]);
 
         if (attendance_list_decode(reply, &found) == ERR_OK) {
@@ -321,6 +374,10 @@ static void decoders_survive_any_reply(void **state)
         if (attendance_news_decode(reply, &news) == ERR_OK) {
             assert_int_equal(news.count, 0);
             free(news.changes);
+        }
+        if (attendance_places_decode(reply, &places) == ERR_OK) {
+            assert_int_equal(places.count, 0);
+            free(places.items);
         }
         freeReplyObject(reply);
     }
@@ -337,10 +394,12 @@ int main(void)
         TEST(who_has_another_session_has_not_left),
         TEST(users_of_a_dead_node_leave_after_the_grace),
         TEST(backend_is_told_too_if_it_wants_to),
+        TEST(places_are_those_of_a_nodes_sessions),
         TEST(list_has_the_users_of_the_group_and_no_others),
         TEST(gap_is_told_when_entries_are_gone),
         TEST(first_entries_of_all_are_a_gap),
         TEST(news_begin_where_the_stream_ends),
+        TEST(changes_tell_how_many_users_there_are),
         TEST(news_are_bounded),
         TEST(last_change_of_each_user_counts),
         TEST(decoders_survive_any_reply),

@@ -313,16 +313,17 @@ static void presence_names_the_topic_or_the_page(void **state)
     struct attendance_list list = {.count = 7, .names = names, .name_count = 2};
     struct attendance_change changes[] = {
         {.user_id = "u1", .is_in = true}, {.user_id = "u2"}, {.user_id = "u3", .is_in = true}};
-    struct format_presence p = {.group = "chat/1", .list = &list};
+    struct format_presence p = {.group = "chat/1", .count = 7, .list = &list};
 
     format_v1.presence(&p, *state);
     assert_frame(*state, "{\"type\":\"presence\",\"topic\":\"chat/1\",\"count\":7,"
                          "\"present\":[\"u1\",\"u\\\"2\"]}");
     buf_reset(*state);
-    p = (struct format_presence){.group = "pc:ho\"me", .changes = changes, .change_count = 3};
+    p = (struct format_presence){
+        .group = "pc:ho\"me", .count = 12, .changes = changes, .change_count = 3};
     format_v1.presence(&p, *state);
     assert_frame(*state, "{\"type\":\"presence\",\"serverClient\":\"pc\",\"page\":\"ho\\\"me\","
-                         "\"joined\":[\"u1\",\"u3\"],\"left\":[\"u2\"]}");
+                         "\"count\":12,\"joined\":[\"u1\",\"u3\"],\"left\":[\"u2\"]}");
 }
 
 int main(void)
