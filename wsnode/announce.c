@@ -38,15 +38,17 @@ struct announce {
     struct events_rules rules;
     struct events_node self;
     struct lines lines;
-    struct announce_item *groups; /* uthash; of groups, and not under way yet */
+    struct announce_item *groups; /* uthash; of one group each, and not under way yet */
     struct window window;
     struct announce_watch *watch;     /* owned */
     struct announce_bringer *bringer; /* owned; NULL unless events.to = hook */
 };
 
-static bool is_of_groups(const struct announce_item *i)
+/* All groups of a session together (a line feed after each) must stay in their place: what comes
+ * between says otherwise of one of them. */
+static bool is_of_one_group(const struct announce_item *i)
 {
-    return i->what == IN_GROUPS || i->what == OUT_OF_GROUPS;
+    return (i->what == IN_GROUPS || i->what == OUT_OF_GROUPS) && !strchr(i->text, '\n');
 }
 
 static size_t key_bytes(const struct announce_item *i)
@@ -60,7 +62,7 @@ static bool is_said_by_another(struct announce *a, const struct announce_item *i
 {
     struct announce_item *waiting = NULL;
 
-    if (is_of_groups(i)) {
+    if (is_of_one_group(i)) {
         HASH_FIND(hh, a->groups, i->session_id, key_bytes(i), waiting);
     }
     if (waiting) {
@@ -71,7 +73,7 @@ static bool is_said_by_another(struct announce *a, const struct announce_item *i
 
 static void let_change(struct announce *a, struct announce_item *i)
 {
-    if (is_of_groups(i)) {
+    if (is_of_one_group(i)) {
         HASH_ADD(hh, a->groups, session_id, key_bytes(i), i); /* without memory it is as it is */
     }
 }
@@ -160,28 +162,49 @@ static void send_waiting(struct node *n, int64_t now_ms)
 
 /* What there is no memory for is told by the next refresh, or, of an end, when the node's boot has
  * ended. */
-static void add(
-    struct node *n, const struct session *s, const struct announce_item *what, const char *text)
+static void add_to_line(
+    struct node *n, const char *user_id, const struct announce_item *what, const char *text)
 {
     size_t text_bytes = strlen(text) + 1;
     struct announce_item *i = calloc(1, sizeof(*i) + text_bytes);
     int64_t now_ms = clock_mono_ms();
-    struct address address;
 
     if (!i) {
         return;
     }
     *i = *what;
-    memcpy(i->session_id, s->id, sizeof(i->session_id));
     memcpy(i->text, text, text_bytes);
-    session_table_address(s, &address);
     if (is_said_by_another(n->announce, i) ||
-        lines_add(&n->announce->lines, address.user_id, &i->item, 0, now_ms)) {
+        lines_add(&n->announce->lines, user_id, &i->item, 0, now_ms)) {
         free(i);
         return;
     }
     let_change(n->announce, i);
     send_waiting(n, now_ms);
+}
+
+static void add(
+    struct node *n, const struct session *s, const struct announce_item *what, const char *text)
+{
+    struct announce_item i = *what;
+    struct address address;
+
+    session_table_address(s, &address);
+    memcpy(i.session_id, s->id, sizeof(i.session_id));
+    add_to_line(n, address.user_id, &i, text);
+}
+
+void announce_absent(struct node *n, const struct attendance_place *p)
+{
+    struct announce_item i = {.what = OUT_OF_GROUPS};
+
+    memcpy(i.session_id, p->session_id, sizeof(i.session_id));
+    add_to_line(n, p->user_id, &i, p->group);
+}
+
+const struct events_node *announce_self(const struct node *n)
+{
+    return &n->announce->self;
 }
 
 static bool tells_events(const struct node *n)

@@ -8,7 +8,7 @@
 #ifndef WSNODE_ANNOUNCE_H
 #define WSNODE_ANNOUNCE_H
 
-#include "shared/events.h"
+#include "shared/attendance.h"
 #include "wsnode/session.h"
 
 enum err announce_create(struct node *n) MUST_CHECK; /* n->announce */
@@ -21,9 +21,12 @@ void announce_opened(struct node *n, const struct session *s);
 void announce_again(struct node *n, const struct session *s);
 /* code: of the close frame; 0: there is none. s is still in the table. */
 void announce_closed(struct node *n, const struct session *s, enum events_end end, int code);
-/* It is in these groups, or is not any more. groups: names, between line feeds. s is in the table.
- */
+/* It is in this group, or in all of these (a line feed after each name), or is not any more. s is
+ * in the table. */
 void announce_groups(struct node *n, const struct session *s, bool is_in, const char *groups);
+/* A session is not in a group, if it is one of this node at all. */
+void announce_absent(struct node *n, const struct attendance_place *p);
+const struct events_node *announce_self(const struct node *n); /* borrowed; who it tells as */
 
 /* So much waits to be told of the session's user, because Redis is away or slow, that there should
  * be no more of it. */

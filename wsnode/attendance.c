@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shared/group_name.h"
 #include "shared/topic_pattern.h"
@@ -65,18 +66,61 @@ static void name_page(const struct session *s, char out[GROUP_NAME_BYTES])
     (void)group_name_format(a.server_client, a.page, out);
 }
 
-static void join(struct node *n, struct session *s, const char *group)
+bool attendance_is_in(const struct session *s, const char *group)
+{
+    char page[GROUP_NAME_BYTES];
+
+    if (!group_name_is_topic(group)) {
+        name_page(s, page);
+        return strcmp(page, group) == 0;
+    }
+    const struct subscription *sub =
+        s->subscriptions ? topic_table_find(s->subscriptions, group) : NULL;
+    return sub && sub->is_told;
+}
+
+static void add_group(const struct node *n, const char *group, struct buf *groups)
 {
     if (attendance_has_group(n, group)) {
-        announce_groups(n, s, true, group);
-        attendance_call_roll(n, group, s, n->now_ms);
+        buf_addf(groups, "%s\n", group);
     }
 }
 
-static void leave(struct node *n, struct session *s, const char *group)
+/* All of its groups that are to be told of, between line feeds: its page, and the topics that it
+ * was told of. */
+static void name_groups(const struct node *n, const struct session *s, struct buf *groups)
+{
+    char page[GROUP_NAME_BYTES];
+    const struct subscription *sub;
+
+    name_page(s, page);
+    add_group(n, page, groups);
+    if (s->subscriptions) {
+        LIST_FOREACH(sub, &s->subscriptions->list, of_session)
+        {
+            if (sub->is_told) {
+                add_group(n, topic_table_name(sub), groups);
+            }
+        }
+    }
+}
+
+static void announce_all(struct node *n, const struct session *s, bool is_in)
+{
+    struct buf groups;
+
+    buf_init(&groups, GROUPS_BYTES_MAX);
+    name_groups(n, s, &groups);
+    if (groups.len > 0) {
+        announce_groups(n, s, is_in, buf_str(&groups));
+    }
+    buf_finish(&groups);
+}
+
+static void call_roll(struct node *n, const struct session *s, const char *group)
 {
     if (attendance_has_group(n, group)) {
-        announce_groups(n, s, false, group);
+        attendance_call_roll(n, group, s, n->now_ms);
     }
 }
 
@@ -88,13 +132,14 @@ void attendance_begin(struct node *n, struct session *s)
     if (!n->attendance) {
         return;
     }
+    announce_all(n, s, true);
     name_page(s, page);
-    join(n, s, page);
+    call_roll(n, s, page);
     if (s->subscriptions) {
         LIST_FOREACH(sub, &s->subscriptions->list, of_session)
         {
             if (sub->is_told) {
-                join(n, s, topic_table_name(sub));
+                call_roll(n, s, topic_table_name(sub));
             }
         }
     }
@@ -102,59 +147,40 @@ void attendance_begin(struct node *n, struct session *s)
 
 void attendance_join(struct node *n, struct session *s, const char *topic)
 {
-    if (n->attendance && s->state != SESSION_OPENING) {
-        join(n, s, topic);
+    if (n->attendance && s->state != SESSION_OPENING && attendance_has_group(n, topic)) {
+        announce_groups(n, s, true, topic);
+        attendance_call_roll(n, topic, s, n->now_ms);
     }
 }
 
 void attendance_leave(struct node *n, struct session *s, const char *topic)
 {
-    if (n->attendance) {
-        leave(n, s, topic);
+    bool is_open = s->state == SESSION_REPLAYING || s->state == SESSION_LIVE;
+
+    if (n->attendance && is_open && attendance_has_group(n, topic)) {
+        announce_groups(n, s, false, topic);
     }
 }
 
 void attendance_end(struct node *n, struct session *s)
 {
-    char page[GROUP_NAME_BYTES];
-
     if (n->attendance) {
-        name_page(s, page);
-        leave(n, s, page);
-    }
-}
-
-static void add_group(const struct node *n, const char *group, struct buf *groups)
-{
-    if (attendance_has_group(n, group)) {
-        buf_addf(groups, "%s\n", group);
+        announce_all(n, s, false);
     }
 }
 
 void attendance_again(struct node *n, const struct session *s)
 {
-    char page[GROUP_NAME_BYTES];
-    const struct subscription *sub;
-    struct buf groups;
+    if (n->attendance) {
+        announce_all(n, s, true);
+    }
+}
 
-    if (!n->attendance) {
-        return;
+void attendance_on_redis_ready(struct node *n, bool data_lost)
+{
+    if (n->attendance && data_lost) {
+        attendance_audit(n);
     }
-    buf_init(&groups, GROUPS_BYTES_MAX);
-    name_page(s, page);
-    add_group(n, page, &groups);
-    if (s->subscriptions) {
-        LIST_FOREACH(sub, &s->subscriptions->list, of_session)
-        {
-            if (sub->is_told) {
-                add_group(n, topic_table_name(sub), &groups);
-            }
-        }
-    }
-    if (groups.len > 0) {
-        announce_groups(n, s, true, buf_str(&groups));
-    }
-    buf_finish(&groups);
 }
 
 void attendance_on_tick(struct node *n, int64_t now_ms)

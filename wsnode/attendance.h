@@ -17,14 +17,16 @@ void attendance_destroy(struct node *n);               /* once the loop has run 
 
 /* The session is open: it is on its page, and in the topics that it has been told of already. */
 void attendance_begin(struct node *n, struct session *s);
-/* It is told that it gets what is sent to the topic; again and again is fine. */
+/* It is told that it gets what is sent to the topic. */
 void attendance_join(struct node *n, struct session *s, const char *topic);
+/* It does not any more. Of a session that ends it is attendance_end() that counts. */
 void attendance_leave(struct node *n, struct session *s, const char *topic);
-/* It ends. It leaves its topics one by one; s is still in the table. */
+/* It ends, but is still in its topics and in the table. */
 void attendance_end(struct node *n, struct session *s);
 /* It still is in all of its groups: to be told to Redis again. */
 void attendance_again(struct node *n, const struct session *s);
 
+void attendance_on_redis_ready(struct node *n, bool data_lost); /* as presence.h has it */
 void attendance_on_tick(struct node *n, int64_t now_ms);
 
 #endif

@@ -28,8 +28,12 @@ struct attendance {
     bool reading;
 };
 
-/* attendance.c: do the options want it? */
-bool attendance_has_group(const struct node *n, const char *group);
+/* attendance.c */
+bool attendance_has_group(const struct node *n, const char *group); /* do the options want it? */
+bool attendance_is_in(const struct session *s, const char *group);  /* as it was told itself */
+
+/* attendance_audit.c */
+void attendance_audit(struct node *n);
 
 /* attendance_roll.c */
 /* s NULL: all members. What there is no memory for is left out: news come all the same. */

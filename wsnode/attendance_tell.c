@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/group_name.h"
 #include "wsnode/attendance_state.h"
 #include "wsnode/payload.h"
 
@@ -41,23 +40,12 @@ static void finish(void *arg)
     free(t);
 }
 
-/* And does its client know? */
-static bool is_member(const struct session *s, const char *group)
-{
-    if (!group_name_is_topic(group)) {
-        return true;
-    }
-    const struct subscription *sub =
-        s->subscriptions ? topic_table_find(s->subscriptions, group) : NULL;
-    return sub && sub->is_told;
-}
-
 static void visit(struct node *n, struct session *s, void *arg)
 {
     const struct telling *t = arg;
     struct payload *frame = t->frames[s->format->place];
 
-    if (frame && is_member(s, t->group) && session_push(n, s, frame) == DELIVERY_REJECTED) {
+    if (frame && attendance_is_in(s, t->group) && session_push(n, s, frame) == DELIVERY_REJECTED) {
         attendance_call_roll(n, t->group, s, n->now_ms + TRY_AGAIN_MS);
     }
 }

@@ -31,6 +31,7 @@ static void on_redis_ready(struct node *n, bool data_lost)
     presence_on_redis_ready(n, data_lost);
     upstream_on_redis_ready(n);
     announce_on_redis_ready(n);
+    attendance_on_redis_ready(n, data_lost);
 }
 
 static void on_redis_lost(struct node *n)

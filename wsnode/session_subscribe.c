@@ -44,9 +44,11 @@ void session_tell_subscribed(struct node *n, struct subscription *sub, bool reco
         .position = sub->watermark,
         .recovered = recovered};
 
-    sub->is_told = true;
+    if (!sub->is_told) {
+        sub->is_told = true;
+        attendance_join(n, sub->session, topic_table_name(sub));
+    }
     sub->ref = NULL;
-    attendance_join(n, sub->session, topic_table_name(sub));
     tell(n, sub->session, &what);
     free(ref);
 }

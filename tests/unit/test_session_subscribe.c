@@ -174,6 +174,17 @@ static void nobody_subscribes_while_too_much_waits_to_be_told(void **state)
     assert_frame(s, "{\"type\":\"subscribed\",\"topic\":\"t1\"}");
 }
 
+static void attendance_is_told_once_however_often_it_is_asked_for(void **state)
+{
+    struct session *s = come();
+
+    (void)state;
+    rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"t1\"}");
+    confirm(true);
+    rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"t1\"}");
+    assert_string_equal(fake_attendance.told, "begin +t1");
+}
+
 static void session_that_never_opened_attends_nothing(void **state)
 {
     struct session *s = rig_connect(&format_v1, "");
@@ -222,6 +233,7 @@ int main(void)
         test(session_that_ends_leaves_its_topics),
         test(attendance_is_that_of_what_was_told),
         test(nobody_subscribes_while_too_much_waits_to_be_told),
+        test(attendance_is_told_once_however_often_it_is_asked_for),
         test(session_that_never_opened_attends_nothing),
         test(session_that_ends_as_it_opens_attends_nothing),
         test(subscribing_before_the_registry_has_answered_is_fine),
