@@ -8,7 +8,7 @@
 
 #include "fcgi-send/delivery.h"
 #include "shared/message.h"
-#include "shared/message_sent.h"
+#include "shared/message_send.h"
 
 struct sending {
     struct problem problem; /* not ERR_OK: the message's way ends there, others go on */

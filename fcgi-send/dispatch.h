@@ -10,8 +10,8 @@
 /*
  * Fills in the deliveries' statuses. A node gets all its messages in one forward; what is more than
  * it takes in one follows in further ones, one after another. Nodes that fail are avoided for
- * send.node_retry and, for stored messages, told by hints to look into the inboxes. ERR_NO_MEMORY:
- * nothing was forwarded.
+ * send.node_retry and, for stored messages, told by hints to look into the inboxes and
+ * logs. ERR_NO_MEMORY: nothing was forwarded.
  */
 enum err dispatch(struct worker *w, struct batch *b) MUST_CHECK;
 

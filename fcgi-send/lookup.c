@@ -1,8 +1,8 @@
 /*
- * Stores messages and looks up whom they are for: a user's sessions, by script calls that take
- * several messages each; a group's nodes, by a call for each message. All in one pipeline. What a
- * user or a group has is told by the last of its calls, after all is stored: so a session that this
- * does not show, because it opens later, finds it in the inbox.
+ * Stores messages and looks up whom they are for: a user's sessions, or a group's nodes. A script
+ * call takes several messages for one user or group, and all calls are in one pipeline. What a user
+ * or a group has is told by the last of its calls, after all is stored: so a session that this does
+ * not show, because it opens later, finds it in the inbox.
  */
 #include "fcgi-send/lookup.h"
 
@@ -13,12 +13,11 @@
 #include "fcgi-send/pipeline.h"
 #include "fcgi-send/replicas.h"
 #include "shared/clock.h"
-#include "shared/topics.h"
 
 /* More payload is not for one script call, so that others get their turn at Redis. */
 #define VISIT_BYTES_MAX ((size_t)1024 * 1024)
 
-/* One script call: some of a user's messages, or one for a group. */
+/* One script call: some of the messages for a user, or for a group. */
 struct visit {
     size_t first; /* in the queue */
     size_t count;
@@ -61,10 +60,7 @@ static size_t visit_length(const struct queue *q, size_t first, size_t most)
     size_t bytes = q->items[first]->message.payload.len;
     size_t n = 1;
 
-    if (q->items[first]->message.target.group[0]) {
-        return 1;
-    }
-    while (n < most && n < INBOX_ITEMS_MAX) {
+    while (n < most && n < MESSAGE_ITEMS_MAX) {
         bytes += q->items[first + n]->message.payload.len;
         if (bytes > VISIT_BYTES_MAX) {
             break;
@@ -112,52 +108,16 @@ static enum err queue_init(struct queue *q, const struct batch *b)
     return ERR_OK;
 }
 
-static enum err hash(const struct message *m, char out[static MESSAGE_HASH_BYTES])
+static enum err fill_items(
+    struct message_item *items, struct sending **sendings, const struct visit *v)
 {
-    return m->message_id[0] ? message_hash(m, out) : ERR_OK;
-}
+    enum err err = ERR_OK;
 
-static enum err add_user_command(struct pipeline *pipeline, const struct config *config,
-    struct sending **sendings, const struct visit *v)
-{
-    struct inbox_item items[INBOX_ITEMS_MAX];
-    struct inbox_send send = {
-        .items = items,
-        .count = v->count,
-        .looks_up = v->looks_up,
-        .max_messages = config->inbox_max_messages,
-        .ttl_ms = config->inbox_ttl_ms,
-        .idempotency_window_ms = config->inbox_idempotency_window_ms,
-    };
+    for (size_t i = 0; !err && i < v->count; i++) {
+        const struct message *m = &sendings[i]->message;
 
-    for (size_t i = 0; i < v->count; i++) {
-        items[i] = (struct inbox_item){.message = &sendings[i]->message};
-        enum err err = hash(items[i].message, items[i].hash);
-        if (err) {
-            return err;
-        }
-    }
-    inbox_send_command(pipeline_add(pipeline), config->redis_prefix, &send);
-    return ERR_OK;
-}
-
-static enum err add_group_command(
-    struct pipeline *pipeline, const struct config *config, const struct message *m, bool looks_up)
-{
-    char payload_hash[MESSAGE_HASH_BYTES] = "";
-    struct topics_send send = {
-        .message = m,
-        .store = m->durable,
-        .looks_up = looks_up,
-        .payload_hash = payload_hash,
-        .max_messages = config->topics_history_max,
-        .ttl_ms = config->topics_history_ttl_ms,
-        .idempotency_window_ms = config->inbox_idempotency_window_ms,
-    };
-    enum err err = hash(m, payload_hash);
-
-    if (!err) {
-        topics_send_command(pipeline_add(pipeline), config->redis_prefix, &send);
+        items[i] = (struct message_item){.message = m};
+        err = m->message_id[0] ? message_hash(m, items[i].hash) : ERR_OK;
     }
     return err;
 }
@@ -165,10 +125,22 @@ static enum err add_group_command(
 static enum err add_command(struct pipeline *pipeline, const struct config *config,
     struct sending **sendings, const struct visit *v)
 {
-    const struct message *first = &sendings[0]->message;
+    bool is_group = sendings[0]->message.target.group[0] != '\0';
+    struct message_item items[MESSAGE_ITEMS_MAX];
+    const struct message_send send = {
+        .items = items,
+        .count = v->count,
+        .looks_up = v->looks_up,
+        .max_messages = is_group ? config->topics_history_max : config->inbox_max_messages,
+        .ttl_ms = is_group ? config->topics_history_ttl_ms : config->inbox_ttl_ms,
+        .idempotency_window_ms = config->inbox_idempotency_window_ms,
+    };
+    enum err err = fill_items(items, sendings, v);
 
-    return first->target.group[0] ? add_group_command(pipeline, config, first, v->looks_up)
-                                  : add_user_command(pipeline, config, sendings, v);
+    if (!err) {
+        message_send_command(pipeline_add(pipeline), config->redis_prefix, &send);
+    }
+    return err;
 }
 
 /* Only a messageId makes it safe to store again after a connection broke half-way. */
@@ -187,10 +159,9 @@ static bool is_repeatable(const struct queue *q)
 static void take_reply(const struct batch *b, struct sending **sendings, const struct visit *v,
     const struct redisReply *reply)
 {
-    bool is_group = sendings[0]->message.target.group[0] != '\0';
-    struct message_sent sent[INBOX_ITEMS_MAX];
-    enum err err = is_group ? topics_send_decode(reply, clock_wall_ms(), sent)
-                            : inbox_send_decode(reply, clock_wall_ms(), v->count, sent);
+    const struct target *to = &sendings[0]->message.target;
+    struct message_sent sent[MESSAGE_ITEMS_MAX];
+    enum err err = message_send_decode(reply, clock_wall_ms(), to, v->count, sent);
 
     for (size_t i = 0; i < v->count; i++) {
         struct sending *s = sendings[i];

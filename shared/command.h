@@ -22,10 +22,10 @@ struct script {
 /* One per .lua file that is not only included (generated: build/…/scripts.c). */
 extern const struct script script_open, script_send, script_fetch, script_refresh, script_close,
     script_ack, script_release, script_unread, script_dismiss, script_revoke, script_topic_join,
-    script_topic_leave, script_topic_send, script_topic_fetch, script_topic_dismiss,
-    script_subscribe, script_queue_join, script_queue_leave, script_event_open, script_event_close,
-    script_event_lost, script_event_offline, script_event_bring, script_attend,
-    script_attend_parted, script_attend_list, script_attend_news;
+    script_topic_leave, script_topic_fetch, script_topic_dismiss, script_subscribe,
+    script_queue_join, script_queue_leave, script_event_open, script_event_close, script_event_lost,
+    script_event_offline, script_event_bring, script_attend, script_attend_parted,
+    script_attend_list, script_attend_news;
 
 struct command {
     const struct script *script; /* NULL: a plain command */

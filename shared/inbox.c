@@ -1,6 +1,6 @@
 /*
  * The inbox's commands and the decoding of their replies. What must be atomic is in the scripts
- * (lua/send.lua, fetch.lua, ack.lua); nothing here talks to Redis.
+ * (lua/fetch.lua, ack.lua); nothing here talks to Redis.
  */
 #include "shared/inbox.h"
 
@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "shared/redis_reply.h"
-#include "shared/registry_entry.h"
 #include "shared/schema.h"
 
 static void add_id(struct command *c, struct message_id id)
@@ -24,81 +23,6 @@ static void add_narrowings(struct command *c, const struct address *a)
     command_add_str(c, a->server_client);
     buf_addf(command_begin(c), "%s:%s", a->server_client, a->page);
     command_end(c);
-}
-
-static void add_excluded(struct command *c, const struct message *m)
-{
-    struct buf *list = command_begin(c);
-
-    for (size_t i = 0; i < m->exclude_count; i++) {
-        buf_addf(list, "%s ", m->exclude[i]);
-    }
-    command_end(c);
-}
-
-static void add_item(struct command *c, const struct inbox_item *item)
-{
-    const struct message *m = item->message;
-    char narrowing[NARROWING_BYTES];
-
-    target_format_narrowing(&m->target, narrowing, sizeof(narrowing));
-    command_add_int(c, m->durable);
-    command_add(c, buf_str(&m->payload), m->durable ? m->payload.len : 0);
-    command_add_str(c, narrowing);
-    command_add_int(c, m->ttl_s * 1000);
-    command_add_str(c, m->message_id[0] ? item->hash : "");
-    add_excluded(c, m);
-}
-
-static int count_message_ids(const struct inbox_send *s)
-{
-    int count = 0;
-
-    for (size_t i = 0; i < s->count; i++) {
-        count += s->items[i].message->message_id[0] != '\0';
-    }
-    return count;
-}
-
-void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s)
-{
-    const char *user_id = s->items[0].message->target.user_id;
-
-    command_start_script(c, &script_send, 3 + count_message_ids(s));
-    schema_add_registry(c, prefix, user_id);
-    schema_add_inbox(c, prefix, user_id);
-    schema_add_read(c, prefix, user_id);
-    for (size_t i = 0; i < s->count; i++) {
-        if (s->items[i].message->message_id[0]) {
-            schema_add_sent(c, prefix, user_id, s->items[i].message->message_id);
-        }
-    }
-    command_add_int(c, s->max_messages);
-    command_add_int(c, s->ttl_ms);
-    command_add_int(c, s->idempotency_window_ms);
-    command_add_int(c, s->looks_up);
-    for (size_t i = 0; i < s->count; i++) {
-        add_item(c, &s->items[i]);
-    }
-}
-
-enum err inbox_send_decode(
-    const struct redisReply *reply, int64_t now_wall_ms, size_t count, struct message_sent *out)
-{
-    struct reply_reader r = reply_reader_of(reply);
-    struct message_sent *last = &out[count - 1];
-
-    for (size_t i = 0; i < count; i++) {
-        out[i] = (struct message_sent){.conflict = reply_next_int(&r) != 0};
-        out[i].duplicate = reply_next_int(&r) != 0;
-        out[i].stored = reply_next_int(&r) != 0;
-        out[i].id = reply_next_id(&r);
-        out[i].prev_id = reply_next_id(&r);
-    }
-    if (reply_reader_err(&r)) {
-        return ERR_INTERNAL;
-    }
-    return registry_entries_decode(reply_next(&r), now_wall_ms, &last->entries, &last->entry_count);
 }
 
 void inbox_fetch_command(struct command *c, const char *prefix, const struct inbox_fetch *f)

@@ -1,15 +1,14 @@
 /*
  * The inbox: a user's durable messages in Redis. Commands as data, and the decoding of their
- * replies. Scripts: lua/send.lua, fetch.lua, ack.lua (and open.lua, which replays). Conventions as
- * in registry.h.
+ * replies. What puts them there is in message_send.h.
+ * Scripts: lua/fetch.lua, ack.lua (and open.lua, which replays). Conventions as in registry.h.
  */
 #ifndef SHARED_INBOX_H
 #define SHARED_INBOX_H
 
+#include "shared/address.h"
 #include "shared/command.h"
 #include "shared/id.h"
-#include "shared/message.h"
-#include "shared/message_sent.h"
 
 struct redisReply;
 struct reply_reader;
@@ -50,27 +49,6 @@ void inbox_page_finish(struct inbox_page *p);
 /* Reads {id, payload, …}, last, more, skipped, excepted from a script's reply. Anything wrong
  * breaks the reader. */
 enum err inbox_page_read(struct reply_reader *r, struct inbox_page *out) MUST_CHECK;
-
-/* A message, and the hex SHA-256 of what must be equal in a retry: message_hash(), "" without a
- * messageId. */
-struct inbox_item {
-    const struct message *message;
-    char hash[MESSAGE_HASH_BYTES];
-};
-struct inbox_send {
-    const struct inbox_item *items; /* borrowed; all to one user, in their order */
-    size_t count;                   /* at most INBOX_ITEMS_MAX */
-    bool looks_up;                  /* tell the user's sessions */
-    int64_t max_messages;
-    int64_t ttl_ms;
-    int64_t idempotency_window_ms;
-};
-/* Append (durable messages), idempotency (those with a messageId) and look-up in one script call.
- */
-void inbox_send_command(struct command *c, const char *prefix, const struct inbox_send *s);
-/* count: as in the command. The entries, the user's sessions, are the last one's. */
-enum err inbox_send_decode(const struct redisReply *reply, int64_t now_wall_ms, size_t count,
-    struct message_sent *out) MUST_CHECK;
 
 /* What one session is to see; its strings are borrowed. */
 struct inbox_fetch {

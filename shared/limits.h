@@ -36,10 +36,11 @@
 #define ENVELOPE_SESSIONS_MAX 100000
 /* How long a forward may ask a node to wait for acknowledgements: the largest send.timeout_max. */
 #define ENVELOPE_WAIT_MS_MAX 600000
-/* Messages to one user that one script call takes: what is left of its cost for each is small
- * then, and Redis is not held up for long (a message of send.message_max is 64k by default). */
-#define INBOX_ITEMS_MAX 32
-/* Arguments of one Redis command; the largest, a send script's, needs 10 and 7 for each message. */
+/* Messages to one user, or one group, that one script call takes: what is left of its cost for each
+ * is small then, and Redis is not held up for long (a message of send.message_max is 64k by
+ * default). */
+#define MESSAGE_ITEMS_MAX 32
+/* Arguments of one Redis command; the largest, a send script's, needs 11 and 7 for each message. */
 #define COMMAND_ARGS_MAX 240
 /* All arguments of one Redis command: the largest message (send.message_max: 16m) and what goes
  * with it. */

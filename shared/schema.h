@@ -30,8 +30,7 @@
  * Ptopic:{group}          hash: nodeId -> "boot address until": nodes with members (topics.h);
  *                         group: a topic's name, or "pc:home", "pc:", ":" (group_name.h)
  *                         expires session_ttl after the last join, which comes every third of it
- *                         written by topic_join topic_leave; read by topic_send topic_dismiss,
- *                         /presence
+ *                         written by topic_join topic_leave; read by send topic_dismiss, /presence
  * Ptopic:{group}:close    string: "<ms when ordered> <code> <reason>"
  *                         not of topics
  *                         expires DISMISSAL_TTL_MS after the last order
@@ -39,9 +38,9 @@
  * Ptopic:{topic}:log      stream: m payload, p id before, n number, x expiry, except sessionIds
  *                         only of topics with history
  *                         expires topics.history_ttl after the last send
- *                         written by topic_send; read by topic_fetch topic_join
+ *                         written by send; read by topic_fetch topic_join
  * Ptopic:{group}:sent:<msgId>  string: as of a user
- *                         expires after idempotency_window; written and read by topic_send
+ *                         expires after idempotency_window; written and read by send
  * Pnodes                  hash: nodeId -> heartbeat (nodes.h)
  *                         does not expire; written by wsnode; read by fcgi-send, wsnode
  * Pnode:<nodeId>          string: boot; the lease

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/group_name.h"
 #include "shared/http_text.h"
 #include "shared/parse.h"
 #include "shared/redis_reply.h"
@@ -70,37 +71,6 @@ void topics_dismiss_command(
     command_add_int(c, how->code);
     command_add_str(c, how->reason);
     command_add_int(c, DISMISSAL_TTL_MS);
-}
-
-static void add_excluded(struct command *c, const struct message *m)
-{
-    struct buf *list = command_begin(c);
-
-    for (size_t i = 0; i < m->exclude_count; i++) {
-        buf_addf(list, "%s ", m->exclude[i]);
-    }
-    command_end(c);
-}
-
-void topics_send_command(struct command *c, const char *prefix, const struct topics_send *s)
-{
-    const struct message *m = s->message;
-
-    command_start_script(c, &script_topic_send, m->message_id[0] ? 3 : 2);
-    schema_add_topic(c, prefix, m->target.group);
-    schema_add_topic_log(c, prefix, m->target.group);
-    if (m->message_id[0]) {
-        schema_add_topic_sent(c, prefix, m->target.group, m->message_id);
-    }
-    command_add_int(c, s->store);
-    command_add(c, buf_str(&m->payload), s->store ? m->payload.len : 0);
-    command_add_int(c, s->max_messages);
-    command_add_int(c, s->ttl_ms);
-    command_add_int(c, m->ttl_s * 1000);
-    command_add_str(c, s->payload_hash);
-    command_add_int(c, s->idempotency_window_ms);
-    add_excluded(c, m);
-    command_add_int(c, s->looks_up);
 }
 
 /* false: it is empty, does not fit, or has a NUL. */
@@ -180,30 +150,6 @@ enum err topics_dismiss_decode(const struct redisReply *reply, int64_t now_wall_
         *at_ms = ordered_ms;
     }
     return err;
-}
-
-enum err topics_send_decode(
-    const struct redisReply *reply, int64_t now_wall_ms, struct message_sent *out)
-{
-    struct reply_reader r = reply_reader_of(reply);
-    struct message_sent sent = {0};
-    enum err err;
-
-    sent.conflict = reply_next_int(&r) != 0;
-    sent.duplicate = reply_next_int(&r) != 0;
-    sent.stored = reply_next_int(&r) != 0;
-    sent.id = reply_next_id(&r);
-    sent.prev_id = reply_next_id(&r);
-    err = topics_nodes_decode(reply_next(&r), now_wall_ms, &sent.entries, &sent.entry_count);
-    if (err) {
-        return err;
-    }
-    if (reply_reader_err(&r)) {
-        free(sent.entries);
-        return ERR_INTERNAL;
-    }
-    *out = sent;
-    return ERR_OK;
 }
 
 static void add_id(struct command *c, struct message_id id)

@@ -1,7 +1,8 @@
 /*
  * Groups at the grain of nodes: which nodes have members of a topic, a page, a serverClient, or any
  * sessions at all. Commands as data, and the decoding of their replies; nothing here talks to
- * Redis. Scripts: lua/topic_*.lua. Conventions as in registry.h.
+ * Redis, and what sends messages to them is in message_send.h. Scripts: lua/topic_*.lua.
+ * Conventions as in registry.h.
  *
  * What a node has written is "boot address until": until when it counts if the node does not write
  * it again. Each write of a node to a group has a later `until` than those before, so that what
@@ -14,8 +15,7 @@
 #include "shared/dismissal.h"
 #include "shared/id.h"
 #include "shared/inbox.h"
-#include "shared/message.h"
-#include "shared/message_sent.h"
+#include "shared/registry_entry.h"
 
 struct redisReply;
 
@@ -48,19 +48,6 @@ void topics_dismiss_command(
 /* When that was, and as topics_nodes_decode(). */
 enum err topics_dismiss_decode(const struct redisReply *reply, int64_t now_wall_ms, int64_t *at_ms,
     struct registry_entry **out, size_t *count) MUST_CHECK;
-
-struct topics_send {
-    const struct message *message; /* its target is a group */
-    bool store;                    /* append to the topic's log */
-    bool looks_up;                 /* tell the group's nodes */
-    const char *payload_hash;      /* as of inbox_send */
-    int64_t max_messages;
-    int64_t ttl_ms;
-    int64_t idempotency_window_ms;
-};
-void topics_send_command(struct command *c, const char *prefix, const struct topics_send *s);
-enum err topics_send_decode(
-    const struct redisReply *reply, int64_t now_wall_ms, struct message_sent *out) MUST_CHECK;
 
 /* What one session is to see of a topic's log; its strings are borrowed. */
 struct topics_fetch {

@@ -1,8 +1,8 @@
 -- send: messages to one user, in their order: checks idempotency, appends to the inbox what is to be stored, and tells where the user's sessions
--- are.
+-- are. Messages to a group likewise: the topic's log is its inbox, the nodes that have members are its sessions, and nobody acknowledges them.
 --
--- KEYS: registry, inbox, read [, sent … one for each message that has a messageId]
--- ARGV: inbox max, inbox ttl ms, idempotency window ms, whether the sessions are asked for (1 0), and for each message:
+-- KEYS: registry, inbox, read [, sent … one for each message that has a messageId]; of a group: topic, log [, sent …]
+-- ARGV: inbox max, inbox ttl ms, idempotency window ms, whether the sessions are asked for (1 0), whether it is a user (1 0), and for each message:
 -- store (1 0), payload, narrowing, message ttl ms or 0, payload hash or "" without a messageId, sessionIds that are not to get it, separated by
 -- spaces
 -- Returns {conflict, duplicate, stored, id, previous id, … the same for each message, {sessionId, entry, …}}
@@ -10,9 +10,9 @@
 -- include: time.lua
 -- include: entries.lua
 
-local registry, inbox, read = KEYS[1], KEYS[2], KEYS[3]
+local registry, inbox, read = KEYS[1], KEYS[2], ARGV[5] == '1' and KEYS[3]
 local inbox_max, inbox_ttl_ms, window_ms, wants_sessions = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
-local is_one = #ARGV <= 10
+local is_one = #ARGV <= 11
 
 -- The inbox's last entry, once it is known, and how many entries there have been.
 local last, count
@@ -56,8 +56,8 @@ local function recall(sent, hash)
   return 0, 1, id ~= '0-0' and has_entry(inbox, id) and 1 or 0, id, previous
 end
 
-local reply, told, sent_keys = {}, 0, 3
-for at = 5, #ARGV, 6 do
+local reply, told, sent_keys = {}, 0, read and 3 or 2
+for at = 6, #ARGV, 6 do
   local hash = ARGV[at + 4]
   local sent, conflict, duplicate, stored, id, previous
   if hash ~= '' then
@@ -78,8 +78,10 @@ for at = 5, #ARGV, 6 do
 end
 if last then
   if not is_one then redis.call('XTRIM', inbox, 'MAXLEN', inbox_max) end
-  redis.call('HSET', read, unpack(newest))
   redis.call('PEXPIRE', inbox, inbox_ttl_ms)
+end
+if last and read then
+  redis.call('HSET', read, unpack(newest))
   redis.call('PEXPIRE', read, inbox_ttl_ms) -- cursors must not go before the messages that they are about
 end
 reply[told + 1] = wants_sessions and redis.call('HGETALL', registry) or {}

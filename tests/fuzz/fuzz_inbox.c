@@ -6,14 +6,16 @@
 #include <hiredis/hiredis.h>
 
 #include "shared/history.h"
+#include "shared/message_send.h"
 #include "shared/registry.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_sent(const redisReply *reply, size_t count)
 {
+    const struct target user = {.user_id = "u1"};
     struct message_sent sent[2];
 
-    if (inbox_send_decode(reply, 1000, count, sent) == ERR_OK) {
+    if (message_send_decode(reply, 1000, &user, count, sent) == ERR_OK) {
         for (size_t i = 0; i < sent[count - 1].entry_count; i++) {
             assert(id_is_session(slice_of(sent[count - 1].entries[i].session_id)));
         }

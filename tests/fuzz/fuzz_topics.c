@@ -7,6 +7,7 @@
 
 #include "shared/attendance.h"
 #include "shared/memberships.h"
+#include "shared/message_send.h"
 #include "shared/revocation.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -14,9 +15,10 @@
 
 static void check_sent(const redisReply *reply)
 {
+    const struct target group = {.group = "t"};
     struct message_sent sent;
 
-    if (topics_send_decode(reply, NOW_MS, &sent) == ERR_OK) {
+    if (message_send_decode(reply, NOW_MS, &group, 1, &sent) == ERR_OK) {
         for (size_t i = 0; i < sent.entry_count; i++) {
             assert(*sent.entries[i].node_id && *sent.entries[i].addr && *sent.entries[i].boot);
         }

@@ -172,19 +172,20 @@ def test_messages_of_a_batch_to_a_node_that_hangs_come_by_the_inbox(make_stack, 
         assert [message["json"] for message in client.receive_messages(20)] == list(range(20))
 
 
-def test_one_master_away_fails_its_users_only(make_stack):
+def test_one_master_away_fails_its_users_and_topics_only(make_stack):
     """The others' messages are sent, with their confirmations, and say so."""
-    stack = make_stack(nodes=["node-a"], redis_class=RedisCluster, options={"redis.wait_replicas": 1})
-    users = [f"user-{n}" for n in range(60)]
+    options = {"redis.wait_replicas": 1, "topics.history": "log/**"}
+    stack = make_stack(nodes=["node-a"], redis_class=RedisCluster, options=options)
+    subjects = [f"user-{n}" if n % 2 else f"log/{n}" for n in range(60)]
     client = stack.connect(0, "/websocket/user-7")
-    messages = [{"userId": user, "json": n, "messageId": "m"} for n, user in enumerate(users)]
-    hit = stack.redis.master_of(next(user for user in users if stack.redis.master_of(user) is not stack.redis.master_of("user-7")))
-    hit_users = {user for user in users if stack.redis.master_of(user) is hit}
+    messages = [{"userId" if n % 2 else "topic": subject, "json": n, "messageId": "m"} for n, subject in enumerate(subjects)]
+    hit = stack.redis.master_of(next(subject for subject in subjects if stack.redis.master_of(subject) is not stack.redis.master_of("user-7")))
+    hit_subjects = {subject for subject in subjects if stack.redis.master_of(subject) is hit}
     assert {answer["code"] for answer in batch(stack.web, [{**message, "messageId": "n"} for message in messages])} == {0}
     hit.kill()
     answers = batch(stack.web, messages)
-    failed = {user for user, answer in zip(users, answers) if answer["code"]}
-    assert failed == hit_users
+    failed = {subject for subject, answer in zip(subjects, answers) if answer["code"]}
+    assert failed == hit_subjects
     assert {answer["code"] // 100 for answer in answers if answer["code"]} == {503}
     assert [message["json"] for message in client.receive_messages(2)] == [7, 7]
     hit.start()

@@ -1,11 +1,12 @@
 """Messages for groups: everyone on a page, of a serverClient, of all, of a topic. One forward per node, and nobody is missed."""
 
+import json
 import signal
 import time
 import uuid
 
 import pytest
-from harness import Client, Stack, connect_path, wait_until
+from harness import Client, FcgiSend, Stack, connect_path, wait_until
 from harness.process import can_connect
 
 
@@ -722,16 +723,55 @@ def test_batch_for_a_topic_with_history_is_kept_in_its_order(kept, topic, member
     assert receive_numbers(client, 40) == receive_numbers(late, 40) == list(range(40))
 
 
-def test_messages_of_a_batch_for_groups_of_a_dead_node_remove_it_once(make_stack):
-    stack = make_stack(options={"topics.history": "log/**", "topics.allow": "**"})
+def test_batch_is_few_script_calls_to_redis(make_stack):
+    """Up to 32 messages to one user, or one group, share a call."""
+    stack = make_stack(nodes=["node-a"], options={"topics.history": "log/**", "topics.allow": "**", "registry.session_ttl": "1h"})
+    client = stack.connect(0, "/screenWebsocket/pc/home/u1")
+    subscribe(client, "log/a")
+    targets = [{"userId": "u1"}, {"topic": "log/a"}, {"topic": "live"}, {"serverClient": "pc", "page": "home"}]
+
+    def script_calls():
+        stats = stack.redis.client.info("commandstats")
+        return sum(stats[f"cmdstat_{name}"]["calls"] for name in ("eval", "evalsha"))
+
+    before = script_calls()
+    stack.web.send(messages=[{**target, "json": n} for n in range(64) for target in targets], wait="written")
+    assert script_calls() - before == len(targets) * 2
+    assert [message["json"] for message in client.receive_messages(3 * 64)] == [n for n in range(64) for _ in range(3)]
+
+
+def test_node_that_hangs_is_hinted_once_per_user_and_group_of_a_batch(make_stack):
+    stack = make_stack(options={"topics.history": "log/**", "topics.allow": "**", "inbox.resync_interval": "1h", "registry.session_ttl": "1h"})
     client = stack.connect(1, "/screenWebsocket/pc/home/u1")
     subscribe(client, "log/a")
-    dead = stack.nodes[1].id
+    targets = [{"userId": "u1"}, {"topic": "log/a"}, {"all": True}]
+    stack.nodes[1].signal_workers(signal.SIGSTOP)
+    try:
+        answers = stack.web.send(messages=[{**target, "json": n} for n in range(20) for target in targets])["messages"]
+    finally:
+        stack.nodes[1].signal_workers(signal.SIGCONT)
+    assert {node["status"] for answer in answers[1::3] for node in answer["data"]["nodes"]} == {"unreachable"}
+    assert stack.redis.client.info("commandstats")["cmdstat_publish"]["calls"] == 2
+    kept = [message for message in client.receive_messages(60) if "id" in message]  # the node takes the forward after all
+    for own in (False, True):
+        assert [message["json"] for message in kept if ("topic" in message) is own] == list(range(20))
+
+
+def test_messages_of_a_batch_for_groups_of_a_dead_node_remove_it_once(make_stack, test_directory):
+    stack = make_stack(options={"topics.history": "log/**", "topics.allow": "**"})
+    sender = FcgiSend(test_directory, stack.web.send_options).start()
+    client = stack.connect(1, "/screenWebsocket/pc/home/u1")
+    subscribe(client, "log/a")
     stack.nodes[1].kill()
-    data = stack.web.send(messages=[{"topic": "log/a", "json": n} for n in range(3)] + [{"serverClient": "pc", "json": 3}])
-    assert {node["status"] for result in data["messages"] for node in result["data"]["nodes"]} <= {"gone", "unreachable"}
-    wait_until(lambda: not stack.web.send(messages=[{"topic": "log/a", "json": 9}, {"all": True, "json": 9}])["messages"][0]["data"]["nodes"])
-    assert dead not in group_key(stack, "log/a")
+    wait_until(lambda: not can_connect(stack.nodes[1].internal_port), what="the end of its listener")
+    messages = [{**target, "json": n} for n in range(3) for target in ({"topic": "log/a"}, {"serverClient": "pc"})]
+    answer = sender.request("POST", "/socketSend", json.dumps({"messages": messages}).encode())
+    statuses = [node["status"] for result in answer.data["messages"] for node in result["data"]["nodes"]]
+    assert statuses == ["gone"] * 6 and not group_key(stack, "log/a") and not group_key(stack, "pc:")
+    metrics = sender.request("GET", "/metrics").body.decode()
+    assert "\nsocketsend_send_ghosts_removed_total 2\n" in metrics
+    assert "\nsocketsend_send_forwards_total 1\n" in metrics
+    sender.stop()
 
 
 def test_who_waits_for_acknowledgements_of_a_group_waits_until_it_is_written(topics, join, user):

@@ -139,7 +139,7 @@ struct message_sent send_json_to_inbox_of(const char *json, int64_t inbox_max)
         .payload_max_bytes = 65536, .timeout_max_ms = 30000, .ttl_max_s = 604800};
     struct json_object *object;
     struct message message;
-    struct inbox_item item = {.message = &message};
+    struct message_item item = {.message = &message};
     struct message_sent sent;
     struct command c;
     redisReply *reply;
@@ -148,15 +148,16 @@ struct message_sent send_json_to_inbox_of(const char *json, int64_t inbox_max)
     assert_int_equal(message_parse(slice_of(json), object, "", &rules, &message, NULL), ERR_OK);
     assert_int_equal(message_hash(&message, item.hash), ERR_OK);
     command_init(&c);
-    inbox_send_command(&c, PREFIX,
-        &(struct inbox_send){.items = &item,
+    message_send_command(&c, PREFIX,
+        &(struct message_send){.items = &item,
             .count = 1,
             .looks_up = true,
             .max_messages = inbox_max,
             .ttl_ms = 600000,
             .idempotency_window_ms = 60000});
     reply = run(&c);
-    assert_int_equal(inbox_send_decode(reply, clock_wall_ms(), 1, &sent), ERR_OK);
+    assert_int_equal(
+        message_send_decode(reply, clock_wall_ms(), &message.target, 1, &sent), ERR_OK);
     freeReplyObject(reply);
     message_finish(&message);
     json_object_put(object);

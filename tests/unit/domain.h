@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "shared/inbox.h"
+#include "shared/message_send.h"
 #include "shared/nodes.h"
 #include "shared/redis_sync.h"
 #include "shared/registry.h"

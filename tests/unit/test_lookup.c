@@ -374,7 +374,7 @@ static void what_is_not_stored_fails_with_the_lookup_of_its_user(void **state)
 
     (void)state;
     enter_at("a", "pc:home:u1");
-    for (int i = 0; i < INBOX_ITEMS_MAX; i++) {
+    for (int i = 0; i < MESSAGE_ITEMS_MAX; i++) {
         strcat(json, "{\"userId\":\"u1\",\"json\":0,\"durable\":false},");
     }
     strcat(json, "{\"userId\":\"u1\",\"json\":1}]}");

@@ -401,7 +401,7 @@ static void expect_refused(const redisReply *reply)
     assert_int_equal(registry_refresh_decode(reply, &refreshed), ERR_INTERNAL);
     assert_int_equal(registry_entries_decode(reply, 0, &entries, &count), ERR_INTERNAL);
     assert_int_equal(inbox_fetch_decode(reply, &fetched), ERR_INTERNAL);
-    assert_int_equal(inbox_send_decode(reply, 0, 1, &sent), ERR_INTERNAL);
+    assert_int_equal(message_send_decode(reply, 0, &(struct target){0}, 1, &sent), ERR_INTERNAL);
     assert_int_equal(nodes_list_decode(reply, &nodes, &count), ERR_INTERNAL);
 }
 

@@ -9,6 +9,7 @@
 #include "tests/unit/domain.h"
 
 static const int64_t far_ms = 4000000000000;
+static const struct target topic_t = {.group = "t"};
 
 static struct topics_joined joined; /* as the last join was answered */
 
@@ -49,35 +50,37 @@ static int64_t leave_as(const char *group, const struct registry_entry *node)
     return run_int(&c);
 }
 
-static struct message_sent send_as(const struct topics_send *s)
+/* out: as many as there are items. */
+static void send_items(
+    const struct message_item *items, size_t count, bool looks_up, struct message_sent *out)
 {
-    struct message_sent sent;
+    const struct message_send s = {.items = items,
+        .count = count,
+        .looks_up = looks_up,
+        .max_messages = 3,
+        .ttl_ms = 60000,
+        .idempotency_window_ms = 60000};
     struct command c;
 
     command_init(&c);
-    topics_send_command(&c, PREFIX, s);
+    message_send_command(&c, PREFIX, &s);
     redisReply *reply = run(&c);
-    assert_int_equal(topics_send_decode(reply, clock_wall_ms(), &sent), ERR_OK);
+    const struct target *to = &items[0].message->target;
+    assert_int_equal(message_send_decode(reply, clock_wall_ms(), to, count, out), ERR_OK);
     freeReplyObject(reply);
-    return sent;
 }
 
 static struct message_sent send_to(const char *group, const char *message_id, bool store)
 {
     struct message m = {.durable = store};
-    struct topics_send s = {.message = &m,
-        .store = store,
-        .looks_up = true,
-        .payload_hash = "hash1",
-        .max_messages = 3,
-        .ttl_ms = 60000,
-        .idempotency_window_ms = 60000};
+    struct message_item item = {.message = &m, .hash = "hash1"};
+    struct message_sent sent;
 
     snprintf(m.target.group, sizeof(m.target.group), "%s", group);
     snprintf(m.message_id, sizeof(m.message_id), "%s", message_id);
     buf_init(&m.payload, 100);
     buf_add_str(&m.payload, "{\"json\":1}");
-    struct message_sent sent = send_as(&s);
+    send_items(&item, 1, true, &sent);
     message_finish(&m);
     return sent;
 }
@@ -94,11 +97,14 @@ static size_t nodes_in(const char *group)
 static void nodes_are_told_only_if_they_are_asked_for(void **state)
 {
     struct message m = {.target = {.group = "t"}};
-    struct topics_send s = {.message = &m, .payload_hash = ""};
+    struct message_item item = {.message = &m};
+    struct message_sent sent;
 
     (void)state;
     join("t", "n1");
-    assert_int_equal(send_as(&s).entry_count, 0);
+    send_items(&item, 1, false, &sent);
+    assert_int_equal(sent.entry_count, 0);
+    message_sent_finish(&sent);
 }
 
 static void send_is_told_which_nodes_have_members(void **state)
@@ -261,7 +267,7 @@ static void node_of_a_group_with_a_nul_is_none(void **state)
         redisReply *reply = redis_server_ask(&server, "EVAL %s 0", replies[i]);
         struct message_sent sent;
 
-        assert_int_equal(topics_send_decode(reply, 0, &sent), ERR_OK);
+        assert_int_equal(message_send_decode(reply, 0, &topic_t, 1, &sent), ERR_OK);
         assert_int_equal(sent.entry_count, 0);
         message_sent_finish(&sent);
         freeReplyObject(reply);
@@ -316,14 +322,51 @@ static void retry_of_what_is_stored_has_the_first_ones_place(void **state)
 static void other_payload_under_a_message_id_is_a_conflict(void **state)
 {
     struct message m = {.message_id = "m1", .target = {.group = "t"}};
-    struct topics_send s = {.message = &m, .payload_hash = "hash2", .idempotency_window_ms = 60000};
+    struct message_item item = {.message = &m, .hash = "hash2"};
+    struct message_sent other;
 
     (void)state;
     struct message_sent first = send_to("t", "m1", false);
-    struct message_sent other = send_as(&s);
+    send_items(&item, 1, true, &other);
     assert_true(other.conflict);
     message_sent_finish(&first);
     message_sent_finish(&other);
+}
+
+/* One of them is stored already, under the same messageId, and one is not to be stored. */
+static void several_messages_are_told_of_one_by_one(void **state)
+{
+    struct message messages[4] = {{.durable = true, .message_id = "m1"}, {.durable = true},
+        {.durable = false, .message_id = "m2"}, {.durable = true, .message_id = "m1"}};
+    struct message_item items[4] = {{.hash = "hash1"}, {.hash = ""}, {.hash = "h"}, {.hash = "h"}};
+    struct message_sent sent[4];
+
+    (void)state;
+    join("t", "n1");
+    struct message_sent first = send_to("t", "m1", true);
+    for (size_t i = 0; i < 4; i++) {
+        strcpy(messages[i].target.group, "t");
+        buf_init(&messages[i].payload, 100);
+        buf_add_str(&messages[i].payload, "{}");
+        items[i].message = &messages[i];
+    }
+    send_items(items, 4, true, sent);
+    assert_true(sent[0].duplicate && sent[0].stored);
+    assert_id_equal(sent[0].id, first.id);
+    assert_true(sent[1].stored && !sent[1].duplicate);
+    assert_id_equal(sent[1].prev_id, first.id);
+    assert_false(sent[2].stored || sent[2].duplicate || sent[2].conflict);
+    assert_true(sent[3].conflict);
+    assert_int_equal(sent[3].entry_count, 1);
+    assert_string_equal(sent[3].entries[0].node_id, "n1");
+    assert_int_equal(redis_server_ask_int(&server, "XLEN %stopic:{t}:log", PREFIX), 2);
+    assert_in_range(redis_server_ask_int(&server, "PTTL %stopic:{t}:log", PREFIX), 55000, 60000);
+    assert_int_equal(redis_server_ask_int(&server, "DBSIZE"), 4); /* m1, m2; nothing is read */
+    for (size_t i = 0; i < 4; i++) {
+        message_sent_finish(&sent[i]);
+        message_finish(&messages[i]);
+    }
+    message_sent_finish(&first);
 }
 
 static struct topics_fetched fetch_after(const char *after, int64_t entries)
@@ -410,7 +453,7 @@ static void strange_replies_are_refused(void **state)
 
         struct topics_fetched fetched;
 
-        assert_int_equal(topics_send_decode(reply, 0, &sent), ERR_INTERNAL);
+        assert_int_equal(message_send_decode(reply, 0, &topic_t, 1, &sent), ERR_INTERNAL);
         assert_int_equal(topics_fetch_decode(reply, &fetched), ERR_INTERNAL);
         assert_int_equal(topics_join_decode(reply, &joined), ERR_INTERNAL);
         freeReplyObject(reply);
@@ -436,6 +479,7 @@ int main(void)
         test(stored_message_has_a_place_in_the_log),
         test(retry_of_what_is_stored_has_the_first_ones_place),
         test(other_payload_under_a_message_id_is_a_conflict),
+        test(several_messages_are_told_of_one_by_one),
         test(log_is_read_from_places_that_it_knows),
         test(log_comes_in_pages),
         test(strange_replies_are_refused),

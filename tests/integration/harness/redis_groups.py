@@ -143,14 +143,14 @@ class RedisCluster(Group):
         nodes = [redis.cluster.ClusterNode("127.0.0.1", s.port) for s in self.servers if s.is_running()]
         return redis.cluster.RedisCluster(startup_nodes=nodes, decode_responses=True)
 
-    def master_of(self, user_id):
-        """The server that has the user's keys."""
-        port = self.client.nodes_manager.get_node_from_slot(self.slot_of(user_id)).port
+    def master_of(self, subject):
+        """The server that has the keys of that user or group."""
+        port = self.client.nodes_manager.get_node_from_slot(self.slot_of(subject)).port
         return next(server for server in self.servers if server.port == port)
 
-    def slot_of(self, user_id):
+    def slot_of(self, subject):
         running = next(server for server in self.servers if server.is_running())
-        return running.client.execute_command("CLUSTER", "KEYSLOT", f"WebSocket_{{{user_id}}}")
+        return running.client.execute_command("CLUSTER", "KEYSLOT", f"WebSocket_{{{subject}}}")
 
     def wait_for_another_master(self, user_id, than):
         def is_there():
