@@ -13,12 +13,11 @@
 local log, topic, after, touch_ms = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[5])
 if touch_ms > 0 and redis.call('PEXPIRE', topic, touch_ms) == 0 then return redis.error_reply('TRYAGAIN the node is not in the topic') end
 
--- From a place before everything that is left, all of that is new; from one that is none of this log's, nothing is known to be.
+-- From a place that is none of this log's: what has a later id was not seen there, whatever else is missing.
 local start, recovered = last_id(log), true
 if after ~= '' then
   recovered = is_known(log, after)
-  local oldest = oldest_entry(log)
-  if recovered or (oldest and is_above(oldest[1], after)) then start = after end
+  if recovered or is_above(start, after) then start = after end
 end
 local reader = {cursors = {['*'] = '0-0', ['except *'] = '0-0'}, unread_only = false, session_id = ARGV[4]}
 local page = walk(log, start, reader, {entries = tonumber(ARGV[2]), bytes = tonumber(ARGV[3])}, false)
