@@ -46,13 +46,20 @@ void id_random(char *out, size_t out_bytes)
     out[chars] = '\0';
 }
 
+/* Is it of the alphabet? Asked for each session of each message, several times. */
+static bool is_id_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+}
+
 bool id_is_session(struct slice text)
 {
     if (text.len != SESSION_ID_BYTES - 1) {
         return false;
     }
     for (size_t i = 0; i < text.len; i++) {
-        if (!text.at[i] || !strchr(alphabet, text.at[i])) {
+        if (!is_id_char(text.at[i])) {
             return false;
         }
     }

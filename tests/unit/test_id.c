@@ -54,6 +54,19 @@ static void id_is_session_looks_at_length_and_alphabet(void **state)
     assert_false(id_is_session(slice_of("")));
 }
 
+static void session_id_has_characters_of_base64url_only(void **state)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char id[] = "abcdefghijKLMNOPQR09-_";
+
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        id[10] = (char)c;
+        assert_int_equal(id_is_session((struct slice){id, 22}), c && strchr(alphabet, c));
+    }
+}
+
 static void message_id_comes_back_as_it_was_written(void **state)
 {
     static const char *const texts[] = {
@@ -111,6 +124,7 @@ int main(void)
         cmocka_unit_test(id_random_is_base64url_of_whole_bytes),
         cmocka_unit_test(id_random_never_comes_twice),
         cmocka_unit_test(id_is_session_looks_at_length_and_alphabet),
+        cmocka_unit_test(session_id_has_characters_of_base64url_only),
         cmocka_unit_test(message_id_comes_back_as_it_was_written),
         cmocka_unit_test(message_id_has_one_spelling),
         cmocka_unit_test(message_id_order_is_by_time_then_by_count),
