@@ -6,7 +6,7 @@ set -euo pipefail
 run_packages=(gcc make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libhiredis-dev
     libjson-c-dev libinih-dev libjwt-dev libssl-dev libfcgi-dev libcurl4-openssl-dev librabbitmq-dev uthash-dev redis-server
     lighttpd curl)
-test_packages=(libcmocka-dev apache2 python3-pytest python3-websockets python3-redis chromium iproute2
+test_packages=(libcmocka-dev apache2 python3-pytest python3-pytest-xdist python3-websockets python3-redis chromium iproute2
     iptables nginx-light openssl rabbitmq-server python3-pika systemd
     clang libclang-rt-dev valgrind)
 lint_packages=(clang-format clang-tidy)

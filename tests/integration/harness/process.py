@@ -24,11 +24,17 @@ def _is_free(port):
     return port not in _given_ports
 
 
+def _ports_of_this_worker():
+    """Below those that the kernel may give to somebody's connection before they are used. Workers of pytest-xdist share none."""
+    worker, workers = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    each = 22_000 // workers
+    return range(10_000 + worker * each, 10_000 + (worker + 1) * each)
+
+
 def free_port(count=1):
-    """A port that nobody listens on, and that was not given out before; the first one of so many in a row. None that the kernel
-    may give to somebody's connection before it is used."""
+    """A port that nobody listens on, and that was not given out before; the first one of so many in a row."""
     while True:
-        port = random.randrange(10_000, 32_000)
+        port = random.choice(_ports_of_this_worker())
         row = range(port, port + count)
         if all(_is_free(each) for each in row):
             _given_ports.update(row)
