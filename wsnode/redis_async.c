@@ -96,15 +96,18 @@ static struct redis_shard *take_shard(struct redis_async *r, const struct redis_
     return redis_shard_create(r, r->node, &r->url, place, &shard_events);
 }
 
+/* Whoever is told that a command of theirs failed, and asks for a server, finds none meanwhile. */
 static void end_shards(struct redis_async *r)
 {
-    for (size_t i = 0; i < r->topology.count; i++) {
+    size_t count = r->topology.count;
+
+    r->topology.count = 0;
+    for (size_t i = 0; i < count; i++) {
         if (r->shards[i]) {
             redis_shard_destroy(r->shards[i]);
         }
         r->shards[i] = NULL;
     }
-    r->topology.count = 0;
 }
 
 static void adopt(struct redis_async *r, const struct redis_topology *found)

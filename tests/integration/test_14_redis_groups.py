@@ -1,9 +1,11 @@
 """Redis as it is run: watched by sentinels, as a cluster, with an ACL user; and its addresses when they are wrong."""
 
+import contextlib
 import json
 import re
 import shlex
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 from harness import Client, Consumer, FcgiSend, RedisCluster, RedisSentinels, RedisServer, Stack, wait_until
+from harness.client import handshake
 from harness.redis_groups import PASSWORD, SENTINEL_PASSWORD, Member
 
 
@@ -322,6 +325,58 @@ def test_cluster_failover_holds_up_only_the_users_of_that_master(make_stack):
     for user, sender in ((hit, to_hit), (spared, to_spared)):
         receive_all(clients[user], sender.sent)
         stack.wait_online(user, 1)
+
+
+@contextlib.contextmanager
+def crowd_that_comes_and_goes(node, count):
+    ending = threading.Event()
+
+    def come_and_go(name):
+        while not ending.is_set():
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", node.public_port), 2) as connection:
+                connection.settimeout(1)
+                connection.sendall(handshake(f"/websocket/{name}"))
+                connection.recv(4096)
+
+    threads = [threading.Thread(target=come_and_go, args=(f"user-{n}",)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_no_worker_ends_by_planned_cluster_failovers(make_stack):
+    """Commands are under way to the old masters when the node turns to the new ones."""
+    stack = make_stack(nodes=["node-a"], redis_class=RedisCluster)
+    node, servers = stack.nodes[0], stack.redis.servers
+    workers = node.worker_pids()
+    with crowd_that_comes_and_goes(node, 24):
+        for replica in servers[3:] + servers[:3]:
+            wait_until(lambda: replica.client.info("replication").get("master_link_status") == "up", what="a replica that follows")
+            replica.client.execute_command("CLUSTER", "FAILOVER")
+            wait_until(lambda: replica.client.role()[0] == "master", what="the failover")
+    assert node.worker_pids() == workers
+
+
+def test_node_stops_well_while_no_master_of_a_cluster_answers(make_stack):
+    options = {"redis.command_timeout": "5s", "registry.node_lease": "30s", "node.drain_time": "0", "node.shutdown_timeout": "300ms"}
+    stack = make_stack(nodes=["node-a"], redis_class=RedisCluster, options=options)
+    node, masters = stack.nodes[0], stack.redis.servers[:3]
+    clients = [stack.connect(0, f"/websocket/{user}") for user, _ in users_by_master(stack.redis, 3)]
+    for master in masters:
+        master.signal(signal.SIGSTOP)
+    for client in clients:
+        client.drop()  # which each of them is to be told
+    try:
+        wait_until(lambda: node.internal("GET", "/sessions").data["sessions"] == [], what="the end of all sessions")
+        node.stop()
+    finally:
+        for master in masters:
+            master.signal(signal.SIGCONT)
 
 
 def test_moving_a_slot_loses_nothing(make_stack, user):
