@@ -228,22 +228,31 @@ void announce_groups(struct node *n, const struct session *s, bool is_in, const 
     add(n, s, &(struct announce_item){.what = is_in ? IN_GROUPS : OUT_OF_GROUPS}, groups);
 }
 
-static int64_t waiting_of_user(const struct node *n, const struct session *s)
+bool announce_is_behind(const struct node *n, const struct session *s)
 {
     struct address address;
 
     session_table_address(s, &address);
-    return lines_length(&n->announce->lines, address.user_id);
+    return n->announce && lines_length(&n->announce->lines, address.user_id) >= USER_ITEMS_MAX;
 }
 
-bool announce_is_behind(const struct node *n, const struct session *s)
+static bool is_anything_waiting(const struct node *n, const struct session *s)
 {
-    return n->announce && waiting_of_user(n, s) >= USER_ITEMS_MAX;
+    const struct line_item *item;
+    struct address address;
+
+    session_table_address(s, &address);
+    item = lines_first(&n->announce->lines, address.user_id);
+    while (item && strcmp(((const struct announce_item *)item)->session_id, s->id) != 0) {
+        item = TAILQ_NEXT(item, link);
+    }
+    return item != NULL;
 }
 
+/* Not besides what waits: that may yet be changed, and would be told before. */
 void announce_again(struct node *n, const struct session *s)
 {
-    if (n->announce && waiting_of_user(n, s) == 0) {
+    if (n->announce && !announce_is_behind(n, s) && !is_anything_waiting(n, s)) {
         announce_opened(n, s);
         attendance_again(n, s);
     }

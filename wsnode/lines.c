@@ -109,6 +109,13 @@ int64_t lines_length(const struct lines *l, const char *name)
     return line ? line->count : 0;
 }
 
+const struct line_item *lines_first(const struct lines *l, const char *name)
+{
+    const struct line *line = find_line(l, name);
+
+    return line ? TAILQ_FIRST(&line->items) : NULL;
+}
+
 struct line_item *lines_start(struct lines *l)
 {
     struct line *line = TAILQ_FIRST(&l->ready);

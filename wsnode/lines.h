@@ -69,6 +69,8 @@ enum err lines_add(struct lines *l, const char *name, struct line_item *item, si
     int64_t now_ms) MUST_CHECK;
 
 int64_t lines_length(const struct lines *l, const char *name); /* items; 0: there is no such line */
+/* The next ones by TAILQ_NEXT(item, link). NULL: there is no such line. */
+const struct line_item *lines_first(const struct lines *l, const char *name);
 
 /* The first item of a line that was ready: it is under way from now on. NULL: there is none. */
 struct line_item *lines_start(struct lines *l);

@@ -500,6 +500,18 @@ def test_sessions_are_told_again_when_redis_lost_everything(system, user):
     system.wait_told("opened", "online", "closed", "offline")
 
 
+def test_all_sessions_of_a_user_are_told_again(system, user):
+    system.start(events(**{"registry.session_ttl": "3s"}))
+    clients = [system.connect(user) for _ in range(4)]
+    system.wait_told("opened", "online", *["opened"] * 3)
+    system.redis.client.flushall()
+    system.wait_told("opened", "online", *["opened"] * 3)
+    for client in clients[1:]:
+        client.close()
+    system.wait_told("opened", "online", *["opened"] * 3, *["closed"] * 3)
+    assert fold(system.entries(EVENTS)) == ({user}, {clients[0].session_id: user})
+
+
 def test_a_backend_can_trust_its_online_list(system, user):
     """Users come and go on three nodes, and one dies in the middle."""
     system.start(events(), names=("node-a", "node-b", "node-c"))

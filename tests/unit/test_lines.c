@@ -94,9 +94,12 @@ static void next_item_of_a_session_waits_for_the_one_before(void **state)
     assert_null(lines_start(&lines));
     finish(first);
     assert_int_equal(lines_length(&lines, "a"), 1);
-    finish(expect_start("a2"));
+    struct line_item *second = expect_start("a2");
+    assert_ptr_equal(lines_first(&lines, "a"), second);
+    finish(second);
     assert_null(lines_start(&lines));
     assert_int_equal(lines_length(&lines, "a"), 0);
+    assert_null(lines_first(&lines, "a"));
 }
 
 static void sessions_do_not_wait_for_each_other(void **state)
