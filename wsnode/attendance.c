@@ -74,8 +74,7 @@ bool attendance_is_in(const struct session *s, const char *group)
         name_page(s, page);
         return strcmp(page, group) == 0;
     }
-    const struct subscription *sub =
-        s->subscriptions ? topic_table_find(s->subscriptions, group) : NULL;
+    const struct subscription *sub = topic_table_find(s->subscriptions, group);
     return sub && sub->is_told;
 }
 

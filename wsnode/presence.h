@@ -26,7 +26,7 @@ void presence_close(struct node *n, struct session *s);
 
 /* session_topic_describe_fetch() is asked for what; session_after_topic_fetch() comes; from
  * inside this call only if it failed. */
-void presence_fetch_topic(struct node *n, struct session *s, const char *topic);
+void presence_fetch_topic(struct node *n, const struct subscription *sub);
 /* A group got its first member, who waits for it: Redis is told at once, not on the next tick. */
 void presence_topics_changed(struct node *n);
 

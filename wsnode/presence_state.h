@@ -71,6 +71,7 @@ struct topic_request {
     int64_t sent_ms;
     char session_id[SESSION_ID_BYTES];
     char topic[ADDRESS_PART_BYTES_MAX + 1];
+    uint32_t number;
 };
 
 TAILQ_HEAD(topic_request_queue, topic_request);

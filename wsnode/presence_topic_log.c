@@ -22,7 +22,7 @@ static void fail(struct node *n, struct topic_request *r, int64_t now_ms)
         free(r);
         return;
     }
-    session_after_topic_fetch(n, s, r->topic, NULL);
+    session_after_topic_fetch(n, s, r->topic, r->number, NULL);
     r->due_ms = now_ms + RETRY_MS;
     TAILQ_INSERT_TAIL(&n->presence->failed_topics, r, link);
 }
@@ -41,7 +41,7 @@ static void after_fetch(struct node *n, enum err err, const struct redisReply *r
         fail(n, r, now_ms);
     } else {
         if (s) {
-            session_after_topic_fetch(n, s, r->topic, &fetched);
+            session_after_topic_fetch(n, s, r->topic, r->number, &fetched);
         }
         inbox_page_finish(&fetched.page);
         free(r);
@@ -55,7 +55,7 @@ static void send_fetch(struct node *n, struct topic_request *r, int64_t now_ms)
     struct topics_fetch fetch;
     struct command c;
 
-    if (!s || !session_topic_describe_fetch(s, r->topic, &fetch)) {
+    if (!s || !session_topic_describe_fetch(s, r->topic, r->number, &fetch)) {
         free(r);
         return;
     }
@@ -101,16 +101,17 @@ void presence_retry_topic_fetches(struct node *n, int64_t now_ms)
     }
 }
 
-void presence_fetch_topic(struct node *n, struct session *s, const char *topic)
+void presence_fetch_topic(struct node *n, const struct subscription *sub)
 {
     struct topic_request *r = calloc(1, sizeof(*r));
 
     if (!r) {
-        session_after_topic_fetch(n, s, topic, NULL);
+        session_after_topic_fetch(n, sub->session, topic_table_name(sub), sub->number, NULL);
         return;
     }
-    memcpy(r->session_id, s->id, sizeof(r->session_id));
-    (void)snprintf(r->topic, sizeof(r->topic), "%s", topic);
+    memcpy(r->session_id, sub->session->id, sizeof(r->session_id));
+    (void)snprintf(r->topic, sizeof(r->topic), "%s", topic_table_name(sub));
+    r->number = sub->number;
     TAILQ_INSERT_TAIL(&n->presence->waiting_topics, r, link);
     send_waiting(n, clock_mono_ms());
 }

@@ -133,14 +133,9 @@ static bool is_allowed(const struct node *n, const struct session *s, const char
     return topic_pattern_has(is_said ? s->grant->topics : n->config->topics_allow, topic);
 }
 
-static struct subscription *find(const struct session *s, const char *topic)
-{
-    return s->subscriptions ? topic_table_find(s->subscriptions, topic) : NULL;
-}
-
 void session_subscribe(struct node *n, struct session *s, const struct format_event *event)
 {
-    struct subscription *sub = find(s, event->topic);
+    struct subscription *sub = topic_table_find(s->subscriptions, event->topic);
 
     if (!sub && !is_allowed(n, s, event->topic)) {
         refuse(n, s, ERR_TOPIC_FORBIDDEN, event);
@@ -176,7 +171,7 @@ static void tell_ended(struct node *n, struct session *s, const char *topic, str
 
 void session_unsubscribe(struct node *n, struct session *s, const struct format_event *event)
 {
-    struct subscription *sub = find(s, event->topic);
+    struct subscription *sub = topic_table_find(s->subscriptions, event->topic);
     struct problem problem;
 
     if (sub && sub->by_backend) {
@@ -249,7 +244,7 @@ static void drop_unwanted(
 
 static void add_wanted(struct node *n, struct session *s, const char *topic)
 {
-    struct subscription *sub = find(s, topic);
+    struct subscription *sub = topic_table_find(s->subscriptions, topic);
 
     if (!sub && !(sub = add(n, s, topic))) {
         s->subscriptions->memberships_version = 0; /* so that the next refresh tries again */

@@ -10,9 +10,13 @@
 
 static const struct message_id no_id = {0, 0};
 
-static struct subscription *find(const struct session *s, const char *topic)
+/* The one that asked; NULL: it has ended, whether or not the client has subscribed again. */
+static struct subscription *find_fetching(
+    const struct session *s, const char *topic, uint32_t number)
 {
-    return s->subscriptions ? topic_table_find(s->subscriptions, topic) : NULL;
+    struct subscription *sub = topic_table_find(s->subscriptions, topic);
+
+    return sub && sub->number == number && sub->fetching ? sub : NULL;
 }
 
 static void want(struct subscription *sub, struct message_id id)
@@ -34,7 +38,7 @@ static void fetch(struct node *n, struct subscription *sub)
     sub->is_behind = false;
     sub->wanted = no_id;
     sub->fetching = true;
-    presence_fetch_topic(n, s, topic_table_name(sub));
+    presence_fetch_topic(n, sub);
 }
 
 void session_topic_begin(struct node *n, struct subscription *sub)
@@ -62,7 +66,7 @@ void session_topics_catch_up(struct node *n, struct session *s)
 void session_topic_check(
     struct node *n, struct session *s, const char *topic, struct message_id position)
 {
-    struct subscription *sub = find(s, topic);
+    struct subscription *sub = topic_table_find(s->subscriptions, topic);
 
     /* Below the watermark Redis may have lost entries: the fetch will tell. */
     if (sub && sub->has_place && message_id_compare(position, sub->watermark) != 0) {
@@ -118,7 +122,7 @@ static enum delivery_status forward_kept(
 
 void session_topic_pass(struct session *s, const struct envelope_message *m)
 {
-    struct subscription *sub = find(s, m->group);
+    struct subscription *sub = topic_table_find(s->subscriptions, m->group);
 
     if (!sub || !sub->has_place || sub->fetching || sub->is_behind) {
         return;
@@ -132,7 +136,7 @@ void session_topic_pass(struct session *s, const struct envelope_message *m)
 enum delivery_status session_topic_forward(
     struct node *n, struct session *s, const struct session_forward *f)
 {
-    struct subscription *sub = find(s, f->message->group);
+    struct subscription *sub = topic_table_find(s->subscriptions, f->message->group);
 
     if (!sub) {
         return DELIVERY_PASSED;
@@ -144,11 +148,11 @@ enum delivery_status session_topic_forward(
 }
 
 bool session_topic_describe_fetch(
-    const struct session *s, const char *topic, struct topics_fetch *out)
+    const struct session *s, const char *topic, uint32_t number, struct topics_fetch *out)
 {
-    const struct subscription *sub = find(s, topic);
+    const struct subscription *sub = find_fetching(s, topic, number);
 
-    if (!sub || !sub->fetching) {
+    if (!sub) {
         return false;
     }
     *out = (struct topics_fetch){.topic = topic_table_name(sub),
@@ -201,12 +205,12 @@ static void show_page(struct node *n, struct subscription *sub, const struct inb
     }
 }
 
-void session_after_topic_fetch(
-    struct node *n, struct session *s, const char *topic, const struct topics_fetched *fetched)
+void session_after_topic_fetch(struct node *n, struct session *s, const char *topic,
+    uint32_t number, const struct topics_fetched *fetched)
 {
-    struct subscription *sub = find(s, topic);
+    struct subscription *sub = find_fetching(s, topic, number);
 
-    if (!sub || !sub->fetching) {
+    if (!sub) {
         return;
     }
     sub->fetching = false;

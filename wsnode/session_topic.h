@@ -22,11 +22,12 @@ void session_topic_check(
 /* Fetches what had to wait: for the session to open, for its queue to drain, for Redis. */
 void session_topics_catch_up(struct node *n, struct session *s);
 
-/* For presence: what is to be fetched; false: nothing any more. The strings are borrowed. */
+/* For presence: what is to be fetched for the subscription of this number; false: nothing any more.
+ * The strings are borrowed. */
 bool session_topic_describe_fetch(
-    const struct session *s, const char *topic, struct topics_fetch *out);
+    const struct session *s, const char *topic, uint32_t number, struct topics_fetch *out);
 /* NULL: failed; session_topics_catch_up() tries again. */
-void session_after_topic_fetch(
-    struct node *n, struct session *s, const char *topic, const struct topics_fetched *fetched);
+void session_after_topic_fetch(struct node *n, struct session *s, const char *topic,
+    uint32_t number, const struct topics_fetched *fetched);
 
 #endif

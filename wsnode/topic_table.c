@@ -87,6 +87,7 @@ struct subscription *topic_table_add(
     sub->session = s;
     sub->topic = entry;
     sub->place = entry->count;
+    sub->number = ++t->last_number;
     entry->subscriptions[entry->count++] = sub;
     LIST_INSERT_HEAD(&of_session->list, sub, of_session);
     of_session->count++;
@@ -113,6 +114,9 @@ struct subscription *topic_table_find(const struct subscriptions *of_session, co
 {
     struct subscription *sub;
 
+    if (!of_session) {
+        return NULL;
+    }
     LIST_FOREACH(sub, &of_session->list, of_session)
     {
         if (strcmp(sub->topic->name, topic) == 0) {

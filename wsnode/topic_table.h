@@ -20,6 +20,7 @@ struct subscription {
     struct topic_waiter waiter; /* until the node is in the topic, in Redis */
     char *ref;                  /* owned: of the client's frame, until it is answered; or NULL */
     uint32_t place;             /* among the topic's */
+    uint32_t number;            /* another one than of those that ended before */
     bool by_client;             /* one of the two at least */
     bool by_backend;
     bool is_told;     /* the client knows that it gets what is sent */
@@ -43,6 +44,7 @@ struct subscriptions {
 
 struct topic_table {
     struct topic_entry *by_name; /* uthash; owned */
+    uint32_t last_number;
 };
 
 /* Adds one to a topic and to its session's. NULL: no memory. */
@@ -51,7 +53,7 @@ struct subscription *topic_table_add(
 /* Takes it out of both, and frees it. It waits for nothing. */
 void topic_table_remove(
     struct topic_table *t, struct subscriptions *of_session, struct subscription *sub);
-/* NULL: the session does not subscribe to it. */
+/* NULL: the session does not subscribe to it. of_session may be NULL: to none. */
 struct subscription *topic_table_find(const struct subscriptions *of_session, const char *topic);
 const char *topic_table_name(const struct subscription *sub);
 

@@ -56,12 +56,13 @@ void presence_fetch_memberships(struct node *n, struct session *s)
     fake_presence.membership_fetches++;
 }
 
-void presence_fetch_topic(struct node *n, struct session *s, const char *topic)
+void presence_fetch_topic(struct node *n, const struct subscription *sub)
 {
     (void)n;
-    (void)s;
     fake_presence.topic_fetches++;
-    snprintf(fake_presence.fetched_topic, sizeof(fake_presence.fetched_topic), "%s", topic);
+    fake_presence.fetched_number = sub->number;
+    snprintf(fake_presence.fetched_topic, sizeof(fake_presence.fetched_topic), "%s",
+        topic_table_name(sub));
 }
 
 void presence_topics_changed(struct node *n)

@@ -17,6 +17,7 @@ struct fake_presence {
     int topics_changes;
     int topic_fetches;
     char fetched_topic[ADDRESS_PART_BYTES_MAX + 1]; /* the last one */
+    uint32_t fetched_number;                        /* of its subscription */
     int membership_fetches;
     char last_id[MESSAGE_ID_BYTES];  /* of the last open */
     struct message_id fetched_after; /* of the last fetch */

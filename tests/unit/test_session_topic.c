@@ -27,8 +27,9 @@ static void confirm(void)
     }
 }
 
-/* Redis answers: the log after `begin` has these numbers, and ends with `last`. */
-static void answer(const int *numbers, int begin, int last, bool recovered)
+/* Redis answers what was asked for this subscription: the log after `begin` has these numbers, and
+ * ends with `last`. */
+static void answer_for(uint32_t asked, const int *numbers, int begin, int last, bool recovered)
 {
     struct inbox_entry entries[16];
     struct topics_fetched fetched = {.recovered = recovered, .start = message_number(begin)};
@@ -40,7 +41,12 @@ static void answer(const int *numbers, int begin, int last, bool recovered)
         entries[fetched.page.count] =
             (struct inbox_entry){.id = message_number(number), .payload = payload_of(number)};
     }
-    session_after_topic_fetch(&rig.node, s, "log", &fetched);
+    session_after_topic_fetch(&rig.node, s, "log", asked, &fetched);
+}
+
+static void answer(const int *numbers, int begin, int last, bool recovered)
+{
+    answer_for(fake_presence.fetched_number, numbers, begin, last, recovered);
 }
 
 /* Subscribed, and standing behind 5. */
@@ -247,7 +253,7 @@ static void failed_fetch_is_made_again(void **state)
     s = rig_live(&format_v1, 100);
     rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"log\"}");
     confirm();
-    session_after_topic_fetch(&rig.node, s, "log", NULL);
+    session_after_topic_fetch(&rig.node, s, "log", fake_presence.fetched_number, NULL);
     assert_no_frame(s);
     session_topics_catch_up(&rig.node, s);
     assert_int_equal(fake_presence.topic_fetches, 2);
@@ -263,9 +269,30 @@ static void going_back_voids_what_is_being_fetched(void **state)
     rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"log\",\"lastId\":\"2-0\"}");
     answer(NUMBERS(6, 7, 8), 5, 8, true);
     assert_no_frame(s);
-    assert_true(session_topic_describe_fetch(s, "log", &fetch));
+    assert_true(session_topic_describe_fetch(s, "log", fake_presence.fetched_number, &fetch));
     assert_false(fetch.from_now);
     assert_id(fetch.after, 2);
+    answer(NUMBERS(3, 4), 2, 4, true);
+    assert_frame(
+        s, "{\"type\":\"subscribed\",\"topic\":\"log\",\"position\":\"2-0\",\"recovered\":true}");
+    assert_message(3, REPLAY);
+}
+
+static void fetch_of_a_subscription_that_ended_is_not_for_the_next_one(void **state)
+{
+    struct topics_fetch fetch;
+
+    (void)state;
+    subscribe();
+    (void)forward(8, 7);
+    uint32_t ended = fake_presence.fetched_number;
+    rig_text(s, "{\"type\":\"unsubscribe\",\"topic\":\"log\"}");
+    rig_text(s, "{\"type\":\"subscribe\",\"topic\":\"log\",\"lastId\":\"2-0\"}");
+    confirm();
+    rig_discard_frames(s);
+    assert_false(session_topic_describe_fetch(s, "log", ended, &fetch));
+    answer_for(ended, NUMBERS(6, 7, 8), 5, 8, true);
+    assert_no_frame(s);
     answer(NUMBERS(3, 4), 2, 4, true);
     assert_frame(
         s, "{\"type\":\"subscribed\",\"topic\":\"log\",\"position\":\"2-0\",\"recovered\":true}");
@@ -323,6 +350,7 @@ int main(void)
         test(lost_entries_are_told),
         test(failed_fetch_is_made_again),
         test(going_back_voids_what_is_being_fetched),
+        test(fetch_of_a_subscription_that_ended_is_not_for_the_next_one),
         test(log_is_not_read_before_the_session_is_open),
         test(who_left_is_not_meant),
         test(session_that_ends_while_it_is_told_takes_its_subscription_along),
