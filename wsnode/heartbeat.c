@@ -98,7 +98,7 @@ static void renew(struct node *n, int64_t now_ms)
     struct command c;
 
     h->next_ms = now_ms + n->config->registry_node_lease_ms / 3;
-    if (h->awaiting) {
+    if (h->awaiting || h->released) {
         return; /* redis_async ends what takes too long */
     }
     h->sent_ms = now_ms;
@@ -133,7 +133,7 @@ void heartbeat_on_tick(struct node *n, int64_t now_ms)
 {
     const struct heartbeat *h = n->heartbeat;
 
-    if (!h->released && now_ms >= h->next_ms && redis_async_is_ready(n->redis)) {
+    if (now_ms >= h->next_ms && redis_async_is_ready(n->redis)) {
         renew(n, now_ms);
     }
 }

@@ -11,8 +11,10 @@ enum err heartbeat_create(struct node *n) MUST_CHECK; /* n->heartbeat */
 void heartbeat_destroy(struct node *n);
 
 /*
- * Renews at once. To be called before anything is registered: commands keep their order, so whoever
- * sees an entry of this node finds its lease as well, and does not take it for a ghost.
+ * Renews at once. To be called before anything is registered: to one server commands keep their
+ * order, so whoever sees an entry of this node finds its lease as well, and does not take it for a
+ * ghost. In a cluster the lease may come a moment after it; the next refresh brings back what was
+ * removed by then.
  */
 void heartbeat_on_redis_ready(struct node *n);
 void heartbeat_on_tick(struct node *n, int64_t now_ms);

@@ -136,9 +136,11 @@ enum err presence_create(struct node *n)
     window_init(&p->closes);
     window_init(&p->fetches);
     TAILQ_INIT(&p->waiting);
+    TAILQ_INIT(&p->failed_opens);
     TAILQ_INIT(&p->waiting_topics);
     TAILQ_INIT(&p->failed_topics);
     TAILQ_INIT(&p->closings);
+    TAILQ_INIT(&p->failed_closings);
     TAILQ_INIT(&p->waiting_fetches);
     TAILQ_INIT(&p->failed);
     TAILQ_INIT(&p->retries);

@@ -14,22 +14,36 @@
 #define CLOSINGS_MAX 100000
 #define CLOSE_RETRY_MS 250
 
-static void take_out(struct presence *p, struct closing *c)
+/* Those that failed come first: they are older. NULL: there is none, or none of these is due. */
+static struct closing *take_next(struct presence *p, int64_t now_ms)
 {
-    TAILQ_REMOVE(&p->closings, c, link);
-    p->closings_count--;
+    struct closing_queue *queue = &p->failed_closings;
+    struct closing *c = TAILQ_FIRST(queue);
+
+    if (!c || c->due_ms > now_ms) {
+        queue = &p->closings;
+        c = TAILQ_FIRST(queue);
+    }
+    if (c) {
+        TAILQ_REMOVE(queue, c, link);
+        p->closings_count--;
+    }
+    return c;
 }
 
-static void put_back(struct presence *p, struct closing *c, int64_t due_ms)
+static void keep(struct presence *p, struct closing_queue *queue, struct closing *c)
 {
-    c->due_ms = due_ms;
-    TAILQ_INSERT_TAIL(&p->closings, c, link);
+    TAILQ_INSERT_TAIL(queue, c, link);
     p->closings_count++;
     if (p->closings_count > CLOSINGS_MAX) {
-        struct closing *oldest = TAILQ_FIRST(&p->closings);
-        take_out(p, oldest);
-        free(oldest);
+        free(take_next(p, INT64_MAX));
     }
+}
+
+static void try_again_later(struct presence *p, struct closing *c, int64_t now_ms)
+{
+    c->due_ms = now_ms + CLOSE_RETRY_MS;
+    keep(p, &p->failed_closings, c);
 }
 
 static void after_close(struct node *n, enum err err, const struct redisReply *reply, void *arg)
@@ -42,7 +56,7 @@ static void after_close(struct node *n, enum err err, const struct redisReply *r
     p->pending--;
     window_answered(&p->closes, now_ms - c->sent_ms, n->config->redis_command_timeout_ms);
     if (err) {
-        put_back(p, c, now_ms + CLOSE_RETRY_MS);
+        try_again_later(p, c, now_ms);
     } else {
         free(c);
     }
@@ -54,12 +68,11 @@ static void send_closing(struct node *n, struct closing *closing, int64_t now_ms
     struct presence *p = n->presence;
     struct command c;
 
-    take_out(p, closing);
     command_init(&c);
     registry_close_command(
         &c, n->config->redis_prefix, closing->user_id, closing->session_id, n->id, n->boot);
     if (presence_run(n, &c, after_close, closing)) {
-        put_back(p, closing, now_ms + CLOSE_RETRY_MS);
+        try_again_later(p, closing, now_ms); /* others may have another server */
     } else {
         closing->sent_ms = now_ms;
         window_sent(&p->closes);
@@ -72,7 +85,7 @@ void presence_send_closings(struct node *n, int64_t now_ms)
     struct closing *c;
 
     while (window_is_open(&p->closes) && redis_async_is_ready(n->redis) &&
-           (c = TAILQ_FIRST(&p->closings)) && c->due_ms <= now_ms) {
+           (c = take_next(p, now_ms))) {
         send_closing(n, c, now_ms);
     }
 }
@@ -87,7 +100,7 @@ void presence_send_close(struct node *n, const char *user_id, const char *sessio
     }
     (void)snprintf(c->session_id, sizeof(c->session_id), "%s", session_id);
     (void)snprintf(c->user_id, sizeof(c->user_id), "%s", user_id);
-    put_back(n->presence, c, now_ms);
+    keep(n->presence, &n->presence->closings, c);
     presence_send_closings(n, now_ms);
 }
 
@@ -106,8 +119,7 @@ void presence_end_closings(struct presence *p)
 {
     struct closing *c;
 
-    while ((c = TAILQ_FIRST(&p->closings))) {
-        take_out(p, c);
+    while ((c = take_next(p, INT64_MAX))) {
         free(c);
     }
 }

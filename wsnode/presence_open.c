@@ -14,13 +14,20 @@
 
 #define OPEN_RETRY_MS 250
 
+static void unqueue(struct presence *p, struct opening *o)
+{
+    if (o->place == OPENING_WAITS) {
+        TAILQ_REMOVE(&p->waiting, o, link);
+    } else if (o->place == OPENING_FAILED) {
+        TAILQ_REMOVE(&p->failed_opens, o, link);
+    }
+}
+
 static void opening_destroy(struct presence *p, struct opening *o)
 {
     HASH_DELETE(by_id, p->openings, o);
     topics_local_cancel(&o->groups);
-    if (o->place == OPENING_WAITS) {
-        TAILQ_REMOVE(&p->waiting, o, link);
-    }
+    unqueue(p, o);
     free(o);
 }
 
@@ -32,11 +39,11 @@ static struct opening *opening_find(const struct presence *p, const char *sessio
     return o;
 }
 
-static void opening_wait(struct presence *p, struct opening *o, int64_t due_ms)
+static void try_again_later(struct presence *p, struct opening *o, int64_t now_ms)
 {
-    o->due_ms = due_ms;
-    o->place = OPENING_WAITS;
-    TAILQ_INSERT_TAIL(&p->waiting, o, link);
+    o->due_ms = now_ms + OPEN_RETRY_MS;
+    o->place = OPENING_FAILED;
+    TAILQ_INSERT_TAIL(&p->failed_opens, o, link);
 }
 
 static void after_open(struct node *n, enum err err, const struct redisReply *reply, void *arg)
@@ -49,7 +56,7 @@ static void after_open(struct node *n, enum err err, const struct redisReply *re
 
     p->pending--;
     window_answered(&p->opens, now_ms - o->sent_ms, n->config->redis_command_timeout_ms);
-    opening_wait(p, o, now_ms + OPEN_RETRY_MS);
+    try_again_later(p, o, now_ms);
     if (!s || s->state != SESSION_OPENING) {
         /* It ended in the meantime; only now is it sure that its close comes after its open. */
         presence_send_close(n, o->user_id, o->session_id);
@@ -86,11 +93,11 @@ static bool send_open(struct node *n, struct opening *o, const struct session *s
         .max_of_key = n->config->node_max_sessions_per_key};
     command_init(&c);
     registry_open_command(&c, n->config->redis_prefix, &open);
-    TAILQ_REMOVE(&p->waiting, o, link);
+    unqueue(p, o);
     o->place = OPENING_IN_FLIGHT;
     o->sent_ms = now_ms;
     if (presence_run_confirmed(n, &c, after_open, o)) {
-        opening_wait(p, o, now_ms + OPEN_RETRY_MS); /* others may have another server */
+        try_again_later(p, o, now_ms); /* others may have another server */
         return true;
     }
     o->was_sent = true;
@@ -113,9 +120,17 @@ static bool awaits_group(struct node *n, struct opening *o, const struct session
     if (session_groups_await(n, s, &o->groups)) {
         return false;
     }
-    TAILQ_REMOVE(&n->presence->waiting, o, link);
+    unqueue(n->presence, o);
     o->place = OPENING_AWAITS_GROUP;
     return true;
+}
+
+/* NULL: there is none. */
+static struct opening *next_due(const struct presence *p, int64_t now_ms)
+{
+    struct opening *failed = TAILQ_FIRST(&p->failed_opens);
+
+    return failed && failed->due_ms <= now_ms ? failed : TAILQ_FIRST(&p->waiting);
 }
 
 void presence_send_waiting(struct node *n, int64_t now_ms)
@@ -124,7 +139,7 @@ void presence_send_waiting(struct node *n, int64_t now_ms)
     struct opening *o;
 
     while (window_is_open(&p->opens) && redis_async_is_ready(n->redis) &&
-           (o = TAILQ_FIRST(&p->waiting)) && o->due_ms <= now_ms) {
+           (o = next_due(p, now_ms))) {
         const struct session *s = session_table_find(&n->table, o->session_id);
         if (!s) {
             opening_destroy(p, o);
@@ -153,7 +168,8 @@ void presence_open(struct node *n, struct session *s, const char *last_id)
         return;
     }
     int64_t now_ms = clock_mono_ms();
-    opening_wait(n->presence, o, now_ms);
+    o->place = OPENING_WAITS;
+    TAILQ_INSERT_TAIL(&n->presence->waiting, o, link);
     presence_send_topics(n, now_ms);
     presence_send_waiting(n, now_ms);
 }

@@ -1,7 +1,8 @@
 /*
  * What the files of presence share: presence.c (the whole, refreshes), presence_open.c (opens),
- * presence_topics.c (groups), presence_close.c (closes), presence_inbox.c (fetches and acks).
- * Nobody else includes it.
+ * presence_topics.c (groups), presence_topic_log.c (fetches from their logs), presence_close.c
+ * (closes), presence_inbox.c (fetches and acks), presence_memberships.c, presence_hints.c. Nobody
+ * else includes it.
  */
 #ifndef WSNODE_PRESENCE_STATE_H
 #define WSNODE_PRESENCE_STATE_H
@@ -15,7 +16,8 @@
 #include "wsnode/window.h"
 
 enum opening_place {
-    OPENING_WAITS, /* in waiting */
+    OPENING_WAITS,  /* in waiting */
+    OPENING_FAILED, /* in failed_opens */
     OPENING_AWAITS_GROUP,
     OPENING_IN_FLIGHT
 };
@@ -23,13 +25,13 @@ enum opening_place {
 /* A session whose open has not been answered. */
 struct opening {
     UT_hash_handle by_id;
-    TAILQ_ENTRY(opening) link;  /* if it waits */
+    TAILQ_ENTRY(opening) link;  /* if it waits or failed */
     struct topic_waiter groups; /* if it awaits one of its groups */
     enum opening_place place;
     char session_id[SESSION_ID_BYTES];
     char user_id[ADDRESS_PART_BYTES_MAX + 1];
     char last_id[MESSAGE_ID_BYTES];
-    int64_t due_ms;
+    int64_t due_ms;  /* if it failed: when it is tried again */
     int64_t sent_ms; /* if in flight */
     bool was_sent;   /* the registry may know it, whatever was answered */
 };
@@ -57,8 +59,8 @@ struct ack {
 
 /* A session that has ended, and whose entry has yet to go. */
 struct closing {
-    TAILQ_ENTRY(closing) link; /* in closings, unless in flight */
-    int64_t due_ms;
+    TAILQ_ENTRY(closing) link; /* in closings or failed_closings, unless in flight */
+    int64_t due_ms;            /* if it failed: when it is tried again */
     int64_t sent_ms; /* if in flight */
     char session_id[SESSION_ID_BYTES];
     char user_id[ADDRESS_PART_BYTES_MAX + 1];
@@ -80,12 +82,14 @@ TAILQ_HEAD(closing_queue, closing);
 TAILQ_HEAD(request_queue, request);
 
 struct presence {
-    struct opening *openings;     /* uthash: all of them */
-    struct opening_queue waiting; /* those to be sent, in order of due time */
+    struct opening *openings;          /* uthash: all of them */
+    struct opening_queue waiting;      /* those to be sent */
+    struct opening_queue failed_opens; /* in order of due time */
     struct window opens;
-    struct window tellings;        /* of groups */
-    struct closing_queue closings; /* those to be sent, in order of due time */
-    int64_t closings_count;        /* in closings */
+    struct window tellings;               /* of groups */
+    struct closing_queue closings;        /* those to be sent */
+    struct closing_queue failed_closings; /* in order of due time */
+    int64_t closings_count;               /* in both */
     struct window closes;
     struct ack *acks; /* uthash, in order of coming */
     int64_t acks_due_ms;

@@ -26,6 +26,7 @@ struct topic_local {
     bool asked_to_join;
     bool asked_first; /* Redis had been told nothing before */
     bool again;       /* what is asked now may be lost already */
+    bool has_news;    /* that what is asked now may not know yet */
     char name[];
 };
 
@@ -172,6 +173,8 @@ void topics_local_tell_now(struct topics_local *t, const char *group, int64_t no
 
     if (topic && topic->ring) {
         put(topic, &t->due, now_ms);
+    } else if (topic) {
+        topic->has_news = true;
     }
 }
 
@@ -239,9 +242,10 @@ void topics_local_after(struct node *n, struct topic_local *topic, bool ok, int6
 {
     struct topics_local *t = &n->topics;
     bool again = topic->again;
+    bool has_news = topic->has_news;
 
     t->asking--;
-    topic->again = false;
+    topic->again = topic->has_news = false;
     if (!topic->asked_to_join) {
         after_leave(t, topic, now_ms);
     } else if (topic->members == 0 || again) {
@@ -250,7 +254,7 @@ void topics_local_after(struct node *n, struct topic_local *topic, bool ok, int6
         put(topic, &t->retries, now_ms);
     } else {
         topic->joined = true;
-        put(topic, &t->refreshes, now_ms);
+        put(topic, has_news ? &t->due : &t->refreshes, now_ms);
         tell_waiters(n, topic); /* last: its last member may leave, and end it */
     }
 }

@@ -327,6 +327,22 @@ def test_cluster_failover_holds_up_only_the_users_of_that_master(make_stack):
         stack.wait_online(user, 1)
 
 
+def test_who_waits_for_a_master_that_is_away_holds_up_nobody_else(make_stack):
+    stack = make_stack(nodes=["node-a"], redis_class=RedisCluster, options={"node.registry_wait": "30s"})
+    node, redis = stack.nodes[0], stack.redis
+    (hit, master), (spared, _) = users_by_master(redis, 2)
+    stack.connect(0, f"/websocket/{spared}")  # so that the groups are in Redis
+    for server in (replica_of(redis, master), master):
+        server.kill()
+    for _ in range(3):
+        stack.clients.append(Client(f"{node.url}/websocket/{hit}"))
+    wait_until(lambda: len(node.internal("GET", "/sessions").data["sessions"]) == 4, what="all handshakes")
+    began = time.monotonic()
+    for _ in range(20):
+        stack.connect(0, f"/websocket/{spared}")
+    assert time.monotonic() - began < 2, "each waited for the next attempt of those who cannot be served"
+
+
 @contextlib.contextmanager
 def crowd_that_comes_and_goes(node, count):
     ending = threading.Event()

@@ -228,6 +228,23 @@ static void all_is_told_again_when_redis_lost_it(void **state)
     assert_nothing_due();
 }
 
+static void news_are_asked_for_at_once_and_after_what_is_under_way(void **state)
+{
+    (void)state;
+    topics_local_tell_now(topics, "t", now_ms); /* nobody is there */
+    join("t");
+    tell("t", true);
+    assert_nothing_due();
+    topics_local_tell_now(topics, "t", now_ms);
+    struct topic_local *asked = next("t", true);
+    topics_local_tell_now(topics, "t", now_ms);
+    assert_nothing_due();
+    after(asked, true);
+    assert_true(is_joined("t"));
+    tell("t", true);
+    assert_nothing_due();
+}
+
 static void each_telling_counts_longer_than_those_before(void **state)
 {
     (void)state;
@@ -304,6 +321,7 @@ int main(void)
         test(leave_that_fails_is_left_to_expire),
         test(group_is_told_again_every_third_of_the_ttl),
         test(all_is_told_again_when_redis_lost_it),
+        test(news_are_asked_for_at_once_and_after_what_is_under_way),
         test(each_telling_counts_longer_than_those_before),
         test(order_is_carried_out_once),
         test(order_that_a_refresh_tells_is_for_those_who_are_there),
