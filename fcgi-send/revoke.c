@@ -12,6 +12,7 @@
 #include "fcgi-send/request_json.h"
 #include "fcgi-send/routes.h"
 #include "shared/clock.h"
+#include "shared/dismissal.h"
 #include "shared/revocation.h"
 #include "shared/token.h"
 
@@ -53,28 +54,6 @@ static enum err read_token_id(struct json_object *body, struct asked *out, struc
     return err;
 }
 
-/* It goes into a close frame. */
-static enum err read_reason(struct json_object *body, struct asked *out, struct problem *p)
-{
-    struct slice text = {NULL, 0};
-    enum err err = json_get_string(FIELD("reason"), &text, p);
-
-    if (err || !text.at) {
-        return err;
-    }
-    if (text.len > CLOSE_REASON_BYTES_MAX) {
-        return problem_set(p, ERR_BAD_VALUE, "reason", "reason has %zu bytes; at most %d fit",
-            text.len, CLOSE_REASON_BYTES_MAX);
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f) {
-            return problem_set(p, ERR_BAD_VALUE, "reason", "reason has a control character");
-        }
-    }
-    memcpy(out->reason, text.at, text.len);
-    return ERR_OK;
-}
-
 static enum err read_body(const struct request *req, struct asked *out, struct problem *p)
 {
     static const char *const names[] = {"userId", "tokenId", "reason", NULL};
@@ -85,7 +64,7 @@ static enum err read_body(const struct request *req, struct asked *out, struct p
         return err;
     }
     if (!(err = read_user(body, out, p)) && !(err = read_token_id(body, out, p))) {
-        err = read_reason(body, out, p);
+        err = dismissal_parse_reason(body, out->reason, p);
     }
     json_object_put(body);
     return err;

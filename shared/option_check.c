@@ -272,16 +272,27 @@ static bool upstream_url_is_one(const struct config *c)
 }
 
 /* A header's value: RFC 9110 5.5. */
-static bool hook_secret_is_visible(const struct config *c)
+static bool fits_a_header(const char *secret)
 {
-    for (const char *at = c->upstream_hook_secret; *at; at++) {
+    for (const char *at = secret; *at; at++) {
         if (*at < '!' || *at > '~') {
             return false;
         }
     }
-    return strlen(c->upstream_hook_secret) <= HOOK_SECRET_CHARS_MAX;
+    return strlen(secret) <= HOOK_SECRET_CHARS_MAX;
 }
 
+static bool hook_secret_fits(const struct config *c)
+{
+    return fits_a_header(c->hook_secret);
+}
+
+static bool upstream_secret_fits(const struct config *c)
+{
+    return fits_a_header(c->upstream_hook_secret);
+}
+
+#define HEADER_SECRET "must be empty or at most 512 visible ASCII characters"
 #define USER "must be user or user:group, both of this host"
 #define IP_PORT "must be ip:port, such as 127.0.0.1:9001 or [::1]:9001"
 
@@ -356,8 +367,8 @@ static const struct option_rule rules[] = {
     {OPTION_upstream_hook_url, upstream_url_is_one,
         "must be http://… or https://…, without user and password; it is needed with upstream.to "
         "or events.to = hook"},
-    {OPTION_upstream_hook_secret, hook_secret_is_visible,
-        "must be empty or at most 512 visible ASCII characters"},
+    {OPTION_upstream_hook_secret, upstream_secret_fits, HEADER_SECRET},
+    {OPTION_hook_secret, hook_secret_fits, HEADER_SECRET},
 };
 
 enum err option_check(

@@ -41,6 +41,12 @@ struct announce_bringer {
 
 static void ask(struct announce_bringer *b);
 
+static void try_later(struct announce_bringer *b)
+{
+    backoff_fail(&b->backoff, clock_mono_ms(), PAUSE_MIN_MS, PAUSE_MAX_MS);
+    b->next_ms = b->backoff.due_ms;
+}
+
 static void after_post(struct node *n, const struct http_reply *reply, void *arg)
 {
     struct announce_bringer *b = arg;
@@ -55,8 +61,7 @@ static void after_post(struct node *n, const struct http_reply *reply, void *arg
     }
     log_limited(LOG_WARN, "the backend does not take events", "status=%d why=\"%s\"", reply->status,
         reply->status == 0 ? reply->why : "");
-    backoff_fail(&b->backoff, clock_mono_ms(), PAUSE_MIN_MS, PAUSE_MAX_MS);
-    b->next_ms = b->backoff.due_ms;
+    try_later(b);
 }
 
 static void post(struct announce_bringer *b)
@@ -64,6 +69,10 @@ static void post(struct announce_bringer *b)
     enum err err = upstream_post(b->node, b->http, b->batch.last_id, &b->body, after_post, b);
 
     b->busy = err == ERR_OK;
+    if (err) {
+        log_limited(LOG_ERROR, "events cannot be posted", "why=%s", err_text(err));
+        try_later(b);
+    }
 }
 
 static void after_ask(struct node *n, enum err err, const struct redisReply *reply, void *arg)
@@ -79,7 +88,12 @@ static void after_ask(struct node *n, enum err err, const struct redisReply *rep
     }
     b->brought[0] = '\0';
     buf_reset(&b->body);
-    if (events_bring_decode(reply, &b->body, &b->batch) || buf_err(&b->body) || !b->batch.is_ours) {
+    if ((err = events_bring_decode(reply, &b->body, &b->batch)) || (err = buf_err(&b->body))) {
+        log_limited(LOG_ERROR, "events cannot be read", "why=%s", err_text(err));
+        try_later(b);
+        return;
+    }
+    if (!b->batch.is_ours) {
         return;
     }
     b->next_ms = now_ms + IDLE_MS;

@@ -365,6 +365,8 @@ static void config_refuses_options_that_do_not_go_together(void **state)
             "6: upstream.hook_url: must be http://… or https://…, without user and password; it is "
             "needed with upstream.to "
             "or events.to = hook"},
+        {PROGRAM_NODE, NEEDED "[hook]\nsecret = two words\n",
+            "6: hook.secret: must be empty or at most 512 visible ASCII characters"},
         {PROGRAM_NODE, NEEDED "[upstream]\nhook_secret = two words\n",
             "6: upstream.hook_secret: must be empty or at most 512 visible ASCII characters"},
         {PROGRAM_SEND, NEEDED "[send]\ntls_only = yes\n",
