@@ -3,7 +3,7 @@
  */
 #include "fcgi-send/report.h"
 
-#include <inttypes.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "fcgi-send/response.h"

@@ -2,7 +2,6 @@
  * POST /socketSend, from the body to the answer, for one message or many. routes.c has authorized
  * the caller before.
  */
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

@@ -6,7 +6,6 @@
 
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "shared/clock.h"

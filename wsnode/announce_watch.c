@@ -28,10 +28,18 @@ struct suspect {
     int64_t lost; /* sessions told */
 };
 
+/* What is told once it is due: portion by portion, until nothing is left. */
+struct duty {
+    struct announce_watch *watch; /* borrowed */
+    void (*add_command)(struct command *c, const struct events_rules *rules, int64_t count);
+};
+
 struct announce_watch {
     struct node *node;                /* borrowed */
     const struct events_rules *rules; /* borrowed */
-    struct suspect *suspects;         /* owned; of this round */
+    struct duty offline;
+    struct duty parted;
+    struct suspect *suspects; /* owned; of this round */
     int64_t next_ms;
     size_t awaited; /* answers */
 };
@@ -50,48 +58,26 @@ static int64_t count_of(enum err err, const struct redisReply *reply)
     return !err && redis_reply_int(reply, &count) == ERR_OK ? count : 0;
 }
 
-static void tell_offline(struct announce_watch *w);
+static void tell_due(struct duty *d);
 
-static void after_offline(struct node *n, enum err err, const struct redisReply *reply, void *arg)
+static void after_due(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
-    struct announce_watch *w = arg;
+    struct duty *d = arg;
 
     (void)n;
-    w->awaited--;
+    d->watch->awaited--;
     if (count_of(err, reply) == PORTION) {
-        tell_offline(w);
+        tell_due(d);
     }
 }
 
-static void tell_offline(struct announce_watch *w)
+static void tell_due(struct duty *d)
 {
     struct command c;
 
     command_init(&c);
-    events_offline_command(&c, w->rules, PORTION);
-    run(w, &c, after_offline, w);
-}
-
-static void tell_parted(struct announce_watch *w);
-
-static void after_parted(struct node *n, enum err err, const struct redisReply *reply, void *arg)
-{
-    struct announce_watch *w = arg;
-
-    (void)n;
-    w->awaited--;
-    if (count_of(err, reply) == PORTION) {
-        tell_parted(w);
-    }
-}
-
-static void tell_parted(struct announce_watch *w)
-{
-    struct command c;
-
-    command_init(&c);
-    attendance_parted_command(&c, w->rules, PORTION);
-    run(w, &c, after_parted, w);
+    d->add_command(&c, d->watch->rules, PORTION);
+    run(d->watch, &c, after_due, d);
 }
 
 static void tell_lost(struct suspect *s);
@@ -181,8 +167,8 @@ static void after_watch(struct node *n, enum err err, const struct redisReply *r
     if (err || redis_reply_is_nil(reply)) {
         return;
     }
-    tell_offline(w);
-    tell_parted(w);
+    tell_due(&w->offline);
+    tell_due(&w->parted);
     command_init(&c);
     events_nodes_command(&c, w->rules);
     run(w, &c, after_nodes, w);
@@ -195,6 +181,8 @@ struct announce_watch *announce_watch_create(struct node *n, const struct events
     if (w) {
         w->node = n;
         w->rules = rules;
+        w->offline = (struct duty){w, events_offline_command};
+        w->parted = (struct duty){w, attendance_parted_command};
     }
     return w;
 }

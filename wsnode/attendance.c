@@ -78,30 +78,34 @@ bool attendance_is_in(const struct session *s, const char *group)
     return sub && sub->is_told;
 }
 
-static void add_group(const struct node *n, const char *group, struct buf *groups)
-{
-    if (attendance_has_group(n, group)) {
-        buf_addf(groups, "%s\n", group);
-    }
-}
+typedef void group_fn(struct node *n, const struct session *s, const char *group, void *arg);
 
-/* All of its groups that are to be told of, between line feeds: its page, and the topics that it
- * was told of. */
-static void name_groups(const struct node *n, const struct session *s, struct buf *groups)
+/* All of its groups that are to be told of: its page, and the topics that it was told of. */
+static void each_group(struct node *n, const struct session *s, group_fn *fn, void *arg)
 {
     char page[GROUP_NAME_BYTES];
     const struct subscription *sub;
 
     name_page(s, page);
-    add_group(n, page, groups);
-    if (s->subscriptions) {
-        LIST_FOREACH(sub, &s->subscriptions->list, of_session)
-        {
-            if (sub->is_told) {
-                add_group(n, topic_table_name(sub), groups);
-            }
+    if (attendance_has_group(n, page)) {
+        fn(n, s, page, arg);
+    }
+    if (!s->subscriptions) {
+        return;
+    }
+    LIST_FOREACH(sub, &s->subscriptions->list, of_session)
+    {
+        if (sub->is_told && attendance_has_group(n, topic_table_name(sub))) {
+            fn(n, s, topic_table_name(sub), arg);
         }
     }
+}
+
+static void add_name(struct node *n, const struct session *s, const char *group, void *arg)
+{
+    (void)n;
+    (void)s;
+    buf_addf(arg, "%s\n", group);
 }
 
 static void announce_all(struct node *n, const struct session *s, bool is_in)
@@ -109,38 +113,24 @@ static void announce_all(struct node *n, const struct session *s, bool is_in)
     struct buf groups;
 
     buf_init(&groups, GROUPS_BYTES_MAX);
-    name_groups(n, s, &groups);
+    each_group(n, s, add_name, &groups);
     if (groups.len > 0) {
         announce_groups(n, s, is_in, buf_str(&groups));
     }
     buf_finish(&groups);
 }
 
-static void call_roll(struct node *n, const struct session *s, const char *group)
+static void call_roll(struct node *n, const struct session *s, const char *group, void *arg)
 {
-    if (attendance_has_group(n, group)) {
-        attendance_call_roll(n, group, s, n->now_ms);
-    }
+    (void)arg;
+    attendance_call_roll(n, group, s, n->now_ms);
 }
 
 void attendance_begin(struct node *n, struct session *s)
 {
-    char page[GROUP_NAME_BYTES];
-    const struct subscription *sub;
-
-    if (!n->attendance) {
-        return;
-    }
-    announce_all(n, s, true);
-    name_page(s, page);
-    call_roll(n, s, page);
-    if (s->subscriptions) {
-        LIST_FOREACH(sub, &s->subscriptions->list, of_session)
-        {
-            if (sub->is_told) {
-                call_roll(n, s, topic_table_name(sub));
-            }
-        }
+    if (n->attendance) {
+        announce_all(n, s, true);
+        each_group(n, s, call_roll, NULL);
     }
 }
 

@@ -2,7 +2,6 @@
  * A worker's life: everything created in order, the loop, everything taken down in reverse.
  */
 #include <signal.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,13 +33,8 @@ static void on_redis_ready(struct node *n, bool data_lost)
     attendance_on_redis_ready(n, data_lost);
 }
 
-static void on_redis_lost(struct node *n)
-{
-    (void)n; /* what waits is told by the calls that fail; all else goes on without Redis */
-}
-
 static const struct redis_async_events redis_events = {
-    .on_ready = on_redis_ready, .on_lost = on_redis_lost, .on_hint = presence_on_hint};
+    .on_ready = on_redis_ready, .on_hint = presence_on_hint};
 
 /* In the log once, when messages can first get through. */
 static void tell_ready(struct node *n, bool ready)

@@ -5,7 +5,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "shared/clock.h"
 #include "wsnode/presence_state.h"

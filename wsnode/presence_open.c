@@ -138,8 +138,8 @@ void presence_send_waiting(struct node *n, int64_t now_ms)
     struct presence *p = n->presence;
     struct opening *o;
 
-    while (window_is_open(&p->opens) && redis_async_is_ready(n->redis) &&
-           (o = next_due(p, now_ms))) {
+    while (
+        window_is_open(&p->opens) && redis_async_is_ready(n->redis) && (o = next_due(p, now_ms))) {
         const struct session *s = session_table_find(&n->table, o->session_id);
         if (!s) {
             opening_destroy(p, o);

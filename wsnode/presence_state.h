@@ -61,7 +61,7 @@ struct ack {
 struct closing {
     TAILQ_ENTRY(closing) link; /* in closings or failed_closings, unless in flight */
     int64_t due_ms;            /* if it failed: when it is tried again */
-    int64_t sent_ms; /* if in flight */
+    int64_t sent_ms;           /* if in flight */
     char session_id[SESSION_ID_BYTES];
     char user_id[ADDRESS_PART_BYTES_MAX + 1];
 };

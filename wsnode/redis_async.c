@@ -37,14 +37,6 @@ static void on_ready(struct redis_shard *s, bool data_lost)
     s->redis->events->on_ready(s->node, data_lost);
 }
 
-static void on_lost(struct redis_shard *s)
-{
-    node_stat_add(redis_lost, 1);
-    if (!redis_async_is_ready(s->redis)) {
-        s->redis->events->on_lost(s->node);
-    }
-}
-
 static void ask_for_servers(struct redis_async *r)
 {
     redis_finder_ask(r->finder, clock_mono_ms());
@@ -78,7 +70,7 @@ static bool on_redirect(
 }
 
 static const struct redis_shard_events shard_events = {
-    .on_ready = on_ready, .on_lost = on_lost, .on_redirect = on_redirect};
+    .on_ready = on_ready, .on_redirect = on_redirect};
 
 /* Servers */
 

@@ -18,7 +18,6 @@ struct redis_async_events {
     /* A server is there (again). data_lost: it is another one (run_id) than before, or a new one.
      */
     void (*on_ready)(struct node *n, bool data_lost);
-    void (*on_lost)(struct node *n);                       /* no server is left */
     void (*on_hint)(struct node *n, struct slice message); /* from the control channel */
 };
 /* Connects on the first tick. n->id is set. events are borrowed. ERR_BAD_VALUE: redis.url. */

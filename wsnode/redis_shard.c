@@ -277,8 +277,8 @@ static struct redis_shard *shard_of(struct redis_connection *c)
 
 static void on_up(struct redis_connection *c)
 {
-    /* All that a node runs: so commands keep their order, which EVAL in place of one could change.
-     */
+    /* Of these, several may be under way for one session, in an order that counts, and that EVAL in
+     * place of one could change. Others go one at a time for each group, or line. */
     static const struct script *const scripts[] = {&script_open, &script_fetch, &script_refresh,
         &script_close, &script_ack, &script_release, &script_event_open, &script_event_close};
     struct redis_shard *s = shard_of(c);
@@ -301,7 +301,7 @@ static void on_down(struct redis_connection *c)
 
     if (s->ready) {
         s->ready = false;
-        s->events->on_lost(s);
+        node_stat_add(redis_lost, 1);
     }
 }
 

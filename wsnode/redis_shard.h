@@ -19,7 +19,6 @@ struct redis_request;
 struct redis_shard_events {
     /* data_lost: another server (run_id) than before, or the first connection. */
     void (*on_ready)(struct redis_shard *s, bool data_lost);
-    void (*on_lost)(struct redis_shard *s); /* once after each on_ready */
     /*
      * A cluster's server answered with a redirection. true: the request has been sent again, to
      * another shard. false: it is told as failed.

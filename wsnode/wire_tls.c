@@ -5,7 +5,6 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <string.h>
 
 /* One protocol, as the extension has it: its length, and its name (RFC 7301 3.1). */
 static const unsigned char protocols[] = "\x08" TLS_ALPN;

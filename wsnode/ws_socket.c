@@ -40,7 +40,14 @@ void socket_destroy(struct socket *s)
     free(s);
 }
 
-void socket_set_state(struct socket *s, enum socket_state state)
+void socket_watch(struct socket *s)
+{
+    bool writes = s->unsent || s->wants_writable;
+
+    wire_watch(s->wire, WIRE_READABLE | (writes ? WIRE_WRITABLE : 0));
+}
+
+static void set_state(struct socket *s, enum socket_state state)
 {
     struct ring *rings = s->node->ws->rings;
 
@@ -49,19 +56,12 @@ void socket_set_state(struct socket *s, enum socket_state state)
     ring_add(&rings[state], &s->entry, clock_mono_ms());
 }
 
-void socket_watch(struct socket *s)
-{
-    bool writes = s->unsent || s->wants_writable;
-
-    wire_watch(s->wire, WIRE_READABLE | (writes ? WIRE_WRITABLE : 0));
-}
-
 /* The owner of the session may be in the middle of something: the loop comes back to it. */
 static enum socket_write cut(struct socket *s)
 {
     wire_cut(s->wire);
     if (s->state != SOCKET_ENDING) {
-        socket_set_state(s, SOCKET_ENDING);
+        set_state(s, SOCKET_ENDING);
     }
     return SOCKET_BROKEN;
 }
@@ -172,7 +172,7 @@ void socket_end(struct socket *s)
     if (s->state == SOCKET_ENDING) {
         return;
     }
-    socket_set_state(s, SOCKET_ENDING);
+    set_state(s, SOCKET_ENDING);
     if (!s->unsent) {
         wire_end_writing(s->wire);
     }
@@ -202,6 +202,6 @@ void socket_close(struct socket *s, uint16_t code, const char *reason)
         return;
     }
     memcpy(bytes + WS_CLOSE_CODE_BYTES, reason, len);
-    socket_set_state(s, SOCKET_CLOSING);
+    set_state(s, SOCKET_CLOSING);
     (void)socket_write_control(s, WS_CLOSE, (struct slice){bytes, WS_CLOSE_CODE_BYTES + len});
 }

@@ -43,7 +43,6 @@ struct socket {
 
 struct socket *socket_create(struct node *n, struct wire *wire); /* NULL: no memory; wire is gone */
 void socket_destroy(struct socket *s);                           /* its session is gone */
-void socket_set_state(struct socket *s, enum socket_state state);
 /* Sends bytes as they are. socket_is_free(). */
 enum socket_write socket_write_raw(struct socket *s, const void *bytes, size_t len);
 /* A ping, pong or close frame: at once, or behind what is being written. */

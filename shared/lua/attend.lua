@@ -4,6 +4,7 @@
 -- ARGV: as attendance.lua, whether it is in them (1 0), sessionId, userId, nodeId, boot, groups, between line feeds
 -- Returns how many of that are news
 
+-- include: time.lua
 -- include: events.lua
 -- include: attendance.lua
 

@@ -4,6 +4,7 @@
 -- ARGV: as attendance.lua, most to tell of
 -- Returns how many were told
 
+-- include: time.lua
 -- include: events.lua
 -- include: attendance.lua
 

@@ -4,6 +4,7 @@
 -- ARGV: entries that the stream keeps, offline_delay ms, sessionId, type (closed replaced), nodeId, close code, by whom (both may be "")
 -- Returns 1 if it was told, else 0
 
+-- include: time.lua
 -- include: events.lua
 
 local sessions, session_id, type, node_id, code, by = KEYS[4], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]

@@ -4,6 +4,7 @@
 -- ARGV: as attendance.lua, nodeId, boot, most to tell of
 -- Returns how many were told; 0: there are no more, and the node is forgotten
 
+-- include: time.lua
 -- include: events.lua
 -- include: attendance.lua
 

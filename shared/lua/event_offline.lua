@@ -4,6 +4,7 @@
 -- ARGV: entries that the stream keeps, offline_delay ms, most users to tell of
 -- Returns how many were told
 
+-- include: time.lua
 -- include: events.lua
 
 local users = redis.call('ZRANGEBYSCORE', leaving, '-inf', now, 'LIMIT', 0, ARGV[3])

@@ -4,6 +4,7 @@
 -- ARGV: entries that the stream keeps, offline_delay ms, sessionId, key, nodeId, boot
 -- Returns 1 if it was told, else 0
 
+-- include: time.lua
 -- include: events.lua
 
 local nodes, sessions = KEYS[4], KEYS[5]

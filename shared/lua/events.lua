@@ -1,4 +1,4 @@
--- Included by the scripts that tell events. They all have these keys and arguments first, in one slot of a cluster:
+-- Included, after time.lua, by the scripts that tell events. They all have these keys and arguments first, in one slot of a cluster:
 --
 -- KEYS: events, online, leaving
 -- ARGV: entries that the stream keeps (0: nobody wants to be told), offline_delay ms
@@ -6,8 +6,7 @@
 local events, online, leaving = KEYS[1], KEYS[2], KEYS[3]
 local events_max, offline_delay_ms = ARGV[1], tonumber(ARGV[2])
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = now_ms()
 
 local function tell(type, user_id, ...)
   if events_max == '0' then return end

@@ -50,21 +50,7 @@ static void close_one(struct session *s, void *arg)
     session_on_closed(&rig.node, s);
 }
 
-int rig_stop(void **state)
-{
-    (void)state;
-    session_table_each(&rig.node.table, close_one, NULL);
-    for (int i = 0; i < rig.socket_count; i++) {
-        fake_socket_finish(&rig.sockets[i]);
-    }
-    rig_forget_done();
-    turns_drop(&rig.node);
-    deliver_destroy(&rig.node);
-    node_finish_tables(&rig.node);
-    return 0;
-}
-
-void rig_forget_done(void)
+static void forget_done(void)
 {
     if (rig.done_count > 0) {
         envelope_answer_finish(&rig.done);
@@ -72,12 +58,26 @@ void rig_forget_done(void)
     rig.done_count = 0;
 }
 
+int rig_stop(void **state)
+{
+    (void)state;
+    session_table_each(&rig.node.table, close_one, NULL);
+    for (int i = 0; i < rig.socket_count; i++) {
+        fake_socket_finish(&rig.sockets[i]);
+    }
+    forget_done();
+    turns_drop(&rig.node);
+    deliver_destroy(&rig.node);
+    node_finish_tables(&rig.node);
+    return 0;
+}
+
 void deliver_on_done(struct node *n, uint64_t number, struct envelope_answer *answer)
 {
     int count = rig.done_count;
 
     assert_ptr_equal(n, &rig.node);
-    rig_forget_done();
+    forget_done();
     rig.done_count = count + 1;
     rig.done_number = number;
     rig.done = *answer;

@@ -41,7 +41,6 @@ extern struct rig rig;
 /* For cmocka_unit_test_setup_teardown(). What sessions are left at the end is closed. */
 int rig_start(void **state);
 int rig_stop(void **state);
-void rig_forget_done(void); /* finishes the answer that came */
 
 struct message_id message_number(int number);
 struct slice payload_of(int number); /* borrowed; for numbers up to 999 */
