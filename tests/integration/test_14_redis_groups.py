@@ -3,17 +3,17 @@
 import contextlib
 import json
 import re
-import shlex
 import signal
 import socket
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import redis
 from harness import Client, Consumer, FcgiSend, RedisCluster, RedisSentinels, RedisServer, Stack, wait_until
 from harness.client import handshake
+from harness.manual import command_of
+from harness.process import ROOT
 from harness.redis_groups import PASSWORD, SENTINEL_PASSWORD, Member
 
 
@@ -423,9 +423,15 @@ def test_moving_a_slot_loses_nothing(make_stack, user):
 
 def set_user_of_the_manual(server):
     """Runs the command of docs/deploy.md on a server."""
-    text = (Path(__file__).resolve().parents[2] / "docs/deploy.md").read_text()
-    command = re.search(r"redis-cli (ACL SETUSER (?:.*\\\n)*.*)", text)[1]
-    server.client.execute_command(*shlex.split(command.replace("\\\n", "")))
+    server.client.execute_command(*command_of("deploy.md", "ACL SETUSER"))
+
+
+def test_users_of_the_manual_may_run_every_command_of_the_scripts():
+    for document, start, scripts in (("deploy.md", "ACL SETUSER socketsend ", "[!q]*.lua"), ("queues.md", "ACL SETUSER consume ", "queue_*.lua")):
+        allowed = {right[1:].split("|")[0] for right in command_of(document, start) if right.startswith("+")}
+        texts = [path.read_text() for path in (ROOT / "shared/lua").glob(scripts)]
+        called = {name.lower() for text in texts for name in re.findall(r"redis\.call\('(\w+)'", text)}
+        assert called and called - allowed == set(), document
 
 
 class ServerWithUser(RedisServer):
@@ -476,6 +482,9 @@ def test_user_of_the_manual_may_do_all_that_is_done(make_stack, user, redis_clas
     messages = [next(frames), next(frames)]
     assert {"type": "sent", "ref": "r"} in messages
     client.ack(next(message["id"] for message in messages if message["type"] == "message"))
+    for call in ("/subscribe", "/unsubscribe"):
+        assert stack.web.request("POST", call, {"userId": f"{user}-2", "topics": ["t", "u"]}).status == 200
+    assert stack.web.request("POST", "/revoke", {"userId": f"{user}-2"}).status == 200
     for call in (f"/unread?userId={user}", f"/history?userId={user}", f"/status?userId={user}&messageId=m", f"/online?userId={user}", "/nodes"):
         assert stack.web.request("GET", call).status == 200
     late = {"userId": f"{user}-2", "json": 1}

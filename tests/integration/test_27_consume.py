@@ -13,6 +13,7 @@ import uuid
 import pika
 import pytest
 from harness import API_KEY, Consumer, RabbitMq, request, wait_until
+from harness.manual import command_of
 
 GROUP = "socketsend"
 
@@ -291,6 +292,19 @@ def test_wrong_key_throws_nothing_away(consume, stream, people):
     wrong.stop()
     consume()
     assert_each_came_once(people, 6)
+
+
+def test_user_of_the_manual_may_do_all_that_is_done(consume, stack, stream, people):
+    user = [argument.replace("orders", stream.name) for argument in command_of("queues.md", "ACL SETUSER")]
+    stack.redis.client.execute_command(*user)
+    url = stack.redis.url.replace("redis://", "redis://consume:a-password@")
+    victim = consume(url=url)
+    stream.put(*numbered(people, 60), "poison")
+    stream.wait_done()
+    victim.kill()  # another one looks whether it can take something over
+    consume(url=url, delete="yes").stop()
+    assert_each_came_once(people, 60)
+    assert [entry["message"] for entry in stream.dead()] == ["poison"]
 
 
 def test_web_server_and_redis_may_be_away_for_a_moment(make_stack, test_directory, queue, user):
