@@ -1,17 +1,20 @@
 """The tables in the documents say what the tables in the code say."""
 
+import itertools
 import os
 import re
 import subprocess
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def table_after(document, marker):
     """The rows of the first Markdown table after a marker, without its head, as lists of cells."""
-    text = (ROOT / document).read_text().split(marker, 1)[1]
-    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    lines = (ROOT / document).read_text().split(marker, 1)[1].splitlines()
+    rows = list(itertools.takewhile(lambda line: line.startswith("| "), itertools.dropwhile(lambda line: not line.startswith("| "), lines)))
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
@@ -28,6 +31,13 @@ def test_every_error_stands_in_the_api_document():
 def test_every_close_code_stands_in_the_protocol_document():
     reasons = definitions("wsnode/close_reasons.def", r'^CLOSE\(\w+, (\d+), "(.*?)", "(.*?)"\)')
     assert table_after("docs/protocol.md", "<!-- close codes:") == [list(reason) for reason in reasons]
+
+
+@pytest.mark.parametrize("path,prefix", [("fcgi-send/stats.def", "socketsend_send_"), ("wsnode/stats.def", "socketsend_node_")])
+def test_every_metric_stands_in_the_document_for_operators(path, prefix):
+    stats = definitions(path, r'^STAT\(\w+, (\w+), "((?:[^"\\]|\\.)*)", "(.*)"\)')
+    expected = [[f"`{prefix}{metric}`".replace("\\", ""), kind.lower(), text] for kind, metric, text in stats]
+    assert expected and table_after("docs/operate.md", f"<!-- metrics: {path};") == expected
 
 
 def test_error_numbers_are_unique():
