@@ -2,7 +2,8 @@
  * WAIT counts the replicas that have all that its connection has written to that master so far. A
  * retry has written nothing, and the connection that stored a message may have been another one: so
  * a write goes before it. It may even have led to another master: so the entry must be there. What
- * a cluster redirects meanwhile runs after the WAIT of the others, and is asked for again alone.
+ * a cluster redirects meanwhile runs after the WAIT of the others, and what it has moved since is
+ * on another master than that: both are asked for again alone.
  */
 #include "fcgi-send/replicas.h"
 
@@ -132,15 +133,21 @@ static void ask(
     }
 }
 
-/* Did its commands run in another order than they were given? */
-static bool is_late(const struct pipeline *p, const struct asked *a)
+static bool is_in_order_at(const struct redis_fate *fate, int place)
 {
-    bool is_late = p->fates[a->wait].late || p->fates[a->entry].late;
+    return !fate->late && fate->place == place;
+}
+
+/* Did its commands run as they were given, and where the WAIT did? */
+static bool is_as_asked(const struct pipeline *p, const struct asked *a)
+{
+    int place = p->fates[a->wait].place;
+    bool is = !p->fates[a->wait].late && is_in_order_at(&p->fates[a->entry], place);
 
     for (size_t i = 0; i < a->touch_count; i++) {
-        is_late = is_late || p->fates[a->touch + i].late;
+        is = is && is_in_order_at(&p->fates[a->touch + i], place);
     }
-    return is_late;
+    return is;
 }
 
 /* A master that was lost or deposed meanwhile has confirmed nothing. Its own error would tell that
@@ -173,7 +180,7 @@ static enum err read_answers(const struct pipeline *p, const struct asked *a, in
 static enum err confirm(struct worker *w, struct batch *b, struct asked *list, size_t *count)
 {
     const struct config *config = w->service->config;
-    size_t late = 0;
+    size_t again = 0;
     struct pipeline pipeline;
     enum err err = pipeline_init(&pipeline, *count * (TOUCHES_MAX + 2));
 
@@ -184,8 +191,8 @@ static enum err confirm(struct worker *w, struct batch *b, struct asked *list, s
     pipeline_run_each(&pipeline, w->redis, true);
     for (size_t i = 0; i < *count; i++) {
         /* What is asked for alone runs in its order, wherever it is redirected to. */
-        if (*count > 1 && is_late(&pipeline, &list[i])) {
-            list[late++] = list[i];
+        if (*count > 1 && !is_as_asked(&pipeline, &list[i])) {
+            list[again++] = list[i];
             continue;
         }
         err = read_answers(&pipeline, &list[i], config->redis_wait_replicas);
@@ -194,7 +201,7 @@ static enum err confirm(struct worker *w, struct batch *b, struct asked *list, s
         }
     }
     pipeline_finish(&pipeline);
-    *count = late;
+    *count = again;
     return ERR_OK;
 }
 

@@ -341,7 +341,7 @@ void redis_sync_run_each(struct redis_sync *r, const struct command *commands, s
         }
         r->stale = r->stale || calls[i].err;
         replies[i] = calls[i].reply;
-        fates[i] = (struct redis_fate){calls[i].err, calls[i].late};
+        fates[i] = (struct redis_fate){calls[i].err, calls[i].late, calls[i].place};
     }
     free(calls);
 }

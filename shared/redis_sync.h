@@ -48,6 +48,7 @@ void redis_sync_free_replies(struct redisReply **replies, size_t count);
 struct redis_fate {
     enum err err; /* as above, of this command alone; ERR_OK: there is a reply */
     bool late;    /* it was redirected, or sent again: it ran after the others */
+    int place;    /* commands with the same one ran on the same server */
 };
 /*
  * The same, where one command may fail and the others not: all that can be had is had. replies and
