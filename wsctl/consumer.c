@@ -100,9 +100,11 @@ static enum send_result post(
     struct consumer *c, const struct buf *request, struct fate **fates, size_t count)
 {
     struct send_answer answer = {.why = "", .body = {"", 0}};
+    enum err err = buf_err(request);
 
-    if (buf_err(request)) {
-        answer.status = 413; /* as if it had been sent */
+    if (err) {
+        answer.status = err == ERR_BODY_TOO_LARGE ? 413 : 0; /* as if it had been sent */
+        answer.why = err_text(err);
     } else {
         poster_post(c->poster, (struct slice){buf_str(request), request->len}, &answer);
     }
@@ -140,29 +142,6 @@ static void forget_fates(struct consumer *c)
     }
 }
 
-/* Sends all that is held, in order, as far as the sender takes it. */
-static void send_held(struct consumer *c)
-{
-    struct fate **fates = calloc((size_t)c->config->consume_batch, sizeof(struct fate *));
-    enum send_result result = SEND_ANSWERED;
-    struct buf request;
-
-    c->retry_after_ms = 0;
-    forget_fates(c);
-    buf_init(&request, REQUEST_BYTES_MAX);
-    for (size_t at = 0; fates && at < c->held_count && result != SEND_AGAIN;) {
-        size_t next = at;
-
-        buf_reset(&request);
-        size_t count = encode_request(c, &next, fates, &request);
-        result = count > 0 ? post(c, &request, fates, count) : SEND_ANSWERED;
-        adapt_span(c, result, count);
-        at = result == SEND_SPLIT ? at : next;
-    }
-    buf_finish(&request);
-    free(fates);
-}
-
 /* Settling */
 
 /* What failed by itself too often goes to the dead letters. */
@@ -181,21 +160,22 @@ static void judge(struct consumer *c, struct queue_message *m)
     }
 }
 
-static void count_settled(struct consumer *c)
+static void count_settled(struct consumer *c, size_t end)
 {
-    for (size_t i = 0; i < c->held_count; i++) {
+    for (size_t i = 0; i < end; i++) {
         c->sent_count += c->held[i].fate.verdict == VERDICT_SENT;
         c->dead_count += c->held[i].fate.verdict == VERDICT_DEAD;
     }
 }
 
-/* The others move up, in order. */
-static void keep_unsettled(struct consumer *c)
+/* The others move up, in order. Returns where the one at end is now. */
+static size_t keep_unsettled(struct consumer *c, size_t end)
 {
     size_t kept = 0;
+    size_t left = c->held_count - end;
 
     for (size_t i = 0; i < c->held_count; i++) {
-        if (fate_is_final(&c->held[i].fate)) {
+        if (i < end && fate_is_final(&c->held[i].fate)) {
             queue_message_finish(&c->held[i]);
             queue_message_init(&c->held[i]);
         } else {
@@ -206,19 +186,53 @@ static void keep_unsettled(struct consumer *c)
         }
     }
     c->held_count = kept;
+    return kept - left;
 }
 
-static void settle_held(struct consumer *c)
+/* Those from first on, before end, have been answered. Returns where the one at end is now. */
+static size_t settle(struct consumer *c, size_t first, size_t end)
 {
-    for (size_t i = 0; i < c->held_count; i++) {
+    for (size_t i = first; i < end; i++) {
         judge(c, &c->held[i]);
     }
-    if (source_settle(c->source, c->held, c->held_count)) {
-        count_settled(c);
-        keep_unsettled(c);
-    } else {
-        drop_held(c); /* they come again */
+    if (source_settle(c->source, c->held, end)) {
+        count_settled(c, end);
+        return keep_unsettled(c, end);
     }
+    drop_held(c); /* they come again */
+    return 0;
+}
+
+/* The whole */
+
+/*
+ * Sends all that is held, in order, as far as the sender takes it. Of several requests each is
+ * settled before the next one: a stop waits for one only.
+ */
+static void send_held(struct consumer *c)
+{
+    struct fate **fates = calloc((size_t)c->config->consume_batch, sizeof(struct fate *));
+    enum send_result result = SEND_ANSWERED;
+    struct buf request;
+    size_t at = 0;
+
+    c->retry_after_ms = 0;
+    forget_fates(c);
+    buf_init(&request, REQUEST_BYTES_MAX);
+    for (bool goes_on = fates != NULL; goes_on;) {
+        size_t next = at;
+
+        buf_reset(&request);
+        size_t count = encode_request(c, &next, fates, &request);
+        result = count > 0 ? post(c, &request, fates, count) : SEND_ANSWERED;
+        adapt_span(c, result, count);
+        if (result != SEND_SPLIT) {
+            at = settle(c, at, next);
+        }
+        goes_on = result != SEND_AGAIN && at < c->held_count && !*c->stop;
+    }
+    buf_finish(&request);
+    free(fates);
 }
 
 static void pause_before_next(struct consumer *c)
@@ -246,7 +260,6 @@ void consumer_turn(struct consumer *c)
     }
     if (c->held_count > 0) {
         send_held(c);
-        settle_held(c);
         pause_before_next(c);
     }
 }

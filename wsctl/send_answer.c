@@ -73,9 +73,24 @@ static void read_refusal(const struct send_answer *a, struct fate *fate)
     fate->verdict = verdict_of(a->status);
 }
 
+/* Web servers too answer 400: to a URL that they cannot make sense of. */
+static bool is_ours(const struct send_answer *a)
+{
+    struct json_object *root = NULL;
+    int64_t code = 0;
+
+    if (json_parse_object(a->body, &root, NULL)) {
+        return false;
+    }
+    enum err err = json_get_int((struct json_field){root, "", "code"}, 0, 59999, &code, NULL);
+    json_object_put(root);
+    return !err && code > 0;
+}
+
 enum send_result send_answer_read(const struct send_answer *a, struct fate **fates, size_t count)
 {
-    bool may_be_the_message = a->status == 400 || a->status == 413 || a->status == 500;
+    bool may_be_the_message =
+        (a->status == 400 && is_ours(a)) || a->status == 413 || a->status == 500;
     struct json_object *root = NULL;
 
     if (may_be_the_message && count > 1) {

@@ -37,6 +37,7 @@ static struct {
     struct reply replies[16];
     size_t count;
     size_t at;
+    size_t stop_at;  /* the stop comes during this request; 0: never */
     char last[1000]; /* request */
 } sender;
 
@@ -88,6 +89,9 @@ void poster_post(struct poster *p, struct slice body, struct send_answer *out)
 
     (void)p;
     assert_true(sender.at <= sender.count);
+    if (sender.at == sender.stop_at) {
+        stop = 1;
+    }
     snprintf(sender.last, sizeof(sender.last), "%.*s", (int)body.len, body.at);
     *out = (struct send_answer){
         r->status, r->retry_after_ms, slice_of(r->body ? r->body : ""), "away"};
@@ -204,14 +208,42 @@ static void poison_is_found_by_halves(void **state)
     put("{\"n\":1}");
     put("{\"n\":2}");
     put("{\"n\":3}");
-    answer(400, "");              /* 0 1 2 3 */
+    answer(400, BAD);             /* 0 1 2 3 */
     answer(200, LIST(OK "," OK)); /* 0 1 */
-    answer(400, "");              /* 2 3 */
+    answer(400, BAD);             /* 2 3 */
     answer(400, BAD);             /* 2 */
     answer(200, LIST(OK));        /* 3 */
     turn();
     assert_string_equal(queue.told, "sent 0;sent 1;dead 2;sent 3;");
     assert_int_equal(sender.at, 5);
+}
+
+/* And acknowledges what that one sent. */
+static void stop_waits_for_one_request(void **state)
+{
+    (void)state;
+    put("{\"n\":0}");
+    put("{\"n\":1}");
+    put("{\"n\":2}");
+    put("{\"n\":3}");
+    answer(500, "");              /* 0 1 2 3 */
+    answer(200, LIST(OK "," OK)); /* 0 1 */
+    sender.stop_at = 2;
+    turn();
+    assert_string_equal(queue.told, "sent 0;sent 1;");
+    assert_int_equal(consumer.held_count, 2);
+}
+
+static void stop_does_not_wait_for_the_halves(void **state)
+{
+    (void)state;
+    put("{\"n\":0}");
+    put("{\"n\":1}");
+    answer(500, "");
+    sender.stop_at = 1;
+    turn();
+    assert_int_equal(sender.at, 1);
+    assert_int_equal(consumer.held_count, 2);
 }
 
 static void requests_grow_again_after_a_split(void **state)
@@ -314,6 +346,8 @@ int main(void)
         FRESH(what_is_no_message_is_not_sent),
         FRESH(poison_alone_makes_no_request),
         FRESH(poison_is_found_by_halves),
+        FRESH(stop_waits_for_one_request),
+        FRESH(stop_does_not_wait_for_the_halves),
         FRESH(requests_grow_again_after_a_split),
         FRESH(message_that_fails_by_itself_does_not_go_round_for_ever),
         FRESH(bad_key_throws_nothing_away),

@@ -146,8 +146,20 @@ static void refusal_is_none_the_less_for_what_its_body_says(void **state)
 {
     (void)state;
     assert_int_equal(read_answer(413, SENT, 1).fates[0].verdict, VERDICT_DEAD);
-    assert_int_equal(read_answer(400, LIST(SENT), 1).fates[0].verdict, VERDICT_DEAD);
     assert_int_equal(read_answer(500, WITH(40011), 1).fates[0].verdict, VERDICT_FAILED);
+}
+
+static void refusal_that_is_not_ours_is_about_no_message(void **state)
+{
+    static const char *const bodies[] = {
+        "<h1>The plain HTTP request was sent to HTTPS port</h1>", "", "{}", LIST(SENT)};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        assert_int_equal(read_answer(400, bodies[i], 2).result, SEND_AGAIN);
+        assert_int_equal(read_answer(400, bodies[i], 1).result, SEND_AGAIN);
+        assert_int_equal(read_answer(400, bodies[i], 1).fates[0].verdict, VERDICT_AGAIN);
+    }
 }
 
 /* An answer that is cut anywhere is not taken for a success. */
@@ -174,6 +186,7 @@ int main(void)
         cmocka_unit_test(request_that_is_refused_as_a_whole_is_split),
         cmocka_unit_test(message_that_is_alone_is_to_blame),
         cmocka_unit_test(refusal_is_none_the_less_for_what_its_body_says),
+        cmocka_unit_test(refusal_that_is_not_ours_is_about_no_message),
         cmocka_unit_test(cut_answers_are_no_success),
     };
 
