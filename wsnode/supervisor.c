@@ -95,9 +95,7 @@ static int become_worker(struct supervisor *s, int number, pid_t supervisor_pid)
     }
     int listen_fd = s->workers[number].listen_fd;
     close_sockets(s, number);
-    /* A SIGHUP that comes before the loop has a handler for it waits. */
-    (void)sigdelset(&s->signals, SIGHUP);
-    (void)sigprocmask(SIG_UNBLOCK, &s->signals, NULL);
+    /* Signals stay blocked, and wait, until the loop has handlers for them. */
     return node_run(s->config, s->tls, number, listen_fd, supervisor_pid);
 }
 
@@ -131,12 +129,6 @@ static void signal_workers(const struct supervisor *s, int signal)
     }
 }
 
-/* A worker that is told to stop before it has a handler dies of the signal. */
-static bool is_clean(int how)
-{
-    return how == 0 || (WIFSIGNALED(how) && WTERMSIG(how) == SIGTERM);
-}
-
 static void after_exit(struct supervisor *s, pid_t pid, int how)
 {
     int64_t now_ms = clock_mono_ms();
@@ -151,10 +143,10 @@ static void after_exit(struct supervisor *s, pid_t pid, int how)
                                                                               : w->pause_ms * 2;
         w->pause_ms = w->pause_ms < RESTART_MAX_MS ? w->pause_ms : RESTART_MAX_MS;
         w->restart_ms = now_ms + w->pause_ms;
-        if (s->stopping && !is_clean(how)) {
+        if (s->stopping && how != 0) {
             s->failed = true;
         }
-        if (!s->stopping || !is_clean(how)) {
+        if (!s->stopping || how != 0) {
             log_warn("worker ended", "worker=%d pid=%d %s=%d restart_ms=%lld", i, (int)pid,
                 WIFSIGNALED(how) ? "signal" : "status",
                 WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how), (long long)w->pause_ms);

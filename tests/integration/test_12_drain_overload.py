@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import websockets
-from harness import Client, Refused, handshake, request, wait_until
+from harness import CLUSTER_SECRET, Client, Node, Refused, handshake, request, wait_until
 
 ENVELOPE = "application/x-socketsend-envelope"
 # The kernel hands over what waits at a listening socket that closes (Linux 5.14; docs/deploy.md).
@@ -239,6 +239,15 @@ def test_drain_while_redis_is_away(make_stack, user):
 
 
 # Upgrade beside
+
+
+def test_stop_is_clean_at_any_moment_of_the_start(stack, test_directory):
+    for number in range(20):
+        node = Node(test_directory, f"node-{number}", stack.redis.url, CLUSTER_SECRET, {"node.workers": 2}).start(wait=False)
+        while not node.child_pids():
+            assert node.is_running()
+        time.sleep(number / 2000)
+        node.stop()
 
 
 def test_backlog_is_served_by_the_node_that_drains(make_stack, user):
