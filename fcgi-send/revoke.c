@@ -70,6 +70,21 @@ static enum err read_body(const struct request *req, struct asked *out, struct p
     return err;
 }
 
+static enum err check_replicas(
+    const struct pipeline *pipeline, const struct config *config, struct problem *p)
+{
+    int64_t confirmed = 0;
+
+    if (config->redis_wait_replicas == 0 ||
+        (!pipeline->fates[1].err && !redis_reply_int(pipeline->replies[1], &confirmed) &&
+            confirmed >= config->redis_wait_replicas)) {
+        return ERR_OK;
+    }
+    return problem_set(
+        p, ERR_TOO_FEW_REPLICAS, "", "revoked, but too few replicas confirmed it; repeat it");
+}
+
+/* ERR_TOO_FEW_REPLICAS: *out has been set all the same. */
 static enum err store(
     struct worker *w, const struct asked *a, struct revocation_done *out, struct problem *p)
 {
@@ -79,7 +94,6 @@ static enum err store(
         .reason = a->reason,
         .lifetime_ms = config->token_lifetime_max_ms + 2 * config->token_leeway_ms};
     struct pipeline pipeline;
-    int64_t confirmed = 0;
     enum err err = pipeline_init(&pipeline, 2);
 
     if (err) {
@@ -89,16 +103,10 @@ static enum err store(
     if (config->redis_wait_replicas > 0) {
         pipeline_add_wait(&pipeline, config);
     }
-    err = pipeline_run(&pipeline, w->redis, true);
-    if (!err && config->redis_wait_replicas > 0) {
-        err = redis_reply_int(pipeline.replies[1], &confirmed);
-    }
-    if (!err && confirmed < config->redis_wait_replicas) {
-        err = problem_set(
-            p, ERR_TOO_FEW_REPLICAS, "", "revoked, but too few replicas confirmed it; repeat it");
-    }
-    if (!err) {
-        err = revocation_decode(pipeline.replies[0], clock_wall_ms(), out);
+    pipeline_run_each(&pipeline, w->redis, true);
+    err = pipeline.fates[0].err;
+    if (!err && !(err = revocation_decode(pipeline.replies[0], clock_wall_ms(), out))) {
+        err = check_replicas(&pipeline, config, p);
     }
     pipeline_finish(&pipeline);
     return err;
@@ -108,15 +116,18 @@ enum err revoke_serve(
     struct worker *w, const struct request *req, struct response *res, struct problem *p)
 {
     struct asked asked = {.user_id = ""};
-    struct revocation_done done;
+    struct revocation_done done = {.entry_count = 0};
     enum err err = read_body(req, &asked, p);
 
-    if (err || (err = auth_check_reach(req->caller, "", p)) || (err = store(w, &asked, &done, p))) {
+    if (err || (err = auth_check_reach(req->caller, "", p))) {
         return err;
     }
+    err = store(w, &asked, &done, p);
     hints_tell_nodes_of(w, done.entries, done.entry_count, HINT_CLOSE, asked.user_id);
-    buf_addf(
-        &res->data, "{\"sessions\":%zu,\"until\":%" PRId64 "}", done.entry_count, done.until_ms);
+    if (!err) {
+        buf_addf(&res->data, "{\"sessions\":%zu,\"until\":%" PRId64 "}", done.entry_count,
+            done.until_ms);
+    }
     free(done.entries);
-    return ERR_OK;
+    return err;
 }

@@ -18,7 +18,8 @@ for topic in string.gmatch(ARGV[4], '%S+') do
     wanted[#wanted + 1] = field
   end
 end
-if #wanted == 0 then return {0, 0, total(), {}} end
+-- Told again all the same: it may be the retry of a call whose answer, and hints, were lost.
+if #wanted == 0 then return {0, 0, total(), redis.call('HGETALL', registry)} end
 if adds and total() + #wanted > max then return {1, 0, total(), {}} end
 for _, field in ipairs(wanted) do
   if adds then redis.call('HSET', memberships, field, '1') else redis.call('HDEL', memberships, field) end

@@ -196,6 +196,7 @@ def test_send_is_refused_until_enough_replicas_have_it(replicated, user):
     refused = stack.web.post(message)
     assert refused.error == (503, 50308, None) and int(refused.headers["retry-after"]) >= 1
     assert stack.web.request("GET", f"/status?userId={user}&messageId=m1").data["stored"] is True  # on the master
+    assert stack.web.request("POST", "/revoke", {"userId": f"{user}-2"}).error == (503, 50308, None)
     light = stack.web.send(userId=user, msgInfo="light", durable=False)  # for these nobody is waited for
     assert light["sessions"][0]["status"] in ("queued", "written")
 

@@ -113,8 +113,9 @@ static void change_tells_where_the_users_sessions_are(void **state)
     assert_int_equal(changed.session_count, 1);
     assert_string_equal(changed.sessions[0].node_id, "n1");
     free(changed.sessions);
-    changed = change(true, "", "a");
-    assert_int_equal(changed.session_count, 0);
+    changed = change(true, "", "a"); /* a retry, whose first answer may have been lost */
+    assert_int_equal(changed.changed, 0);
+    assert_int_equal(changed.session_count, 1);
     free(changed.sessions);
 }
 
