@@ -113,8 +113,9 @@ static void forward_groups(struct worker *w, const struct closing *c, struct gro
 {
     struct forward *forwards = calloc(g->count + 1, sizeof(*forwards));
     struct buf *bodies = calloc(g->count + 1, sizeof(*bodies));
+    bool failed = !forwards || !bodies;
 
-    if (!forwards || !bodies) {
+    if (failed) {
         goto out; /* all stay unreachable */
     }
     for (size_t i = 0; i < g->count; i++) {
@@ -125,10 +126,13 @@ static void forward_groups(struct worker *w, const struct closing *c, struct gro
         forwards[i] = (struct forward){.call = FORWARD_CLOSE,
             .addr = group->node->addr,
             .body = {buf_str(&bodies[i]), bodies[i].len}};
+        failed = failed || buf_err(&bodies[i]);
     }
-    forward_all(w->forwarder, forwards, g->count, 0);
+    if (!failed) {
+        forward_all(w->forwarder, forwards, g->count, 0);
+    }
     for (size_t i = 0; i < g->count; i++) {
-        if (dispatch_settle(w, &g->items[i], &forwards[i])) {
+        if (!failed && dispatch_settle(w, &g->items[i], &forwards[i])) {
             take_answer(&g->items[i], &forwards[i].closed);
         }
         buf_finish(&bodies[i]);

@@ -67,13 +67,17 @@ static void end_wait(struct service *s, const struct batch *b)
     }
 }
 
+_Static_assert(
+    SEND_STAT_deliveries_passed - SEND_STAT_deliveries_queued == DELIVERY_PASSED - DELIVERY_QUEUED,
+    "counters stand in the order of the statuses");
+
 static void count_delivery(const struct delivery *d)
 {
     if (!d->counts) {
         stats_add(&send_stats[SEND_STAT_deliveries_queued + d->status], 1);
         return;
     }
-    for (int status = 0; status < DELIVERY_STATUS_COUNT; status++) {
+    for (int status = 0; status <= DELIVERY_PASSED; status++) {
         stats_add(&send_stats[SEND_STAT_deliveries_queued + status], d->counts->with[status]);
     }
 }

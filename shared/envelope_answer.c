@@ -258,4 +258,5 @@ void envelope_answer_finish(struct envelope_answer *a)
         free(a->messages[i].sessions);
     }
     free(a->messages);
+    *a = (struct envelope_answer){.message_count = 0};
 }

@@ -43,8 +43,10 @@ struct message_rules {
  *                          is not none, written or ack; timeoutMs without a wait
  *   ERR_OUT_OF_RANGE       more than MESSAGE_EXCLUDE_MAX elements in exclude; ttl not 1 to
  *                          ttl_max_s, or to history_ttl_max_s of a topic; timeoutMs not 1 to
- * timeout_max_ms Defaults: durable true, but false with sessionId and for groups without history;
- * wait none; timeoutMs 2000, cut to timeout_max_ms. message_finish() is needed after ERR_OK only.
+ *                          timeout_max_ms
+ *
+ * Defaults: durable true, but false with sessionId and for groups without history; wait none;
+ * timeoutMs 2000, cut to timeout_max_ms. message_finish() is needed after ERR_OK only.
  */
 enum err message_parse(struct slice text, struct json_object *object, const char *path,
     const struct message_rules *rules, struct message *out, struct problem *p) MUST_CHECK;

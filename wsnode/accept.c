@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -97,7 +98,14 @@ static enum accept_result accept_one(struct acceptor *a)
         drop_one(a);
         return ACCEPT_NOT_NOW;
     }
-    return errno == EINTR || errno == ECONNABORTED ? ACCEPT_GO_ON : ACCEPT_NOBODY;
+    if (errno == EINTR || errno == ECONNABORTED) {
+        return ACCEPT_GO_ON;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return ACCEPT_NOBODY;
+    }
+    log_limited(LOG_ERROR, "cannot accept", "why=\"%s\"", strerror(errno));
+    return ACCEPT_NOT_NOW;
 }
 
 static void close_listener(struct acceptor *a)

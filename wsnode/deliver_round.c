@@ -38,8 +38,7 @@ static enum err create_answer(const struct envelope *e, struct envelope_answer *
 
         answer->is_group = m->group[0] != '\0';
         if (!answer->is_group && add_statuses(answer, m->session_count)) {
-            envelope_answer_finish(out);
-            return ERR_NO_MEMORY;
+            return ERR_NO_MEMORY; /* round_finish() frees what there is */
         }
         for (size_t at = 0; at < answer->session_count; at++) {
             name_session(&answer->sessions[at], m->sessions[at]);
