@@ -56,6 +56,7 @@ struct session {
     struct ring_entry full;      /* in slow: the outbox was full and has not drained since */
     int64_t since_ms;            /* wall clock */
     int64_t last_rx_ms;          /* monotonic: the peer's last sign of life */
+    int64_t last_tx_ms;          /* monotonic: when the kernel last took a frame */
     client_number client;        /* who connected; 0: not known */
     struct message_id watermark; /* while OPENING: what the client says that it has */
     struct message_id written;   /* the last durable message that the kernel has */
@@ -79,7 +80,7 @@ struct session {
     bool excepted : 1; /* it was led past messages that except it: its acks are not for these */
 };
 /* There are many of them: what a session does not need while it is idle hangs on a pointer. */
-_Static_assert(sizeof(struct session) <= 392, "a session must stay small");
+_Static_assert(sizeof(struct session) <= 400, "a session must stay small");
 
 #define HANDSHAKE_KEY_BYTES 25 /* 16 bytes in base64, and a NUL */
 

@@ -47,11 +47,20 @@ static void await_silence(struct node *n, struct session *s)
     ring_add(&n->pings, &s->liveness, n->now_ms);
 }
 
+/* Or need not: a client that is pinged by frames waits for such signs itself, also while it is the
+ * only one who sends. */
+static bool has_told_it_lives(const struct node *n, const struct session *s)
+{
+    return !s->format->pings_by_frame ||
+           n->now_ms - s->last_tx_ms < n->config->node_ping_interval_ms / 4;
+}
+
 void session_on_alive(struct node *n, struct session *s, int64_t now_ms)
 {
     n->now_ms = now_ms;
     s->last_rx_ms = now_ms;
-    if (s->state == SESSION_REPLAYING || s->state == SESSION_LIVE) {
+    if ((s->state == SESSION_REPLAYING || s->state == SESSION_LIVE) &&
+        (s->pinged || has_told_it_lives(n, s))) {
         await_silence(n, s);
     }
 }

@@ -42,6 +42,7 @@ struct payload *session_encode(const struct session *s, const struct format_mess
 static void after_written(struct node *n, struct session *s, struct message_id id, uint64_t wait)
 {
     node_stat_add(frames_written, 1);
+    s->last_tx_ms = n->now_ms;
     if (!message_id_is_zero(id)) {
         s->written = id;
         if (!s->format->client_acks) {

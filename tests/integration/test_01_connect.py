@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 from harness import PING, TEXT, Refused, Wire, connect_path, frame, handshake, request, send_raw
@@ -330,3 +331,15 @@ def test_unknown_last_id_is_not_recovered(connect):
     client = connect(last_id="1-1")
     assert client.connected["recovered"] is False
     assert client.connected["position"] == "0-0"
+
+
+def test_client_that_only_sends_hears_of_the_node_too(make_stack, user):
+    """Else it could not tell a dead connection from one on which nobody has anything to say."""
+    stack = make_stack(nodes=["node-a"], options={"node.ping_interval": "1s"})
+    client = stack.connect(0, f"/websocket/{user}", answers_pings=False)
+    heard = 0
+    for _ in range(40):
+        client.send({"type": "pong"})  # which nobody answers
+        time.sleep(0.1)
+        heard += sum(frame["type"] == "ping" for frame in client.frames_so_far())
+    assert 2 <= heard <= 6
