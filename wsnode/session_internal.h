@@ -59,7 +59,9 @@ void session_take_text(struct node *n, struct session *s, const struct format_ev
 /* session_tick.c */
 
 void session_start_rings(struct node *n, struct session *s); /* from OPENING to REPLAYING */
-void session_stop_rings(struct node *n, struct session *s);  /* before CLOSING */
+/* A client that is pinged by frames hears something at least so often (ms). */
+int64_t session_sign_of_life_ms(const struct config *config);
+void session_stop_rings(struct node *n, struct session *s); /* before CLOSING */
 /* The peer takes bytes again: as good as the pong that may be awaited. */
 void session_take_as_pong(struct node *n, struct session *s);
 

@@ -57,7 +57,7 @@ static void greet(struct node *n, struct session *s, const struct registry_opene
         .recovered = opened->recovered,
         .unread = opened->unread,
         .missed = opened->missed,
-        .ping_ms = n->config->node_ping_interval_ms,
+        .ping_ms = session_sign_of_life_ms(n->config),
         .expires_ms = s->grant ? s->grant->expires_ms : 0,
         .expires_in_ms =
             s->grant && s->grant->expires_ms > 0 ? s->grant->expires_ms - node_wall_ms(n) : 0,

@@ -47,8 +47,14 @@ static void await_silence(struct node *n, struct session *s)
     ring_add(&n->pings, &s->liveness, n->now_ms);
 }
 
+int64_t session_sign_of_life_ms(const struct config *config)
+{
+    return config->node_ping_interval_ms + config->node_ping_interval_ms / 4;
+}
+
 /* Or need not: a client that is pinged by frames waits for such signs itself, also while it is the
- * only one who sends. */
+ * only one who sends. So the next ping comes a ping_interval after it was last told, or heard
+ * within a quarter of it. */
 static bool has_told_it_lives(const struct node *n, const struct session *s)
 {
     return !s->format->pings_by_frame ||

@@ -18,7 +18,7 @@ def test_v1_connected_frame(connect, user):
     assert SESSION_ID.match(frame["sessionId"])
     assert frame["key"] == f"pc:home:{user}"
     assert (frame["unread"], frame["missed"], frame["recovered"], frame["position"]) == (0, 0, True, "0-0")
-    assert frame["ping"] == 25000
+    assert frame["ping"] == 31250  # a quarter more than node.ping_interval
 
 
 def test_plain_connected_frame(connect, user):

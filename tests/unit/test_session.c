@@ -79,7 +79,7 @@ static void connected_frame_waits_for_the_registry(void **state)
     rig_open(s, NONE, 5);
     assert_frame_of(s,
         "{\"type\":\"connected\",\"sessionId\":\"%s\",\"key\":\"pc:home:u1\",\"unread\":0,"
-        "\"ping\":25000,\"position\":\"5-0\",\"recovered\":true,\"missed\":0}");
+        "\"ping\":31250,\"position\":\"5-0\",\"recovered\":true,\"missed\":0}");
     assert_no_frame(s);
     assert_int_equal(s->state, SESSION_LIVE);
 }
@@ -92,7 +92,7 @@ static void replay_comes_after_connected_and_is_marked(void **state)
     rig_open(s, NUMBERS(6, 7), 7);
     assert_frame_of(s,
         "{\"type\":\"connected\",\"sessionId\":\"%s\",\"key\":\"pc:home:u1\",\"unread\":2,"
-        "\"ping\":25000,\"position\":\"5-0\",\"recovered\":true,\"missed\":2}");
+        "\"ping\":31250,\"position\":\"5-0\",\"recovered\":true,\"missed\":2}");
     assert_replayed(s, 6);
     assert_replayed(s, 7);
     assert_no_frame(s);
@@ -119,7 +119,7 @@ static void position_without_last_id_is_where_the_replay_starts(void **state)
     session_after_open(&rig.node, s, &opened);
     assert_frame_of(s,
         "{\"type\":\"connected\",\"sessionId\":\"%s\",\"key\":\"pc:home:u1\",\"unread\":1,"
-        "\"ping\":25000,\"position\":\"3-0\",\"recovered\":true,\"missed\":1}");
+        "\"ping\":31250,\"position\":\"3-0\",\"recovered\":true,\"missed\":1}");
     assert_replayed(s, 9);
 }
 
@@ -1054,12 +1054,30 @@ static void silent_session_is_pinged_and_then_closed(void **state)
     assert_no_frame(s);
 }
 
+static void client_that_only_sends_hears_a_ping(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    int64_t interval_ms = rig.config.node_ping_interval_ms;
+
+    (void)state;
+    rig_pass(interval_ms / 4);
+    session_on_alive(&rig.node, s, rig.now_ms);
+    rig_pass(interval_ms - interval_ms / 4 - 1);
+    session_on_alive(&rig.node, s, rig.now_ms);
+    assert_no_frame(s);
+    rig_pass(1);
+    assert_frame(s, "{\"type\":\"ping\"}");
+    session_on_alive(&rig.node, s, rig.now_ms);
+    rig_pass(rig.config.node_pong_timeout_ms);
+    assert_int_equal(s->socket->close_code, 0);
+}
+
 static void any_frame_is_a_sign_of_life(void **state)
 {
     struct session *s = rig_live(&format_v1, 5);
 
     (void)state;
-    rig_pass(rig.config.node_ping_interval_ms - 1);
+    rig_pass(rig.config.node_ping_interval_ms / 4 - 1);
     session_on_alive(&rig.node, s, rig.now_ms);
     assert_int_equal(session_idle_ms(s, rig.now_ms + 7), 7);
     rig_pass(rig.config.node_ping_interval_ms - 1);
@@ -1268,6 +1286,7 @@ int main(void)
         test(early_acknowledgement_of_what_never_was_is_refused),
         test(silent_session_is_pinged_and_then_closed),
         test(any_frame_is_a_sign_of_life),
+        test(client_that_only_sends_hears_a_ping),
         test(plain_session_is_pinged_by_the_protocol),
         test(blocked_session_is_not_pinged_but_must_take_bytes),
         test(entry_is_refreshed_at_its_interval),
