@@ -14,7 +14,8 @@
 
 const SUBPROTOCOL = "socketsend.v1";
 const MESSAGE_ID = /^(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})$/;
-const CLOSE_LOST = 4000; // what a node is told that we have given up; browsers allow 1000 and 3000 up
+const CLOSE_LOST = 4000; // what a node is told that we have given up
+const CLOSE_REASON_BYTES = 123; // RFC 6455 5.5: with the code, 125
 const SOCKET_OPEN = 1; // WebSocket.OPEN, which not every implementation has on the class
 
 /** At most one acknowledgement per so many milliseconds, or so many messages. */
@@ -439,7 +440,8 @@ class Delivery {
     }
 
     #flushSoon() {
-        const waitMs = this.#flushedAt + ACK_INTERVAL_MS - this.#clock.now();
+        // At most the interval: the clock may have been set back.
+        const waitMs = Math.min(this.#flushedAt + ACK_INTERVAL_MS - this.#clock.now(), ACK_INTERVAL_MS);
         if (this.#unflushed >= ACK_MESSAGES || waitMs <= 0) {
             this.flush();
         } else {
@@ -599,7 +601,7 @@ class Renewal {
 
     /** There may be time for another one. */
     retry() {
-        this.#schedule((this.#endsAt - this.#clock.now()) / 2);
+        this.#schedule(Math.min(this.#endsAt - this.#clock.now(), RENEW_AHEAD_MS) / 2);
     }
 
     #schedule(ms) {
@@ -799,8 +801,14 @@ export class SocketSend {
         return this.#upstream.send(json, { to, ref });
     }
 
-    /** Ends the connection for good. Messages that the application was not yet given come again. */
+    /**
+     * Ends the connection for good. Messages that the application was not yet given come again. As for
+     * a WebSocket, code is 1000 or 3000 to 4999, and reason has at most 123 bytes.
+     */
     close(code = 1000, reason = "") {
+        if (!isCloseCode(code) || new TextEncoder().encode(reason).length > CLOSE_REASON_BYTES) {
+            throw new TypeError("code is 1000 or 3000 to 4999, and reason has at most 123 bytes");
+        }
         if (this.#state === "closed") {
             return;
         }
@@ -941,8 +949,6 @@ export class SocketSend {
         if (this.#socket?.readyState !== SOCKET_OPEN) {
             return false;
         }
-        // The node counts the silence from what it hears of us, so we do as well.
-        this.#aliveAt = this.#clock.now();
         this.#socket.send(JSON.stringify(frame));
         return true;
     }
@@ -1017,9 +1023,13 @@ export class SocketSend {
         this.#lookForLife(frame.ping + this.#options.graceMs);
         this.#awaitExpiry(frame);
         this.#setState("open");
-        this.#events.emit("connected", { ...session });
-        this.#delivery.onConnected(session);
-        this.#topics.onConnected();
+        if (this.#state === "open") { // else a listener has closed it
+            this.#events.emit("connected", { ...session });
+        }
+        if (this.#state === "open") {
+            this.#delivery.onConnected(session);
+            this.#topics.onConnected();
+        }
     }
 
     #awaitExpiry({ expiresIn }) {
@@ -1041,7 +1051,9 @@ export class SocketSend {
     }
 
     #lookForLife(limitMs) {
-        const silentMs = this.#clock.now() - this.#aliveAt;
+        const now = this.#clock.now();
+        this.#aliveAt = Math.min(this.#aliveAt, now); // the clock may have been set back
+        const silentMs = now - this.#aliveAt;
         if (silentMs >= limitMs) {
             this.#lose("no sign of life");
         } else {
@@ -1072,19 +1084,27 @@ export class SocketSend {
         } else if (this.#wasOffline) {
             // A connection from before does not come to life again, but may take long to say so.
             this.#lose("the network has changed");
-            this.#connect();
+            if (this.#state === "waiting") {
+                this.#connect(); // no listener has closed it
+            }
         }
     }
 
     /** Hints may come in a row: minDelayMs lies between two attempts all the same. */
     #hurry() {
         const now = this.#clock.now();
-        const dueAt = Math.max(now, this.#startedAt + this.#options.minDelayMs);
-        if (!this.#isDelayTold && dueAt < this.#dueAt) {
-            this.#dueAt = dueAt;
-            this.#setTimer(dueAt - now, () => this.#connect());
+        const { minDelayMs } = this.#options;
+        const waitMs = Math.min(Math.max(this.#startedAt + minDelayMs - now, 0), minDelayMs);
+        if (!this.#isDelayTold && now + waitMs < this.#dueAt) {
+            this.#dueAt = now + waitMs;
+            this.#setTimer(waitMs, () => this.#connect());
         }
     }
+}
+
+/** What browsers take for WebSocket.close(). */
+function isCloseCode(code) {
+    return code === 1000 || (Number.isInteger(code) && code >= 3000 && code <= 4999);
 }
 
 function parseFrame(data) {

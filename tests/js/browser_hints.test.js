@@ -106,6 +106,17 @@ test("a page that is left acknowledges first", async () => {
     assert.equal(t.storage.getItem(STORAGE_KEY), "102-0");
 });
 
+test("a listener may close the client in the middle of a hint", async () => {
+    t = await startClient();
+    await t.connect();
+    t.client.on("state", ({ state }) => state === "waiting" && t.client.close());
+    say("offline");
+    say("online");
+    await t.clock.pass(60_000);
+    assert.equal(t.client.state, "closed");
+    assert.equal(t.sockets.length, 1);
+});
+
 test("follows no hint after close()", async () => {
     t = await startClient();
     await t.connect();

@@ -141,17 +141,23 @@ test("ends a connection without a sign of life and connects again", async () => 
     assert.equal(t.sockets[0].closedWith.code, 4000);
 });
 
-test("what the client itself sends puts off the node's ping, and the client knows", async () => {
-    const t = await startClient({ ack: "manual" });
-    let message;
-    t.client.on("message", (m) => (message = m));
+test("what the client itself sends is no sign of life", async () => {
+    const t = await startClient();
     await t.connect({ ping: 25_000 });
-    await t.message("101-0");
-    await t.clock.pass(20_000);
-    message.ack();
-    await t.clock.pass(20_000);
+    for (let n = 0; n < 4; n++) {
+        t.client.send(n).catch(() => {});
+        await t.clock.pass(8_749);
+    }
     assert.equal(t.client.state, "open");
-    await t.clock.pass(15_000);
+    await t.clock.pass(4);
+    assert.equal(t.client.state, "waiting");
+});
+
+test("a connection that died is noticed also when the clock was set back", async () => {
+    const t = await startClient();
+    await t.connect({ ping: 25_000 });
+    t.clock.setBack(3_600_000);
+    await t.clock.pass(70_000);
     assert.equal(t.client.state, "waiting");
 });
 
@@ -228,6 +234,28 @@ test("a final close code ends it", async () => {
     assert.deepEqual(t.named("close"), [{ code: 4009, reason: "replaced by another session" }]);
     await t.clock.pass(3_600_000);
     assert.equal(t.sockets.length, 1);
+});
+
+test("close() refuses what a WebSocket would refuse, and then has done nothing", async () => {
+    const t = await startClient();
+    await t.connect();
+    for (const [code, reason] of [[1001], [999.5], ["1000"], [5000], [1000, "é".repeat(62)]]) {
+        assert.throws(() => t.client.close(code, reason), TypeError);
+    }
+    assert.equal(t.client.state, "open");
+    t.client.close(4000, "é".repeat(61));
+    assert.equal(t.socket.closedWith.code, 4000);
+});
+
+test("nothing comes after close() in a listener", async () => {
+    for (const [event, expected] of [["state", ["close"]], ["connected", ["connected", "close"]]]) {
+        const t = await startClient();
+        t.client.on(event, () => t.client.state === "open" && t.client.close());
+        await t.socket.open();
+        await t.socket.say({ type: "connected", sessionId: "s1", key: "k", unread: 0, missed: 0, position: "100-0", recovered: false, ping: 25_000 });
+        assert.deepEqual(t.events.map(([name]) => name).filter((name) => name !== "state"), expected);
+        assert.equal(t.client.position, null);
+    }
 });
 
 test("close() ends it once and for all, whatever it was doing", async () => {

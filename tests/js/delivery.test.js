@@ -555,3 +555,13 @@ test("close() acknowledges what was handled, and gives nothing more", async () =
     assert.deepEqual(t.ids, ["101-0", "102-0", "103-0"]);
     assert.equal(t.storage.getItem(STORAGE_KEY), "103-0", "it was handled all the same");
 });
+
+test("acknowledges in time also when the clock was set back", async () => {
+    const t = await startClient();
+    await t.connect();
+    await t.message("101-0");
+    t.clock.setBack(3_600_000);
+    await t.message("102-0");
+    await t.clock.pass(5_000);
+    assert.deepEqual(t.socket.acks(), ["101-0", "102-0"]);
+});

@@ -7,7 +7,14 @@ export class FakeClock {
     #timers = new Map();
     #nextId = 1;
 
-    now = () => this.#now;
+    #setBackMs = 0;
+
+    now = () => this.#now - this.#setBackMs;
+
+    /** Somebody sets the clock back; timers don't notice. */
+    setBack(ms) {
+        this.#setBackMs += ms;
+    }
 
     /** The longest time that a timer was ever set to. */
     longestMs = 0;
