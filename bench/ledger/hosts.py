@@ -1,7 +1,9 @@
 """The system on three hosts: nodes and senders on the first two, Redis on all three or on the last; and
 what can befall a host or its links."""
 
+import contextlib
 import signal
+import threading
 import urllib.request
 
 from netns import Network
@@ -112,6 +114,9 @@ class HostsStack(Stack):
         for node in self.nodes:
             self.wait_for_node(node)
 
+    def programs(self):
+        return (*self.nodes, *self.senders)
+
     def parts(self):
         watched = getattr(self.redis, "sentinels", [])
         return (*self.webs, *self.senders, *self.nodes, *watched, *self.redis.servers)
@@ -130,6 +135,24 @@ def half_go_away(run, seconds):
     """Half of the clients leave and come back after the fault: what Redis lost meanwhile, they miss. The others may
     have had it before it was lost."""
     run.say(f"cut 50 {int(seconds * run.scale * 1000)}")
+
+
+@contextlib.contextmanager
+def clients_coming_and_going(run):
+    """A twentieth of them is cut off every 20 ms."""
+    ending = threading.Event()
+
+    def cut():
+        while not ending.wait(0.02):
+            run.say("cut 5")
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
 
 
 def nothing(run):
@@ -267,6 +290,16 @@ def cluster_failover(run):
     run.pause(2)
 
 
+def cluster_failover_under_connects(run):
+    """Clients come and go all the time, so that commands of theirs are on their way to every master that goes."""
+    run.pause(1)
+    with clients_coming_and_going(run):
+        for n in range(3):
+            run.stack.redis.planned_failover(n)
+    run.stack.repair()
+    run.pause(4)
+
+
 def resharded(run):
     """300 slots go from the first master to the second one, those of the ledger's users first, and come back."""
     redis = run.stack.redis
@@ -309,6 +342,7 @@ FAULTS = [
     ("Sentinel: back during the failover", back_during_failover, ("sentinel",)),
     ("Cluster: master killed", cluster_master_killed, ("cluster",)),
     ("Cluster: planned failovers", cluster_failover, ("cluster",)),
+    ("Cluster: planned, under connects", cluster_failover_under_connects, ("cluster",)),
     ("Cluster: slots moved and back", resharded, ("cluster",)),
     ("rolling restart of the nodes", rolling_restart, ALL),
 ]

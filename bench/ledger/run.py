@@ -3,7 +3,7 @@
 
 usage: make bench-ledger [LEDGER="--fsync everysec --scale 2"]     or: bench/ledger/run.py --help
        make bench-hosts [HOSTS=cluster]: on three hosts
-Exits 0 only if nothing was lost, doubled or out of order.
+Exits 0 only if nothing was lost, doubled or out of order, and nothing of the system ended but what was ended on purpose.
 """
 
 import argparse
@@ -307,6 +307,9 @@ def main():
         status = run.finish()
     finally:
         stack.stop()
+        for complaint in stack.complaints():
+            print(f"BROKEN  {complaint}")
+            status = status or 1
         if status != 0:
             stack.show_logs()
         if not options.keep:

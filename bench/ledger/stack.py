@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -96,19 +97,28 @@ class Wire:
         self.listener.close()
 
 
+WORKER_ENDED = re.compile(r"worker ended worker=\d+ pid=(\d+) (\S+)")
+SANITIZER_REPORT = re.compile(r"^.*(?:Sanitizer:|: runtime error:).*(?:\n.*){0,30}", re.MULTILINE)
+
+
 class Process:
     """One program of the stack, with its log."""
+
+    stopped_status = 0
 
     def __init__(self, name, arguments, directory, environment=None):
         self.name, self.arguments, self.directory = name, [str(a) for a in arguments], Path(directory)
         self.environment = {"PATH": os.environ["PATH"], **(environment or {})}
+        self.log_path = self.directory / f"{self.name}.log"
         self.process = None
+        self.started, self.asked = [], {}  # asked: {pid: the status with which it is to end}, its children's too
 
     def start(self):
-        with open(self.directory / f"{self.name}.log", "ab") as log:
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.arguments, env=self.environment, stdout=log, stderr=log, cwd=self.directory, start_new_session=True
             )
+        self.started.append(self.process)
 
     def children(self):
         pid = self.process.pid
@@ -119,11 +129,15 @@ class Process:
 
     def signal_children(self, number):
         for pid in self.children():
+            if number == signal.SIGKILL:
+                self.asked.setdefault(pid, -signal.SIGKILL)
             os.kill(pid, number)
 
     def kill(self):
         """kill -9 of the program and of what it started."""
         pids = self.children()
+        for pid in (self.process.pid, *pids):
+            self.asked.setdefault(pid, -signal.SIGKILL)
         self.process.kill()
         for pid in pids:
             try:
@@ -135,12 +149,26 @@ class Process:
     def stop(self, seconds=30):
         if self.process is None or self.process.poll() is not None:
             return
+        self.asked[self.process.pid] = self.stopped_status
         self.process.terminate()
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             print(f"{self.name} did not stop: killed", file=sys.stderr)
             self.kill()
+
+    def complaints(self):
+        """What of it ended though nobody asked for it, or not as it was asked, and what a sanitizer said. A worker that crashes is
+        started again so soon that clients and senders need not notice."""
+        for process in self.started:
+            if process.returncode != self.asked.get(process.pid):
+                yield f"{self.name}: process {process.pid} ended with status {process.returncode}, unasked"
+        log = self.log_path.read_text(errors="replace") if self.started else ""
+        for pid, how in WORKER_ENDED.findall(log):
+            if int(pid) not in self.asked:
+                yield f"{self.name}: worker {pid} ended with {how}, unasked"
+        for report in SANITIZER_REPORT.findall(log):
+            yield f"{self.name}: {report}"
 
 
 class Stack:
@@ -275,6 +303,13 @@ fastcgi.server = ("/" => (("socket" => "{send_socket}", "check-local" => "disabl
             process.stop()
         for wire in self.to_redis + self.to_node:
             wire.close()
+
+    def programs(self):
+        """What is measured."""
+        return (*self.nodes, self.send)
+
+    def complaints(self):
+        return [complaint for program in self.programs() for complaint in program.complaints()]
 
     def show_logs(self):
         for log in sorted(self.directory.glob("*.log")):

@@ -8,7 +8,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from harness import BUILD, ApacheWeb, Authority, CgiWeb, LighttpdWeb, Stack, live_processes, public_tls, write_sanitizer_reports_to
+from harness import (
+    BUILD, ApacheWeb, Authority, CgiWeb, LighttpdWeb, Stack, crashes, live_processes, public_tls, write_sanitizer_reports_to
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +49,7 @@ def no_process_is_left(sanitizer_reports):
     for process in list(live_processes):
         process.kill()
     assert not left, f"still running: {left}"
+    assert not crashes, "\n".join(crashes)
     reports = read_reports(sanitizer_reports)  # of what the last test's end stopped, too
     assert not reports, "\n".join(reports.values())
 
@@ -56,6 +59,16 @@ def no_sanitizer_complains(sanitizer_reports):
     known = set(read_reports(sanitizer_reports))
     yield
     new = [text for name, text in read_reports(sanitizer_reports).items() if name not in known]
+    assert not new, "\n".join(new)
+
+
+@pytest.fixture(autouse=True)
+def nothing_crashes(no_sanitizer_complains):  # asked for, because it has more to say, and so comes last
+    yield
+    for process in live_processes:
+        process.note_crashes()
+    new = [*crashes]
+    crashes.clear()
     assert not new, "\n".join(new)
 
 

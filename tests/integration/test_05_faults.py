@@ -11,7 +11,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from harness import Client, FcgiSend, wait_until
+from harness import Client, FcgiSend, crashes, wait_until
 
 
 def status_of(data, client):
@@ -258,6 +258,20 @@ def test_crashed_worker_is_started_again(make_stack, user):
     wait_until(lambda: stack.redis.client.get(f"WebSocket_node:{node.id}") not in (None, boot), what="the new worker's lease")
     again = stack.connect(0, f"/websocket/{user}")
     wait_until(lambda: status_of(stack.web.send(userId=user, msgInfo="x", wait="written"), again) == "written", 5)
+
+
+def test_crash_of_a_worker_that_no_test_asked_for_is_noticed(make_stack):
+    """The next worker is there before a test misses the last one."""
+    node = make_stack(nodes=["node-a"]).nodes[0]
+    node.signal_workers(signal.SIGKILL)
+    wait_until(lambda: "signal=9" in node.log() and node.is_ready(), what="another worker")
+    node.note_crashes()
+    assert crashes == []
+    node.signal_workers(signal.SIGABRT)
+    wait_until(lambda: "signal=6" in node.log() and node.is_ready(), what="another worker")
+    node.stop()
+    assert [text for text in crashes if "signal=6" in text] == crashes != []
+    crashes.clear()
 
 
 def test_sender_survives_its_web_server_restarting(make_stack, user):

@@ -7,7 +7,7 @@ from .consumer import Consumer
 from .fastcgi import fastcgi_request
 from .http import Answer, request, send_raw
 from .node import Node
-from .process import BUILD, Process, free_port, live_processes, wait_until, write_sanitizer_reports_to
+from .process import BUILD, Process, crashes, free_port, live_processes, wait_until, write_sanitizer_reports_to
 from .rabbitmq import RabbitMq
 from .redis_groups import RedisCluster, RedisSentinels
 from .redis_server import RedisServer
@@ -19,6 +19,6 @@ from .wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire, frame, fr
 __all__ = [
     "API_KEY", "BINARY", "BUILD", "CLOSE", "CLUSTER_SECRET", "CONTINUATION", "PING", "PONG", "TEXT", "TOKEN_SECRET", "Answer", "ApacheWeb", "Authority", "Backend", "CgiWeb",
     "Client", "Consumer", "FcgiSend", "LighttpdWeb", "Node", "Process", "RabbitMq", "RedisCluster", "RedisSentinels", "RedisServer", "Refused", "Stack", "Wire", "connect_path",
-    "fastcgi_request", "frame", "frame_head", "free_port", "handshake", "live_processes", "make_token", "masked", "public_tls", "request", "send_raw",
+    "crashes", "fastcgi_request", "frame", "frame_head", "free_port", "handshake", "live_processes", "make_token", "masked", "public_tls", "request", "send_raw",
     "trusting_context", "wait_until", "write_sanitizer_reports_to",
 ]  # fmt: skip

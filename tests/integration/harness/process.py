@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build" / "release")).resolve()
 
 live_processes = []
+crashes = []  # that are noted and not reported yet, in words
 _given_ports = set()
 
 
@@ -82,6 +84,11 @@ def sanitizer_options():
     return {name: os.environ[name] for name in SANITIZERS if name in os.environ}
 
 
+# SIGKILL comes from tests. (A supervisor sends it too, to what does not stop in time, and fails then.) What UBSan says in a program
+# that ASan is in as well comes in its log only.
+CRASH = re.compile(r"worker ended .* (?:signal=(?!9 )|status=(?!0 )).*|.*child (?:exited|signal\w*): (?!0 |9\b).*|.*: runtime error: .*")
+
+
 class Process:
     """Subclasses say what to run (command()) and how to ask whether it is ready (is_ready())."""
 
@@ -93,6 +100,7 @@ class Process:
         self.directory = Path(directory) / self.name
         self.directory.mkdir(parents=True, exist_ok=True)
         self.log_path = self.directory / "log"
+        self.log_seen = 0
         self.process = None
 
     def command(self):
@@ -165,7 +173,16 @@ class Process:
         self.process.wait()
         self._forget()
 
+    def note_crashes(self):
+        """Of what it started and starts again, so soon that a test need not notice."""
+        with self.log_path.open("rb") as log:
+            log.seek(self.log_seen)
+            new = log.read().decode(errors="replace")
+            self.log_seen = log.tell()
+        crashes.extend(f"{self.name}: {line}\n{self.log()}" for line in CRASH.findall(new))
+
     def _forget(self):
+        self.note_crashes()
         if self in live_processes:
             live_processes.remove(self)
         return self.process.returncode
