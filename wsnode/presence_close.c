@@ -62,6 +62,14 @@ static void after_close(struct node *n, enum err err, const struct redisReply *r
     presence_send_closings(n, now_ms);
 }
 
+/* A failover must not bring back who has gone, for as long as an entry lives. What a node that ends
+ * leaves does not count without its lease, and its end does not wait for replicas. */
+static enum err run(struct node *n, struct command *c, struct closing *closing)
+{
+    return n->draining ? presence_run(n, c, after_close, closing)
+                       : presence_run_confirmed(n, c, after_close, closing);
+}
+
 static void send_closing(struct node *n, struct closing *closing, int64_t now_ms)
 {
     struct presence *p = n->presence;
@@ -70,7 +78,7 @@ static void send_closing(struct node *n, struct closing *closing, int64_t now_ms
     command_init(&c);
     registry_close_command(
         &c, n->config->redis_prefix, closing->user_id, closing->session_id, n->id, n->boot);
-    if (presence_run(n, &c, after_close, closing)) {
+    if (run(n, &c, closing)) {
         try_again_later(p, closing, now_ms); /* others may have another server */
     } else {
         closing->sent_ms = now_ms;

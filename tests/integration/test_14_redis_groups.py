@@ -273,6 +273,30 @@ def test_no_session_is_shown_what_too_few_replicas_have(replicated, user):
     newcomer.drop()
 
 
+def test_close_that_too_few_replicas_have_is_told_again(replicated, user):
+    """Else a failover brings back who has gone, for as long as an entry lives."""
+    stack, replica = replicated
+    client = stack.connect(0, f"/websocket/{user}")
+    entries = stack.redis.entries(user)
+    replica.signal(signal.SIGSTOP)
+    client.drop()
+    stack.wait_online(user, 0)
+    wait_until(lambda: "too few replicas" in stack.nodes[0].log(), what="the wait for the replica to end")
+    stack.redis.client.hset(f"WebSocket_{{{user}}}", mapping=entries)  # as the replica has it still
+    stack.wait_online(user, 0)
+    replica.signal(signal.SIGCONT)
+
+
+def test_stop_does_not_wait_for_replicas(replicated, user):
+    stack, replica = replicated
+    stack.connect(0, f"/websocket/{user}")
+    replica.kill()
+    began = time.monotonic()
+    stack.nodes[0].stop()
+    assert time.monotonic() - began < 2
+    stack.wait_online(user, 0)
+
+
 def test_planned_sentinel_failover_loses_nothing(make_stack, user):
     """For a moment there are two masters: only with all replicas asked, nothing is accepted by the old one."""
     stack = make_stack(redis_class=RedisSentinels, options={"redis.wait_replicas": 2})
