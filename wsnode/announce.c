@@ -325,6 +325,7 @@ void announce_on_redis_ready(struct node *n)
 {
     if (n->announce) {
         lines_wake(&n->announce->lines);
+        announce_watch_on_redis_ready(n->announce->watch, clock_mono_ms());
     }
 }
 

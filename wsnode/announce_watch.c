@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shared/attendance.h"
+#include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/nodes.h"
 #include "shared/redis_reply.h"
@@ -41,7 +42,8 @@ struct announce_watch {
     struct duty parted;
     struct suspect *suspects; /* owned; of this round */
     int64_t next_ms;
-    size_t awaited; /* answers */
+    int64_t judges_ms; /* when it looks at other nodes again */
+    size_t awaited;    /* answers */
 };
 
 static void run(struct announce_watch *w, struct command *c, redis_async_done *done, void *arg)
@@ -80,7 +82,7 @@ static void tell_due(struct duty *d)
     run(d->watch, &c, after_due, d);
 }
 
-static void tell_lost(struct suspect *s);
+static void ask_for_lease(struct suspect *s);
 
 static void after_lost(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
@@ -91,7 +93,7 @@ static void after_lost(struct node *n, enum err err, const struct redisReply *re
     s->watch->awaited--;
     s->lost += count;
     if (count > 0) {
-        tell_lost(s);
+        ask_for_lease(s); /* it may be back */
     } else if (!err && s->lost > 0) {
         log_info("sessions of a dead node told lost", "node=%s boot=%s sessions=%lld",
             s->node.node_id, s->node.boot, (long long)s->lost);
@@ -169,6 +171,9 @@ static void after_watch(struct node *n, enum err err, const struct redisReply *r
     }
     tell_due(&w->offline);
     tell_due(&w->parted);
+    if (clock_mono_ms() < w->judges_ms) {
+        return;
+    }
     command_init(&c);
     events_nodes_command(&c, w->rules);
     run(w, &c, after_nodes, w);
@@ -193,6 +198,11 @@ void announce_watch_destroy(struct announce_watch *w)
         free(w->suspects);
         free(w);
     }
+}
+
+void announce_watch_on_redis_ready(struct announce_watch *w, int64_t now_ms)
+{
+    w->judges_ms = now_ms + w->node->config->registry_node_lease_ms;
 }
 
 void announce_watch_on_tick(struct announce_watch *w, int64_t now_ms)

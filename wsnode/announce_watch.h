@@ -13,6 +13,8 @@ struct announce_watch;
 
 struct announce_watch *announce_watch_create(struct node *n, const struct events_rules *rules);
 void announce_watch_destroy(struct announce_watch *w); /* NULL is fine */
+/* Who was away itself knows nothing of others' leases yet: all may have been away. */
+void announce_watch_on_redis_ready(struct announce_watch *w, int64_t now_ms);
 void announce_watch_on_tick(struct announce_watch *w, int64_t now_ms);
 
 #endif

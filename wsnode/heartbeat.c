@@ -24,6 +24,7 @@ struct heartbeat {
     int64_t confirmed_ms; /* sending time of the last renewal that was answered */
     bool awaiting;
     bool confirmed; /* at least once, and not lost since */
+    bool lost;      /* with the renewal before this one */
     bool released;
 };
 
@@ -81,12 +82,18 @@ static void after_lease(struct node *n, enum err err, const struct redisReply *r
     }
     bool was_held = before.at && slice_equal(before, n->boot);
     bool lost = h->confirmed && !was_held;
+    /* Twice: another node that had just found it gone may tell sessions lost after they were told
+     * again. */
+    bool registers_again = lost || h->lost;
+    h->lost = lost;
     h->confirmed_ms = h->sent_ms;
     h->confirmed = true;
     tell(n);
     if (lost) {
         log_warn("lease was lost", "node=%s found=%s", n->id,
             before.at ? "another boot (is the node id used twice?)" : "nothing");
+    }
+    if (registers_again) {
         presence_on_redis_ready(n, true);
     }
 }

@@ -480,6 +480,24 @@ def test_node_that_was_only_thought_dead_tells_its_sessions_again(system, user):
     system.wait_told("opened", "online", "lost", "offline", "opened", "online", "closed", "offline")
 
 
+def test_no_session_is_lost_while_redis_is_away_for_longer_than_a_lease(system, user):
+    """All leases are gone then, and who is back first must not take the others for dead."""
+    system.start(events(**{"registry.node_lease": "2s"}), names=("node-a", "node-b"))
+    for n in range(2):
+        system.connect(f"{user}-{n}", node=n)
+    told = system.wait_entries(4, EVENTS)
+    system.redis.signal(signal.SIGSTOP)
+    system.nodes[1].signal_workers(signal.SIGSTOP)  # it is to be the last one that is back
+    time.sleep(3)
+    system.redis.signal(signal.SIGCONT)
+    wait_until(system.nodes[0].is_ready, what="readiness")
+    time.sleep(1.2)  # one round, and no lease
+    system.nodes[1].signal_workers(signal.SIGCONT)
+    wait_until(system.nodes[1].is_ready, what="readiness")
+    time.sleep(2.5)
+    assert system.entries(EVENTS) == told
+
+
 def test_close_while_redis_is_away_is_told_when_it_is_back(system, user):
     client = system.start(events(**{"registry.node_lease": "9s"})).connect(user)
     other = system.connect(f"{user}-2")
