@@ -1,6 +1,7 @@
 /*
  * Presence as a whole: its life, its ticks, and refreshes.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +13,12 @@
 struct request *presence_request_create(const struct session *s)
 {
     struct request *r = calloc(1, sizeof(*r));
+    struct address address;
 
     if (r) {
+        session_table_address(s, &address);
         memcpy(r->session_id, s->id, sizeof(r->session_id));
+        (void)snprintf(r->user_id, sizeof(r->user_id), "%s", address.user_id);
     }
     return r;
 }
@@ -79,11 +83,24 @@ struct inbox_limits presence_page_limits(const struct node *n)
         .entries = n->config->inbox_page_messages, .bytes = n->config->node_queue_max_bytes};
 }
 
+/* What was sent again, because of a redirection or a script that Redis did not have, came after a
+ * close that was not, and wrote the entry of a session that had gone. */
+static void undo_if_late(struct node *n, const struct request *r)
+{
+    const struct session *s = session_table_find(&n->table, r->session_id);
+
+    if (!s || s->state == SESSION_CLOSING) {
+        presence_send_close(n, r->user_id, r->session_id);
+    }
+}
+
 static void after_refresh(struct node *n, enum err err, const struct redisReply *reply, void *arg)
 {
     struct request *r = arg;
     struct registry_refreshed refreshed;
     struct message_id watermark = r->watermark;
+
+    undo_if_late(n, r);
     struct session *s = presence_take_answer(n, r);
 
     if (err || registry_refresh_decode(reply, &refreshed)) {

@@ -42,6 +42,7 @@ struct request {
     int64_t due_ms;            /* of these: when the session fetches again */
     int64_t sent_ms;           /* fetches only */
     char session_id[SESSION_ID_BYTES];
+    char user_id[ADDRESS_PART_BYTES_MAX + 1];
     struct message_id watermark; /* refreshes only: the session's, when it was asked */
 };
 

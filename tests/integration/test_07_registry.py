@@ -1,6 +1,7 @@
 """What stands in Redis, how long, and what a second session of the same key means."""
 
 import json
+import signal
 import time
 
 import pytest
@@ -210,3 +211,20 @@ def test_lease_is_taken_before_the_first_session_is_registered(make_stack, user)
     opened = next(n for n, command in enumerate(commands) if f"{{{user}}}" in command)
     assert lease < opened
     client.drop()
+
+
+def test_refresh_that_is_sent_again_after_the_close_leaves_no_entry(make_stack, user):
+    """As where its script is not there, and the close's is; or where it was redirected, and the close was not."""
+    options = {"inbox.resync_interval": "2s", "redis.command_timeout": "10s", "registry.node_lease": "30s"}
+    stack = make_stack(nodes=["node-a"], options=options)
+    client = stack.connect(0, f"/websocket/{user}")
+    stack.redis.client.script_flush()
+    stack.connect(0, f"/websocket/{user}-2").drop()  # whose close brings that script back
+    stack.wait_online(f"{user}-2", 0)
+    stack.redis.signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    client.drop()
+    wait_until(lambda: stack.nodes[0].internal("GET", "/sessions").data["sessions"] == [], what="the end of the session")
+    stack.redis.signal(signal.SIGCONT)
+    time.sleep(0.5)
+    stack.wait_online(user, 0)
