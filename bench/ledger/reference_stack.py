@@ -46,5 +46,9 @@ class ReferenceStack(Stack):
         self.send.start()
         wait_until(lambda: socket.create_connection(("127.0.0.1", self.http_port), 1), "the sender")
 
+    def programs(self):
+        """None: they are measured by what they deliver."""
+        return ()
+
     def parts(self):
         return (self.send, *self.nodes, self.redis)
