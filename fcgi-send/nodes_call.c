@@ -8,23 +8,16 @@
 #include "fcgi-send/routes.h"
 #include "shared/clock.h"
 
-static void add_text(struct buf *out, const char *name, const char *value)
-{
-    buf_addf(out, "\"%s\":", name);
-    buf_add_json_string(out, value, strlen(value));
-    buf_add_char(out, ',');
-}
-
 static void encode_node(const struct node_info *n, int64_t now_ms, struct buf *out)
 {
     int64_t age_ms = now_ms > n->at_ms ? now_ms - n->at_ms : 0;
 
     buf_add_char(out, '{');
-    add_text(out, "node", n->node_id);
-    add_text(out, "state", n->state);
-    add_text(out, "addr", n->addr);
-    add_text(out, "boot", n->boot);
-    add_text(out, "version", n->version);
+    buf_add_json_member(out, "node", n->node_id);
+    buf_add_json_member(out, "state", n->state);
+    buf_add_json_member(out, "addr", n->addr);
+    buf_add_json_member(out, "boot", n->boot);
+    buf_add_json_member(out, "version", n->version);
     buf_addf(out, "\"sessions\":%" PRId64 ",\"ageMs\":%" PRId64 "}", n->sessions, age_ms);
 }
 

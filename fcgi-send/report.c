@@ -31,21 +31,14 @@ static void add_flag(struct buf *out, const char *name, bool value)
     buf_add_str(out, value ? "true," : "false,");
 }
 
-static void add_text(struct buf *out, const char *name, const char *value)
-{
-    add_name(out, name);
-    buf_add_json_string(out, value, strlen(value));
-    buf_add_char(out, ',');
-}
-
 static void encode_session(const struct delivery *d, struct buf *out)
 {
     char key[ADDRESS_KEY_BYTES];
 
     buf_add_char(out, '{');
-    add_text(out, "sessionId", d->entry->session_id);
-    add_text(out, "key", address_format_key(&d->entry->address, key));
-    add_text(out, "node", d->entry->node_id);
+    buf_add_json_member(out, "sessionId", d->entry->session_id);
+    buf_add_json_member(out, "key", address_format_key(&d->entry->address, key));
+    buf_add_json_member(out, "node", d->entry->node_id);
     add_name(out, "status");
     buf_add_char(out, '"');
     buf_add_str(out, delivery_status_text(d->status));
@@ -99,7 +92,7 @@ static void encode_sending(const struct sending *s, bool lists_sessions, struct 
     }
     buf_add_char(out, '{');
     if (s->sent.stored) {
-        add_text(out, "id", message_id_format(s->sent.id, id));
+        buf_add_json_member(out, "id", message_id_format(s->sent.id, id));
     }
     add_flag(out, "stored", s->sent.stored);
     add_flag(out, "duplicate", s->sent.duplicate);

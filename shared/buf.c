@@ -157,6 +157,15 @@ void buf_add_json_string(struct buf *b, const char *s, size_t len)
     buf_add_char(b, '"');
 }
 
+void buf_add_json_member(struct buf *b, const char *name, const char *value)
+{
+    buf_add_char(b, '"');
+    buf_add_str(b, name);
+    buf_add_str(b, "\":");
+    buf_add_json_string(b, value, strlen(value));
+    buf_add_char(b, ',');
+}
+
 enum err buf_err(const struct buf *b)
 {
     return b->err;

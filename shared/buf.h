@@ -30,6 +30,7 @@ void buf_add_u64(struct buf *b, uint64_t value); /* in decimal */
 void buf_addf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 /* In quotes, escaped as RFC 8259 7 has it; s is UTF-8. */
 void buf_add_json_string(struct buf *b, const char *s, size_t len);
+void buf_add_json_member(struct buf *b, const char *name, const char *value); /* "name":"value", */
 /* ERR_OK, ERR_BODY_TOO_LARGE (cap) or ERR_NO_MEMORY. */
 enum err buf_err(const struct buf *b) MUST_CHECK;
 /* The bytes as a string; "" where there are none. Borrowed until the next change. */

@@ -14,21 +14,14 @@
 
 #define FIELD(name) ((struct json_field){object, "", name})
 
-static void add_string(struct buf *out, const char *name, const char *value)
-{
-    buf_addf(out, "\"%s\":", name);
-    buf_add_json_string(out, value, strlen(value));
-    buf_add_char(out, ',');
-}
-
 void nodes_encode(const struct node_info *n, struct buf *out)
 {
     buf_add_char(out, '{');
-    add_string(out, "node", n->node_id);
-    add_string(out, "addr", n->addr);
-    add_string(out, "boot", n->boot);
-    add_string(out, "state", n->state);
-    add_string(out, "version", n->version);
+    buf_add_json_member(out, "node", n->node_id);
+    buf_add_json_member(out, "addr", n->addr);
+    buf_add_json_member(out, "boot", n->boot);
+    buf_add_json_member(out, "state", n->state);
+    buf_add_json_member(out, "version", n->version);
     buf_addf(out, "\"sessions\":%" PRId64 ",\"at\":%" PRId64 "}", n->sessions, n->at_ms);
 }
 

@@ -12,23 +12,16 @@
 
 #define FIELD(name) ((struct json_field){object, "", name})
 
-static void add_string(struct buf *out, const char *name, const char *value)
-{
-    buf_addf(out, "\"%s\":", name);
-    buf_add_json_string(out, value, strlen(value));
-    buf_add_char(out, ',');
-}
-
 void registry_entry_encode(const struct registry_entry *e, struct buf *out)
 {
     char key[ADDRESS_KEY_BYTES];
 
     buf_add_char(out, '{');
-    add_string(out, "ip", e->addr);
-    add_string(out, "node", e->node_id);
-    add_string(out, "boot", e->boot);
-    add_string(out, "key", address_format_key(&e->address, key));
-    add_string(out, "userId", e->address.user_id);
+    buf_add_json_member(out, "ip", e->addr);
+    buf_add_json_member(out, "node", e->node_id);
+    buf_add_json_member(out, "boot", e->boot);
+    buf_add_json_member(out, "key", address_format_key(&e->address, key));
+    buf_add_json_member(out, "userId", e->address.user_id);
     buf_addf(out, "\"since\":%" PRId64 ",\"until\":%" PRId64 "}", e->since_ms, e->until_ms);
 }
 
