@@ -42,6 +42,9 @@ enum err dismissal_parse_reason(
         return problem_set(
             p, ERR_BAD_VALUE, "reason", "reason is longer than %d bytes", CLOSE_REASON_BYTES_MAX);
     }
+    if (memchr(reason.at, '\0', reason.len)) {
+        return problem_set(p, ERR_NUL_BYTE, "reason", NULL);
+    }
     for (size_t i = 0; i < reason.len; i++) {
         if ((unsigned char)reason.at[i] < ' ' || reason.at[i] == 0x7f) {
             return problem_set(p, ERR_BAD_VALUE, "reason", "reason has a control character");

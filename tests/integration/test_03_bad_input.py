@@ -348,6 +348,7 @@ CLOSINGS = [
     ("code that nobody may send", {"userId": USER, "code": 1005}, (400, 40014, "code")),
     ("reason of 124 bytes", {"userId": USER, "reason": "x" * 124}, (400, 40014, "reason")),
     ("reason with a NUL", {"userId": USER, "reason": "a\0b"}, (400, 40003, "reason")),
+    ("reason with a line feed", {"userId": USER, "reason": "a\nb"}, (400, 40014, "reason")),
     ("unknown field", {"userId": USER, "colour": 1}, (400, 40006, "colour")),
     ("sessions not a list", {"sessions": SESSION_ID}, (400, 40008, "sessions")),
     ("sessions with a number", {"sessions": [SESSION_ID, 1]}, (400, 40014, "sessions")),
@@ -388,6 +389,7 @@ CLOSES = [
     ("reason of 124 bytes", {"userId": USER, "reason": "x" * 124}, (400, 40014, "reason")),
     ("reason of 62 two-byte characters", {"userId": USER, "reason": "é" * 62}, (400, 40014, "reason")),
     ("reason with a NUL", {"userId": USER, "reason": "a\0b"}, (400, 40003, "reason")),
+    ("reason with a line feed", {"userId": USER, "reason": "a\nb"}, (400, 40014, "reason")),
     ("reason a number", {"userId": USER, "reason": 1}, (400, 40008, "reason")),
     ("unknown field", {"userId": USER, "msgInfo": "x"}, (400, 40006, "msgInfo")),
 ]

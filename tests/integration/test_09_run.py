@@ -88,7 +88,7 @@ def run(test_directory):
 def command_of(pid):
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""  # it has ended meanwhile
 
 

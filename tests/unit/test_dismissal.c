@@ -53,7 +53,7 @@ static void reason_fits_a_close_frame(void **state)
     assert_reason(longest, ERR_BAD_VALUE, "before");
     assert_reason("{}", ERR_OK, "before");
     assert_reason("{\"reason\":\"\"}", ERR_OK, "");
-    assert_reason("{\"reason\":\"a\\u0000b\"}", ERR_BAD_VALUE, "before");
+    assert_reason("{\"reason\":\"a\\u0000b\"}", ERR_NUL_BYTE, "before");
     assert_reason("{\"reason\":\"a\\nb\"}", ERR_BAD_VALUE, "before");
     assert_reason("{\"reason\":\"a\\u007fb\"}", ERR_BAD_VALUE, "before");
     assert_reason("{\"reason\":1}", ERR_WRONG_TYPE, "before");
