@@ -36,6 +36,11 @@ enum err redis_reply_err(const struct redisReply *reply)
     return ERR_INTERNAL;
 }
 
+enum log_level redis_error_level(enum err err)
+{
+    return err == ERR_REDIS_REFUSED ? LOG_WARN : LOG_ERROR;
+}
+
 bool redis_reply_is_noscript(const struct redisReply *reply)
 {
     return reply && reply->type == REDIS_REPLY_ERROR && starts_with_word(reply, "NOSCRIPT");

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "shared/id.h"
+#include "shared/log.h"
 
 struct redisReply;
 
@@ -20,6 +21,8 @@ struct redisReply;
  * ERR_INTERNAL: any other error, and NULL.
  */
 enum err redis_reply_err(const struct redisReply *reply) MUST_CHECK;
+/* How loud to be about it: refusals are part of every failover. */
+enum log_level redis_error_level(enum err err);
 bool redis_reply_is_noscript(const struct redisReply *reply);
 
 /* A string's or a status' bytes; at == NULL for any other reply. Borrowed. */

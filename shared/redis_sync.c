@@ -309,8 +309,8 @@ static void check_reply(struct redis_sync *r, struct redis_call *call)
         return;
     }
     struct slice key = command_key(call->command);
-    log_limited(LOG_ERROR, "redis answered an error", "key=\"%.*s\" reply=\"%.200s\"", (int)key.len,
-        key.at, call->reply->str);
+    log_limited(redis_error_level(err), "redis answered an error", "key=\"%.*s\" reply=\"%.200s\"",
+        (int)key.len, key.at, call->reply->str);
     if (err == ERR_REDIS_REFUSED) {
         redis_peer_finish(&r->peers[call->place]);
     }

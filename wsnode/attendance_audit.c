@@ -30,7 +30,8 @@ static void compare(struct node *n, const struct attendance_places *places)
         }
     }
     if (absent > 0) {
-        log_warn(
+        /* Some may only be on their way to be told. */
+        log_info(
             "redis had sessions in groups that they have left", "count=%lld", (long long)absent);
     }
 }

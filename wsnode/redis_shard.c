@@ -148,8 +148,8 @@ static void on_reply(redisAsyncContext *context, void *data, void *arg)
     if (reply && err) {
         struct slice key = r->command ? command_key(r->command) : slice_of("");
 
-        log_limited(LOG_ERROR, "redis answered an error", "key=\"%.*s\" reply=\"%.200s\"",
-            (int)key.len, key.at, reply->str);
+        log_limited(redis_error_level(err), "redis answered an error",
+            "key=\"%.*s\" reply=\"%.200s\"", (int)key.len, key.at, reply->str);
     }
     bool is_deposed = err == ERR_REDIS_REFUSED && says_it_is_deposed(s, reply->str);
     if (r->probes && reply) {
