@@ -46,7 +46,7 @@ static struct redisReply *reply_of(int type, size_t elements)
     reply->type = type;
     reply->integer = 1;
     reply->elements = elements;
-    reply->element = calloc(elements + 1, sizeof(struct redisReply *));
+    reply->element = elements > 0 ? calloc(elements, sizeof(struct redisReply *)) : NULL;
     return reply;
 }
 
