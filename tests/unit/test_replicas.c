@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,7 +109,7 @@ static void await_three(void)
     struct batch batch = {.sendings = sendings, .count = 3, .is_list = true};
 
     for (int i = 0; i < 3; i++) {
-        snprintf(sendings[i].message.target.user_id, 3, "u%d", i);
+        memcpy(sendings[i].message.target.user_id, (char[]){'u', (char)('0' + i), '\0'}, 3);
     }
     assert_int_equal(replicas_await(&worker, &batch), ERR_OK);
     for (int i = 0; i < 3; i++) {
