@@ -115,6 +115,11 @@ elseif last_known ~= '' then
   start = first_place(cursors)
 end
 if last_known ~= '' then page, missed = walk(inbox, start, reader, limits, true) end
+-- Before its place there may be messages that excepted the client's last session: this one must not acknowledge those.
+for i = 4, 6 do
+  local cursor = cursors[classes[i]]
+  if resumes and newest_ids[i] and is_above(newest_ids[i], cursor) and is_above(last_known, cursor) then page.excepted = true end
+end
 local cursor_ids = {resumes and 0 or 1}
 for i, class in ipairs(classes) do cursor_ids[i + 1] = cursors[class] end
 local reply = {0, duplicates, position, recovered and 1 or 0, unread, missed, start, cursor_ids, page_reply(page)}
