@@ -15,9 +15,8 @@ struct sending {
     struct message message; /* owned; zero if it could not even be read */
     /* Owned; its entries stand with the last message to the user, or to the group. */
     struct message_sent sent;
-    char forward_id[SESSION_ID_BYTES]; /* of a message that is not stored */
-    struct delivery *deliveries;       /* borrowed from the batch: the sessions that are meant, or
-                                          the nodes that have members */
+    struct delivery *deliveries; /* borrowed from the batch: the sessions that are meant, or the
+                                    nodes that have members */
     size_t delivery_count;
 };
 

@@ -111,7 +111,9 @@ static void describe(const struct sending *s, struct envelope_message *out)
         .id = s->sent.id,
         .prev_id = s->sent.prev_id,
         .payload = {buf_str(&s->message.payload), s->message.payload.len}};
-    memcpy(out->forward_id, s->forward_id, sizeof(out->forward_id));
+    if (!s->sent.stored) { /* each piece has its own */
+        id_random(out->forward_id, sizeof(out->forward_id));
+    }
     memcpy(out->group, s->message.target.group, sizeof(out->group));
 }
 

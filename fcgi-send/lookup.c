@@ -267,9 +267,6 @@ static void select_deliveries(struct batch *b, struct sending *s, const struct m
         select_sessions(s, found);
     }
     b->delivery_count += s->delivery_count;
-    if (!s->sent.stored && s->delivery_count > 0) {
-        id_random(s->forward_id, sizeof(s->forward_id));
-    }
 }
 
 /* Room for as many deliveries as there can be. */

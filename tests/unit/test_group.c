@@ -108,27 +108,6 @@ static void nobody_makes_no_group(void **state)
     groups_finish(&g);
 }
 
-static void group_holds_no_more_than_an_envelope_takes(void **state)
-{
-    size_t count = ENVELOPE_SESSIONS_MAX + 1;
-    struct delivery *many = calloc(count, sizeof(*many));
-    struct groups g;
-
-    (void)state;
-    add_session("a", "boot", "10.0.0.1:1");
-    for (size_t i = 0; i < count; i++) {
-        many[i] = found.deliveries[0];
-    }
-    assert_int_equal(group_by_node(many, count, MAX_BYTES, &g), ERR_OK);
-    assert_int_equal(g.count, 2);
-    assert_int_equal(g.piece_count, 2);
-    assert_int_equal(g.items[0].count, ENVELOPE_SESSIONS_MAX);
-    assert_int_equal(g.items[1].count, 1);
-    assert_int_equal(g.items[1].piece, 1);
-    groups_finish(&g);
-    free(many);
-}
-
 /* Messages of a batch; number n is {"json":n}. */
 static struct sending sendings[3];
 
@@ -148,6 +127,32 @@ static void finish_messages(void)
     for (size_t i = 0; i < 3; i++) {
         buf_finish(&sendings[i].message.payload);
     }
+}
+
+static void group_holds_no_more_than_an_envelope_takes(void **state)
+{
+    size_t count = ENVELOPE_SESSIONS_MAX + 1;
+    struct delivery *many = calloc(count, sizeof(*many));
+    struct groups g;
+
+    (void)state;
+    make_messages();
+    sendings[0].sent.stored = false;
+    add_session("a", "boot", "10.0.0.1:1")->sending = &sendings[0];
+    for (size_t i = 0; i < count; i++) {
+        many[i] = found.deliveries[0];
+    }
+    assert_int_equal(group_by_node(many, count, MAX_BYTES, &g), ERR_OK);
+    assert_int_equal(g.count, 2);
+    assert_int_equal(g.piece_count, 2);
+    assert_int_equal(g.items[0].count, ENVELOPE_SESSIONS_MAX);
+    assert_int_equal(g.items[1].count, 1);
+    assert_int_equal(g.items[1].piece, 1);
+    /* Or a node would take the second piece for a repetition of the first one. */
+    assert_string_not_equal(g.items[0].messages->forward_id, g.items[1].messages->forward_id);
+    groups_finish(&g);
+    finish_messages();
+    free(many);
 }
 
 static void assert_envelope(
@@ -183,7 +188,6 @@ static void node_gets_all_its_messages_at_once_and_in_order(void **state)
 {
     (void)state;
     make_messages();
-    strcpy(sendings[1].forward_id, "forward");
     sendings[1].sent.stored = false;
     add_session("a1", "boot-a", "10.0.0.1:1")->sending = &sendings[0];
     add_session("b1", "boot-b", "10.0.0.2:1")->sending = &sendings[0];
@@ -194,6 +198,9 @@ static void node_gets_all_its_messages_at_once_and_in_order(void **state)
     assert_int_equal(g.count, 2);
     assert_int_equal(g.piece_count, 1);
     assert_int_equal(g.items[0].message_count, 3);
+    char *forward_id = g.items[0].messages[1].forward_id;
+    assert_int_equal(strlen(forward_id), SESSION_ID_BYTES - 1);
+    strcpy(forward_id, "forward");
     assert_envelope(&g.items[0], MESSAGE_WAIT_NONE, 0,
         "{\"boot\":\"boot-a\",\"wait\":\"none\",\"waitMs\":0,\"messages\":["
         "{\"id\":\"1-0\",\"prevId\":\"0-0\",\"sessions\":[\"a1--------------------\"],\"bytes\":10}"
