@@ -37,7 +37,9 @@ void deliver_end_wait(struct node *n, uint64_t number);
 /* That durable message was written. What is awaited below it was passed over, for they are written
  * in order. */
 void deliver_on_durable_written(struct node *n, struct session *s, struct message_id id);
-void deliver_on_passed(struct node *n, struct session *s, struct message_id id); /* not shown */
+/* Nothing is in the session's queue, and this page is about to be shown: what is awaited up to its
+ * end and is not in it was passed over. */
+void deliver_on_page(struct node *n, struct session *s, const struct inbox_page *page);
 void deliver_on_acked(struct node *n, struct session *s); /* s->acked moved */
 /* A non-durable message of that delivery was written; they are written in order. */
 void deliver_on_written(struct node *n, struct session *s, uint64_t number);

@@ -263,7 +263,7 @@ static enum err copy_message(
     const struct envelope_answer_message *from = &r->answer.messages[place];
 
     *out = (struct envelope_answer_message){.is_group = from->is_group, .counts = from->counts};
-    if (from->is_group && place > r->message) {
+    if (from->is_group && place >= r->message && !from->sessions) { /* not begun */
         out->counts.with[DELIVERY_QUEUED] =
             (int64_t)group_members_count(r->node, r->envelope.messages[place].group);
         return ERR_OK;

@@ -217,9 +217,11 @@ static void settle(struct node *n, struct await *a, enum delivery_status status)
     }
 }
 
+typedef void settle_fn(struct node *n, struct await *a, const struct session *s, const void *arg);
+
 /* Calls fn for each durable message up to id that is awaited at the session. */
-static void each_up_to(struct node *n, const struct session *s, struct message_id id,
-    void (*fn)(struct node *n, struct await *a, struct message_id id))
+static void each_up_to(
+    struct node *n, const struct session *s, struct message_id id, settle_fn *fn, const void *arg)
 {
     struct awaited_session *awaited = find_awaited(n, s);
     struct await *next;
@@ -227,30 +229,51 @@ static void each_up_to(struct node *n, const struct session *s, struct message_i
     for (struct await *a = awaited ? TAILQ_FIRST(&awaited->awaits) : NULL; a; a = next) {
         next = TAILQ_NEXT(a, of_session);
         if (!message_id_is_zero(a->what.id) && message_id_compare(a->what.id, id) <= 0) {
-            fn(n, a, id);
+            fn(n, a, s, arg);
         }
     }
     report_done(n);
 }
 
-static void settle_written(struct node *n, struct await *a, struct message_id id)
+/* What a client has acknowledged while it was replayed may be written after that. */
+static void settle_written(
+    struct node *n, struct await *a, const struct session *s, const void *arg)
 {
-    if (a->what.status->status != DELIVERY_WRITTEN) {
-        bool is_it = message_id_compare(a->what.id, id) == 0;
-        settle(n, a, is_it ? DELIVERY_WRITTEN : DELIVERY_PASSED);
+    const struct message_id *id = arg;
+    bool is_acked = s->format->client_acks && message_id_compare(*id, s->acked) <= 0;
+
+    if (a->what.status->status == DELIVERY_WRITTEN) {
+        return;
+    }
+    if (message_id_compare(a->what.id, *id) != 0) {
+        settle(n, a, DELIVERY_PASSED);
+    } else {
+        settle(n, a, is_acked ? DELIVERY_ACKED : DELIVERY_WRITTEN);
     }
 }
 
-static void settle_passed(struct node *n, struct await *a, struct message_id id)
+static bool page_has(const struct inbox_page *page, struct message_id id)
 {
-    if (message_id_compare(a->what.id, id) == 0) {
+    for (size_t i = 0; i < page->count; i++) {
+        if (message_id_compare(page->entries[i].id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void settle_passed(struct node *n, struct await *a, const struct session *s, const void *arg)
+{
+    (void)s;
+    if (a->what.status->status == DELIVERY_QUEUED && !page_has(arg, a->what.id)) {
         settle(n, a, DELIVERY_PASSED);
     }
 }
 
-static void settle_acked(struct node *n, struct await *a, struct message_id id)
+static void settle_acked(struct node *n, struct await *a, const struct session *s, const void *arg)
 {
-    (void)id;
+    (void)s;
+    (void)arg;
     if (a->what.status->status == DELIVERY_WRITTEN) {
         settle(n, a, DELIVERY_ACKED);
     }
@@ -258,17 +281,17 @@ static void settle_acked(struct node *n, struct await *a, struct message_id id)
 
 void deliver_on_durable_written(struct node *n, struct session *s, struct message_id id)
 {
-    each_up_to(n, s, id, settle_written);
+    each_up_to(n, s, id, settle_written, &id);
 }
 
-void deliver_on_passed(struct node *n, struct session *s, struct message_id id)
+void deliver_on_page(struct node *n, struct session *s, const struct inbox_page *page)
 {
-    each_up_to(n, s, id, settle_passed);
+    each_up_to(n, s, page->last, settle_passed, page);
 }
 
 void deliver_on_acked(struct node *n, struct session *s)
 {
-    each_up_to(n, s, s->acked, settle_acked);
+    each_up_to(n, s, s->acked, settle_acked, NULL);
 }
 
 void deliver_on_written(struct node *n, struct session *s, uint64_t number)

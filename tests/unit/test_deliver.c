@@ -555,6 +555,50 @@ static void wait_that_its_caller_ends_tells_what_is_known(void **state)
     assert_int_equal(rig.done_count, 1);
 }
 
+static void all_that_a_page_passes_over_is_settled(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    struct parcel p, q;
+    struct inbox_fetched fetched = {
+        .page = {.last = message_number(8), .skipped = message_number(8)}};
+
+    (void)state;
+    parcel_init(&p, MESSAGE_WAIT_WRITTEN, 60000);
+    make_durable(&p, 7); /* 6 was not heard of */
+    parcel_add(&p, s->id);
+    (void)deliver_and_wait(&p);
+    parcel_init(&q, MESSAGE_WAIT_WRITTEN, 60000);
+    make_durable(&q, 8);
+    parcel_add(&q, s->id);
+    (void)deliver_and_wait(&q);
+    session_after_fetch(&rig.node, s, &fetched); /* their ttl is over */
+    rig_fetch(s, NONE, 8, false);
+    assert_int_equal(s->state, SESSION_LIVE);
+    assert_int_equal(rig.done_count, 2);
+}
+
+static void ack_that_came_before_the_write_counts(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+    struct parcel p;
+
+    (void)state;
+    parcel_init(&p, MESSAGE_WAIT_ACK, 60000);
+    make_durable(&p, 7); /* 6 was not heard of */
+    parcel_add(&p, s->id);
+    (void)deliver_and_wait(&p);
+    rig_text(s, "{\"type\":\"ack\",\"id\":\"7-0\"}");
+    s->socket->takes = 0;
+    rig_fetch(s, NUMBERS(6, 7), 7, false);
+    assert_int_equal(s->state, SESSION_LIVE);
+    assert_id(s->acked, 7);
+    rig_writable(s, -1);
+    rig_writable(s, -1);
+    assert_id(s->written, 7);
+    assert_int_equal(rig.done_count, 1);
+    assert_int_equal(rig.done.messages[0].sessions[0].status, DELIVERY_ACKED);
+}
+
 static void rejected_message_is_not_waited_for(void **state)
 {
     struct session *s = rig_live(&format_v1, 5);
@@ -599,6 +643,8 @@ int main(void)
         test(session_that_ends_is_gone_unless_it_was_written),
         test(cancelled_wait_is_not_reported),
         test(wait_that_its_caller_ends_tells_what_is_known),
+        test(all_that_a_page_passes_over_is_settled),
+        test(ack_that_came_before_the_write_counts),
         test(rejected_message_is_not_waited_for),
     };
 

@@ -257,6 +257,23 @@ static void sender_is_answered_in_time_with_what_is_known(void **state)
     assert_int_equal(crowd_that_got("\"json\":1}"), CROWD);
 }
 
+static void sender_whose_turn_has_not_come_is_told_queued(void **state)
+{
+    struct envelope first = envelope_to("pc:home", "f1", "{\"json\":1}");
+    struct envelope second = envelope_to("pc:home", "f2", "{\"json\":2}");
+    struct envelope_answer answer;
+
+    (void)state;
+    assert_int_not_equal(deliver(&first, &answer), 0);
+    rig_pass(100);
+    assert_int_not_equal(deliver(&second, &answer), 0);
+    rig_pass(400);
+    assert_int_equal(rig.done_count, 1);
+    rig_pass(100);
+    assert_int_equal(rig.done_count, 2);
+    assert_int_equal(rig.done.messages[0].counts.with[DELIVERY_QUEUED], CROWD);
+}
+
 static void sender_that_has_gone_changes_nothing(void **state)
 {
     struct envelope e = envelope_to("pc:home", "f1", "{\"json\":1}");
@@ -412,6 +429,7 @@ int main(void)
         crowd_test(one_message_after_another),
         crowd_test(message_for_a_user_does_not_wait_behind_a_crowd),
         crowd_test(sender_is_answered_in_time_with_what_is_known),
+        crowd_test(sender_whose_turn_has_not_come_is_told_queued),
         crowd_test(sender_that_has_gone_changes_nothing),
         crowd_test(members_that_do_not_read_are_awaited),
         crowd_test(wait_that_is_over_counts_who_has_not_read),
