@@ -6,19 +6,21 @@
 
 #include "shared/clock.h"
 #include "shared/inbox.h"
+#include "shared/log.h"
 #include "wsnode/presence_state.h"
 
 #define ACKS_PER_TICK 1000
-/* Kept while Redis is away; what is beyond them is replayed another time. */
+/* Kept while Redis is away, or slow; what is beyond them is replayed another time. */
 #define ACKS_MAX 100000
 #define FETCH_RETRY_MS 1000
 
 /* Not before that, so that a server that refuses is not asked all the time. */
-static void retry_later(struct node *n, const struct session *s)
+static void retry_later(struct node *n, struct session *s)
 {
-    struct request *r = presence_request_create(s);
+    struct request *r = s->retries ? NULL : presence_request_create(s);
 
     if (r) {
+        s->retries = true;
         r->due_ms = clock_mono_ms() + FETCH_RETRY_MS;
         TAILQ_INSERT_TAIL(&n->presence->retries, r, link);
     }
@@ -43,6 +45,9 @@ void presence_retry_fetches(struct node *n, int64_t now_ms)
 
         TAILQ_REMOVE(retries, r, link);
         free(r);
+        if (s) {
+            s->retries = false;
+        }
         if (s && s->state == SESSION_REPLAYING && !s->fetching) {
             session_resync(n, s);
         }
@@ -164,7 +169,12 @@ static void keep_ack(struct presence *p, struct ack *a)
     if (other) {
         raise_ack(other, a->id);
     }
-    if (other || HASH_CNT(by_key, p->acks) >= ACKS_MAX) {
+    bool is_full = !other && HASH_CNT(by_key, p->acks) >= ACKS_MAX;
+    if (is_full) {
+        log_limited(
+            LOG_WARN, "acknowledgements dropped: too many wait for redis", "count=%d", ACKS_MAX);
+    }
+    if (other || is_full) {
         free(a);
         return;
     }

@@ -77,6 +77,7 @@ struct session {
         in_flight : 1; /* the outbox's first item is with the socket, but not yet with the kernel */
     bool expects : 1;  /* the inbox must have something after the watermark */
     bool checks : 1;   /* session_check() came while OPENING */
+    bool retries : 1;  /* its fetch failed, and is made again after a pause */
     bool excepted : 1; /* it was led past messages that except it: its acks are not for these */
 };
 /* There are many of them: what a session does not need while it is idle hangs on a pointer. */
@@ -127,6 +128,8 @@ void session_on_alive(
 /* A ping, pong or empty fragment: proves life, and counts as a frame (node.frame_rate). */
 void session_on_control(struct node *n, struct session *s, int64_t now_ms);
 void session_on_writable(struct node *n, struct session *s);
+/* The kernel has taken some of a frame, which is a sign of life, too: the peer reads. */
+void session_on_progress(struct node *n, struct session *s);
 /* Its close frame has come; code: 0 if there is none in it. session_on_closed() follows. */
 void session_on_peer_close(struct node *n, struct session *s, uint16_t code);
 void session_on_closed(struct node *n, struct session *s); /* the connection is gone; frees s */

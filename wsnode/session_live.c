@@ -99,6 +99,7 @@ static enum delivery_status forward_durable(
     }
     enum delivery_status status = session_deliver(n, s, f);
     if (status == DELIVERY_REJECTED) {
+        s->expects = true;
         session_fetch(n, s); /* once the outbox has drained */
     } else if (status != DELIVERY_GONE) {
         s->watermark = m->id;

@@ -72,8 +72,8 @@ static void pass_over(struct node *n, struct session *s, const struct inbox_page
 {
     if (message_id_compare(page->skipped, s->passed) > 0) {
         s->passed = page->skipped;
-        deliver_on_passed(n, s, page->skipped);
     }
+    deliver_on_page(n, s, page);
     s->excepted = s->excepted || page->excepted;
 }
 
@@ -83,6 +83,7 @@ void session_replay_page(struct node *n, struct session *s, const struct inbox_p
     for (size_t i = 0; i < page->count; i++) {
         enum delivery_status status = show_entry(n, s, &page->entries[i]);
         if (status != DELIVERY_WRITTEN && status != DELIVERY_QUEUED) {
+            s->expects = true;
             return; /* full: the drained outbox fetches the rest; or the session has ended */
         }
         s->watermark = page->entries[i].id;
@@ -94,8 +95,9 @@ void session_replay_page(struct node *n, struct session *s, const struct inbox_p
     if (message_id_compare(page->last, s->watermark) > 0) {
         s->watermark = page->last;
     }
-    s->expects = page->more;
-    if (page->more || message_id_compare(s->wanted, s->watermark) > 0) {
+    bool wants_more = message_id_compare(s->wanted, s->watermark) > 0;
+    s->expects = page->more || (s->expects && wants_more);
+    if (page->more || wants_more) {
         session_fetch(n, s);
     } else {
         go_live(n, s);

@@ -256,13 +256,15 @@ static void add_wanted(struct node *n, struct session *s, const char *topic)
     }
 }
 
-/* Telling the client may end the session: then there is nothing left to be in. */
+/* Versions only grow: an older one was overtaken, and without any Redis has lost them, and what is
+ * known here goes on. Telling the client may end the session: then there is nothing left to be in.
+ */
 void session_take_memberships(
     struct node *n, struct session *s, const struct memberships *memberships)
 {
     struct address address;
 
-    if (s->state == SESSION_CLOSING || memberships->version == session_memberships_version(s) ||
+    if (s->state == SESSION_CLOSING || memberships->version <= session_memberships_version(s) ||
         !may_have_some(s)) {
         return;
     }

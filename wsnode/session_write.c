@@ -162,6 +162,9 @@ static bool write_first(struct node *n, struct session *s)
     }
     s->in_flight = false;
     outbox_pop(&s->outbox);
+    if ((int64_t)s->outbox.bytes <= n->config->node_queue_max_bytes / 2) {
+        ring_remove(&n->slow, &s->full); /* it catches up */
+    }
     after_written(n, s, item->id, item->wait);
     outbox_item_destroy(item);
     return s->state != SESSION_CLOSING;
@@ -202,6 +205,13 @@ static void after_drained(struct node *n, struct session *s)
         session_fetch(n, s);
     }
     session_topics_catch_up(n, s);
+}
+
+void session_on_progress(struct node *n, struct session *s)
+{
+    if (s->state != SESSION_CLOSING) {
+        session_take_as_pong(n, s);
+    }
 }
 
 void session_on_writable(struct node *n, struct session *s)

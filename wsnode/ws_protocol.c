@@ -163,8 +163,13 @@ static void on_readable(struct socket *s)
 
 static void on_writable(struct socket *s)
 {
+    size_t unsent_bytes = s->unsent_bytes;
+
     s->wants_writable = false;
     socket_continue_writing(s);
+    if (s->state == SOCKET_OPEN && s->unsent_bytes != unsent_bytes) {
+        session_on_progress(s->node, s->session);
+    }
     if (s->state == SOCKET_OPEN && socket_is_free(s)) {
         session_on_writable(s->node, s->session);
     }

@@ -413,6 +413,71 @@ def test_message_that_excepted_a_reader_stays_unread_for_the_others(stack, conne
     assert (phone.connected["unread"], phone.receive_message()["msgInfo"]) == (1, "for the others")
 
 
+def test_message_that_excepted_a_reader_stays_unread_also_when_that_one_comes_back(stack, connect, user):
+    sender = connect()
+    stack.web.send(userId=user, msgInfo="for the others", exclude=[sender.session_id])
+    last = stack.web.send(userId=user, msgInfo="for all")
+    assert sender.receive_message()["id"] == last["id"]
+    sender.close()
+    back = connect(last_id=last["id"])
+    third = stack.web.send(userId=user, msgInfo="third")
+    assert back.receive_message()["id"] == third["id"]
+    back.ack(third["id"])
+    wait_until(lambda: cursors(stack, user).get("*") == third["id"], what="the acknowledgement")
+    phone = connect(server_client="phone")
+    assert [message["msgInfo"] for message in phone.receive_messages(phone.connected["unread"])] == ["for the others"]
+
+
+class SlowReader:
+    """A socketsend.v1 client with a small window, which reads when the test wants."""
+
+    def __init__(self, node, path):
+        self.socket = socket.create_connection(("127.0.0.1", node.public_port))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.sendall(handshake(path, Sec_WebSocket_Protocol="socketsend.v1"))
+        self.received = b""
+        while b"connected" not in self.received:
+            self.received += self.socket.recv(1000)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+def test_inbox_that_goes_after_a_rejection_is_told(make_stack, user):
+    """The session was told of a message that is to be fetched: it must not go on as if there had been none."""
+    stack = make_stack(nodes=["node-a"], options={"node.queue_max": "64k", "node.send_buffer": "4k"})
+    with SlowReader(stack.nodes[0], f"/websocket/{user}") as slow:
+        statuses = (stack.web.send(userId=user, msgInfo="x" * 30_000)["sessions"][0]["status"] for _ in range(50))
+        assert "rejected" in statuses
+        stack.redis.client.delete(f"WebSocket_{{{user}}}:inbox")
+        slow.socket.settimeout(5)
+        while (code := struct.pack(">H", 4201)) not in slow.received[-100:]:
+            slow.received += slow.socket.recv(65536)
+
+
+def test_steady_but_slow_reader_gets_a_large_message(make_stack, user):
+    """Longer than a ping and its answer may take: that it reads is a sign of life."""
+    size = 600_000
+    stack = make_stack(
+        nodes=["node-a"],
+        options={"send.message_max": "4m", "send.body_max": "8m", "node.forward_max": "8m", "node.send_buffer": "16k",
+                 "node.ping_interval": "1s", "node.pong_timeout": "1s"},
+    )  # fmt: skip
+    with SlowReader(stack.nodes[0], f"/websocket/{user}") as slow:
+        stack.web.send(userId=user, msgInfo="x" * size)
+        slow.socket.settimeout(5)
+        received, began = 0, time.monotonic()
+        while received < size:
+            piece = slow.socket.recv(8192)
+            assert piece, f"ended after {received} bytes"
+            received += len(piece)
+            time.sleep(0.05)
+        assert time.monotonic() - began > 2.5, "too fast to show anything"
+
+
 def test_fetch_that_failed_is_repeated_without_a_further_message(make_stack, user):
     stack = make_stack(nodes=["node-a"])
     client = stack.connect(0, f"/websocket/{user}")

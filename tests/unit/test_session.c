@@ -651,6 +651,65 @@ static void full_outbox_rejects_and_fetches_when_it_has_drained(void **state)
     assert_int_equal(s->state, SESSION_LIVE);
 }
 
+static void who_was_full_once_and_catches_up_is_not_closed(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+
+    (void)state;
+    block(s);
+    int n = 0;
+    while (rig_forward_volatile(s, large_payload()) == DELIVERY_QUEUED) {
+        assert_in_range(n++, 0, 1000);
+    }
+    rig_forward_volatile(s, "{\"json\":1}");
+    for (int i = 0; i < 100; i++) {
+        rig_text(s, "{\"type\":\"pong\"}");
+        rig_pass(rig.config.node_slow_timeout_ms / 50);
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(rig_forward_volatile(s, "{\"json\":1}"), DELIVERY_QUEUED);
+        }
+        rig_writable(s, 2); /* three go, so something is left */
+        rig_discard_frames(s);
+        assert_false(outbox_is_empty(&s->outbox));
+    }
+    assert_int_equal(s->state, SESSION_LIVE);
+}
+
+static void rejected_message_is_expected_in_the_inbox(void **state)
+{
+    struct session *s = rig_live(&format_v1, 5);
+
+    (void)state;
+    rig.config.node_queue_max_bytes = 40;
+    block(s);
+    assert_int_equal(rig_forward(s, 6, 5), DELIVERY_REJECTED);
+    assert_true(s->expects);
+}
+
+static void rest_of_a_page_that_was_rejected_is_expected(void **state)
+{
+    struct session *s = rig_connect(&format_v1, "");
+
+    (void)state;
+    rig.config.node_queue_max_bytes = 40;
+    block(s);
+    rig_open(s, NUMBERS(6, 7), 7);
+    assert_int_equal(s->state, SESSION_REPLAYING);
+    assert_true(message_id_compare(s->watermark, message_number(7)) < 0);
+    assert_true(s->expects);
+}
+
+static void what_was_forwarded_while_opening_is_expected(void **state)
+{
+    struct session *s = rig_connect(&format_v1, "");
+
+    (void)state;
+    assert_int_equal(rig_forward(s, 6, 5), DELIVERY_QUEUED);
+    rig_open(s, NONE, 5);
+    assert_int_equal(fake_presence.fetches, 1);
+    assert_true(s->expects);
+}
+
 static void last_message_before_a_silence_is_fetched_after_a_rejection(void **state)
 {
     struct session *s = rig_live(&format_v1, 5);
@@ -1260,6 +1319,10 @@ int main(void)
         test(frame_behind_a_ping_that_is_stuck_is_not_forgotten),
         test(turn_of_a_long_queue_ends_and_comes_again),
         test(full_outbox_rejects_and_fetches_when_it_has_drained),
+        test(who_was_full_once_and_catches_up_is_not_closed),
+        test(rejected_message_is_expected_in_the_inbox),
+        test(rest_of_a_page_that_was_rejected_is_expected),
+        test(what_was_forwarded_while_opening_is_expected),
         test(last_message_before_a_silence_is_fetched_after_a_rejection),
         test(session_that_stays_full_is_closed),
         test(replay_respects_the_bound_of_the_queue),
