@@ -103,9 +103,15 @@ static void after_refresh(struct node *n, enum err err, const struct redisReply 
     undo_if_late(n, r);
     struct session *s = presence_take_answer(n, r);
 
+    if (s) {
+        s->refreshing = false;
+    }
     if (err || registry_refresh_decode(reply, &refreshed)) {
         n->presence->refresh_failed = true;
         return;
+    }
+    if (s && s->checks) {
+        session_check(n, s);
     }
     if (s) {
         session_after_refresh(n, s, &refreshed, watermark);
@@ -131,6 +137,8 @@ void presence_refresh(struct node *n, struct session *s)
     if (presence_run(n, &c, after_refresh, r)) {
         n->presence->refresh_failed = true;
         free(r);
+    } else {
+        s->refreshing = true;
     }
 }
 

@@ -11,7 +11,14 @@ static void after_memberships(
 {
     struct memberships memberships;
     struct session *s = presence_take_answer(n, arg);
+    bool again = s && s->asks_topics_again;
 
+    if (s) {
+        s->asks_topics = s->asks_topics_again = false;
+    }
+    if (again) {
+        presence_fetch_memberships(n, s);
+    }
     if (!s || err || memberships_decode(reply, &memberships)) {
         return; /* the next refresh sees that the session is still behind */
     }
@@ -21,10 +28,11 @@ static void after_memberships(
 
 void presence_fetch_memberships(struct node *n, struct session *s)
 {
-    struct request *r = presence_request_create(s);
     struct address address;
     struct command c;
 
+    s->asks_topics_again = s->asks_topics;
+    struct request *r = s->asks_topics ? NULL : presence_request_create(s);
     if (!r) {
         return;
     }
@@ -33,5 +41,7 @@ void presence_fetch_memberships(struct node *n, struct session *s)
     memberships_command(&c, n->config->redis_prefix, address.user_id);
     if (presence_run(n, &c, after_memberships, r)) {
         free(r);
+    } else {
+        s->asks_topics = true;
     }
 }

@@ -76,7 +76,10 @@ struct session {
     bool
         in_flight : 1; /* the outbox's first item is with the socket, but not yet with the kernel */
     bool expects : 1;  /* the inbox must have something after the watermark */
-    bool checks : 1;   /* session_check() came while OPENING */
+    bool refreshing : 1;  /* an answer to a refresh is awaited */
+    bool checks : 1;      /* session_check() came while OPENING, or refreshing */
+    bool asks_topics : 1; /* which ones the backend wants; and again after that */
+    bool asks_topics_again : 1;
     bool retries : 1;  /* its fetch failed, and is made again after a pause */
     bool excepted : 1; /* it was led past messages that except it: its acks are not for these */
 };
@@ -161,7 +164,8 @@ void session_check(struct node *n, struct session *s);
 struct session_forward {
     const struct envelope_message *message; /* borrowed */
     /* Number of the delivery that deliver_on_written() is to tell when a non-durable message that
-     * is queued now gets written; 0: nobody. (deliver_on_progress() tells of durable ones, by id.)
+     * is queued now gets written; 0: nobody. (deliver_on_durable_written() tells of durable ones,
+     * by id.)
      */
     uint64_t wait;
     /* Out: it was written or queued as a frame, which may tell; NULL: nobody asks. Not so what is

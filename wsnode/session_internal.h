@@ -15,7 +15,7 @@
  */
 enum delivery_status session_write(struct node *n, struct session *s, struct payload *payload,
     struct message_id id, uint64_t wait);
-/* Keeps a non-durable frame until the replay is over. QUEUED or REJECTED. */
+/* Keeps a non-durable frame until the replay is over. QUEUED, REJECTED or GONE. */
 enum delivery_status session_hold(
     struct node *n, struct session *s, struct payload *payload, uint64_t wait);
 void session_release_held(struct node *n, struct session *s); /* writes what was kept */

@@ -135,8 +135,8 @@ void session_after_open(struct node *n, struct session *s, const struct registry
 
 void session_check(struct node *n, struct session *s)
 {
-    s->checks = s->state == SESSION_OPENING;
-    if (s->state == SESSION_REPLAYING || s->state == SESSION_LIVE) {
+    s->checks = s->state == SESSION_OPENING || s->refreshing;
+    if (!s->checks && s->state != SESSION_CLOSING) {
         presence_refresh(n, s);
     }
 }

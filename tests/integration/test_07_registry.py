@@ -228,3 +228,22 @@ def test_refresh_that_is_sent_again_after_the_close_leaves_no_entry(make_stack, 
     stack.redis.signal(signal.SIGCONT)
     time.sleep(0.5)
     stack.wait_online(user, 0)
+
+
+@pytest.mark.parametrize("hint", ["close", "topics"])
+def test_hints_in_a_storm_ask_redis_a_few_times(make_stack, user, hint):
+    """Each session asks once, and once again for all that came meanwhile."""
+    stack = make_stack(nodes=["node-a"])
+    for _ in range(20):
+        stack.connect(0, f"/websocket/{user}")
+    redis = stack.redis.client
+    redis.config_resetstat()
+    with redis.pipeline(transaction=False) as pipeline:
+        for _ in range(200):
+            pipeline.publish(f"WebSocket_control:{stack.nodes[0].id}", f"{hint} {user}")
+        pipeline.execute()
+    wait_until(lambda: stack.nodes[0].metrics()["socketsend_node_hints_total"] >= 200, what="all hints")
+    time.sleep(0.5)
+    calls = {name: stats["calls"] for name, stats in redis.info("commandstats").items()}
+    asked = calls["cmdstat_evalsha" if hint == "close" else "cmdstat_hgetall"]
+    assert 20 <= asked < 20 * 20
