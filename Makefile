@@ -137,7 +137,7 @@ test-js: all ## the JavaScript client, on doubles and on real nodes
 	BUILD=$(abspath $(BUILD)) node --test tests/js/*.test.js
 
 test-integration: all $(BUILD)/bench/ledger ## pytest against real Redis, web servers and nodes
-	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -n auto --dist loadfile tests/integration
+	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -n auto --maxprocesses 8 --dist loadfile tests/integration
 
 test-browser: all ## Chromium on the demo page
 	BUILD=$(abspath $(BUILD)) node --test tests/browser/
