@@ -20,27 +20,11 @@ import time
 import urllib.request
 from pathlib import Path
 
-BUILD = Path(os.environ.get("BUILD", "build/release"))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "ledger"))
+from stack import BUILD, free_port, wait_until  # noqa: E402
+
 AIM_BYTES = 1024
 TLS = os.environ.get("TLS") == "1"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_until(condition, what, seconds=15):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if condition():
-                return
-        except OSError:
-            pass
-        time.sleep(0.02)
-    sys.exit(f"gave up waiting for {what}")
 
 
 def children(pid):
