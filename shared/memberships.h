@@ -45,7 +45,8 @@ struct memberships_changed {
     bool too_many; /* nothing was changed */
     int64_t changed;
     int64_t total;
-    struct registry_entry *sessions; /* owned: free(); the user's, if anything was changed */
+    struct registry_entry
+        *sessions; /* owned: free(); the user's, unless there are too many topics */
     size_t session_count;
 };
 enum err memberships_change_decode(const struct redisReply *reply, int64_t now_wall_ms,

@@ -169,9 +169,7 @@ void session_after_refresh(struct node *n, struct session *s,
         return;
     }
     node_stat_add(refreshes, 1);
-    /* Without a version Redis has lost them: what is known here goes on. */
-    if (refreshed->memberships_version != 0 &&
-        refreshed->memberships_version != session_memberships_version(s)) {
+    if (refreshed->memberships_version > session_memberships_version(s)) {
         presence_fetch_memberships(n, s);
     }
     if (has_lost_entries(refreshed, watermark)) {

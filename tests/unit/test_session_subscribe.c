@@ -1,8 +1,10 @@
 /* Subscribing: who may, when it is answered, and what ends it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/node_rig.h"
 #include "wsnode/session_grant.h"
+#include "wsnode/session_subscribe.h"
 
 static int start(void **state)
 {
@@ -219,6 +221,31 @@ static void subscribing_before_the_registry_has_answered_is_fine(void **state)
     assert_frame(s, "{\"type\":\"subscribed\",\"topic\":\"t\"}");
 }
 
+/* version 0: Redis has lost them. topic NULL: none is wanted. */
+static void backend_wants(struct session *s, int64_t version, const char *topic)
+{
+    struct membership item = {.narrowing = "*"};
+
+    snprintf(item.topic, sizeof(item.topic), "%s", topic ? topic : "");
+    session_take_memberships(&rig.node, s, &(struct memberships){version, &item, topic ? 1 : 0});
+    confirm(true);
+}
+
+static void what_the_backend_wants_now_counts_and_nothing_older(void **state)
+{
+    struct session *s = come();
+
+    (void)state;
+    backend_wants(s, 2, "t1");
+    assert_frame(s, "{\"type\":\"subscribed\",\"topic\":\"t1\"}");
+    backend_wants(s, 1, "t2");
+    backend_wants(s, 0, NULL);
+    assert_no_frame(s);
+    backend_wants(s, 3, "t2");
+    assert_frame(s, "{\"type\":\"unsubscribed\",\"topic\":\"t1\"}");
+    assert_frame(s, "{\"type\":\"subscribed\",\"topic\":\"t2\"}");
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, start, rig_stop)
 
 int main(void)
@@ -237,6 +264,7 @@ int main(void)
         test(session_that_never_opened_attends_nothing),
         test(session_that_ends_as_it_opens_attends_nothing),
         test(subscribing_before_the_registry_has_answered_is_fine),
+        test(what_the_backend_wants_now_counts_and_nothing_older),
     };
 
     return cmocka_run_group_tests_name("session_subscribe", tests, NULL, NULL);
